@@ -1,0 +1,1 @@
+"""From the CHAOS challenge's abdominal MRI to an honestly measured liver segmentation network."""

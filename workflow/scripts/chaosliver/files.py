@@ -1,0 +1,79 @@
+"""Writing files so that nothing half-written is ever taken for a result, and small tidy tables."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+BLOCK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, read block by block."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, force it to disk, then rename it into place.
+
+    A reader sees either the whole file or none; a failure leaves what was there before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays, since image writers choose their format by it.
+    partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    try:
+        write(partial)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8."""
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as tab-separated values with a header; floats keep six significant digits, None is empty."""
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows:
+                writer.writerow([_cell(row[column]) for column in columns])
+
+    write_atomically(path, write)
+
+
+def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Read tab-separated values as text.
+
+    Raises InputError where the file or one of `columns` is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream, delimiter="\t")
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table") from None
+    if missing:
+        raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}")
+    return rows
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

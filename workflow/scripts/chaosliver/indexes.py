@@ -1,0 +1,42 @@
+"""The index of a folder: name and SHA-256 of each file, written last, on which later steps depend.
+
+Snakemake cannot see a change inside a folder, and the mtime of a large file says nothing about its content. An index
+is small, so Snakemake compares it by checksum, and a folder whose bytes did not change re-runs nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .files import read_tsv, sha256_of, write_tsv
+
+KEYS = ("file", "sha256")
+
+
+def write_index(index: Path, folder: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write the index of `folder`: one row per file, in the order given, with its SHA-256 and further `columns`.
+
+    Each row names its `file` relative to `folder`, with forward slashes.
+    """
+    listed = [{**row, "sha256": sha256_of(folder / row["file"])} for row in rows]
+    write_tsv(index, (*KEYS, *columns), listed)
+
+
+def read_index(index: Path, folder: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of an index, after checking that each file is there and unaltered.
+
+    Raises InputError that names the first file that is missing or altered, and the command that makes it anew.
+    """
+    rows = read_tsv(index, (*KEYS, *columns))
+    for row in rows:
+        path = folder / row["file"]
+        if not path.is_file():
+            raise InputError(f"{path}: is missing, but {index} lists it. {_remedy(index)}")
+        if sha256_of(path) != row["sha256"]:
+            raise InputError(f"{path}: its content differs from what {index} lists. {_remedy(index)}")
+    return rows
+
+
+def _remedy(index: Path) -> str:
+    return f"Make the folder anew with: rm {index} && snakemake --cores 1 {index}"
