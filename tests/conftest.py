@@ -1,0 +1,16 @@
+"""Fixtures for every test."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real CHAOS slices, or a skip where it is missing."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real CHAOS slices (../shared/data) are not on this machine")
+    return folder
