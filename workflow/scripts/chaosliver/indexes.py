@@ -4,7 +4,7 @@ Snakemake cannot see a change inside a folder, and the mtime of a large file say
 is small, so Snakemake compares it by checksum, and a folder whose bytes did not change re-runs nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,19 @@ def write_index(index: Path, folder: Path, rows: Iterable[Mapping[str, Any]], co
     write_tsv(index, (*KEYS, *columns), listed)
 
 
-def read_index(index: Path, folder: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Rows of an index, after checking that each file is there and unaltered.
+def read_index(
+    index: Path, folder: Path, columns: Sequence[str] = (), only: Collection[str] | None = None
+) -> list[dict[str, str]]:
+    """Rows of an index, after checking that each file is there and unaltered; with `only`, just those files' rows.
 
-    Raises InputError that names the first file that is missing or altered, and the command that makes it anew.
+    Raises InputError that names the first file that is missing, altered or not listed, and the command that makes
+    the folder anew.
     """
     rows = read_tsv(index, (*KEYS, *columns))
+    if only is not None:
+        rows = [row for row in rows if row["file"] in only]
+        if unlisted := sorted(set(only) - {row["file"] for row in rows}):
+            raise InputError(f"{index}: does not list {unlisted[0]}. {_remedy(index)}")
     for row in rows:
         path = folder / row["file"]
         if not path.is_file():

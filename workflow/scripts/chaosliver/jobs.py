@@ -17,8 +17,9 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setLevel(logging.WARNING)
-    terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    # A terminal shows what a person must know, and how a long job gets on.
+    terminal.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "progress")
+    terminal.setFormatter(logging.Formatter(f"%(levelname)s {Path(log).stem}: %(message)s"))
     record = logging.FileHandler(log, mode="w", encoding="utf-8")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)

@@ -1,0 +1,174 @@
+"""The configuration and the patient sheet, checked, and resolved into experiments and their runs."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+
+from .anatomy import SEQUENCES
+from .errors import InputError
+from .files import read_tsv
+from .splits import assign_roles
+
+COHORTS = ("development", "test")
+SHEET_COLUMNS = ("patient", "cohort", "sequences")
+
+
+class Patient(NamedTuple):
+    """A row of the patient sheet."""
+
+    cohort: str
+    sequences: tuple[str, ...]
+
+
+class Run(NamedTuple):
+    """One training: an experiment's fold and seed."""
+
+    experiment: str
+    fold: str
+    seed: str
+
+    @property
+    def name(self) -> str:
+        """The run's part of a path."""
+        return f"fold{self.fold}_seed{self.seed}"
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Raise InputError that names every key that is unknown, missing or of a wrong value."""
+    _check(config, schema, "")
+    for name in config["study"]:
+        if name not in config["experiments"]:
+            raise InputError(f"config key study: no experiment is named {name!r}. {_known(config['experiments'])}")
+
+
+def resolve_experiments(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The experiments of the study by name, each the baseline with its overrides merged in, and checked.
+
+    Raises InputError that names the experiment and the key at fault.
+    """
+    return {name: _resolve(name, config, schema) for name in config["study"]}
+
+
+def merge(baseline: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The baseline with the overrides in their places; mappings merge, anything else is replaced."""
+    merged = dict(baseline)
+    for key, value in overrides.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def read_sheet(path: Path, config: Mapping[str, Any]) -> dict[str, Patient]:
+    """Patients by name, in the sheet's order.
+
+    Raises InputError that names the sheet, the patient and what is wrong.
+    """
+    patients: dict[str, Patient] = {}
+    for row in read_tsv(path, SHEET_COLUMNS):
+        name, cohort = row["patient"], row["cohort"]
+        sequences = tuple(part.strip() for part in (row["sequences"] or "").split(",") if part.strip())
+        if not name or not name.replace("-", "").replace("_", "").isalnum():
+            raise InputError(f"{path}: patient {name!r} must be named by letters, digits, - and _ alone")
+        if name in patients:
+            raise InputError(f"{path}: patient {name} stands there twice. Give each patient one row and one cohort")
+        if cohort not in COHORTS:
+            raise InputError(f"{path}: patient {name} has the cohort {cohort!r}. {_known(COHORTS)}")
+        if cohort not in config["archives"]:
+            raise InputError(
+                f"{path}: patient {name} is of the {cohort} cohort, but archives.{cohort} is not configured"
+            )
+        if not sequences or not set(sequences) <= set(SEQUENCES):
+            raise InputError(f"{path}: patient {name} has the sequences {row['sequences']!r}. {_known(SEQUENCES)}")
+        patients[name] = Patient(cohort, tuple(name for name in SEQUENCES if name in sequences))
+    return patients
+
+
+def folds_of(split: str, config: Mapping[str, Any], patients: Mapping[str, Patient]) -> list[dict[str, str]]:
+    """The folds of a named split over the development patients, each {patient: train | validation | test}.
+
+    Raises InputError that names the split where it does not suit the sheet.
+    """
+    development = [name for name, patient in patients.items() if patient.cohort == "development"]
+    try:
+        return assign_roles(development, config["splits"][split])
+    except InputError as error:
+        raise InputError(f"config key splits.{split}: {error}") from None
+
+
+def check_sequences(
+    name: str, experiment: Mapping[str, Any], folds: list[dict[str, str]], patients: Mapping[str, Patient]
+) -> None:
+    """Raise InputError where a fold would have nothing to train on, to validate on or to score."""
+    needs = {"train": "train_on", "validation": "train_on", "test": "score_on"}
+    for fold, roles in enumerate(folds):
+        for role, key in needs.items():
+            having = {s for patient, given in roles.items() if given == role for s in patients[patient].sequences}
+            if missing := [sequence for sequence in experiment[key] if sequence not in having]:
+                raise InputError(
+                    f"experiment {name}: {key} names {missing[0]}, but no {role} patient of fold {fold} has it"
+                )
+
+
+def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
+    """Where a cohort's archive lies: the user's own zip or folder, or the one fetched or drawn below the results.
+
+    The user's path may hold ~ and environment variables. Raises InputError where it does not exist.
+    """
+    archive = config["archives"][cohort]
+    if archive.get("phantom") or not archive.get("path"):
+        return f"{config['results']}/raw/{cohort}.zip"
+    path = os.path.expandvars(Path(archive["path"]).expanduser())
+    key = f"config key archives.{cohort}.path"
+    if "$" in path:
+        raise InputError(
+            f"{key}: {archive['path']} names an environment variable that is not set. Set it to the archive"
+        )
+    if not Path(path).exists():
+        raise InputError(f"{key}: {path} does not exist. Name the archive's zip or the folder it was unpacked to")
+    return path
+
+
+def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    experiment = merge(config["baseline"], config["experiments"][name])
+    part = {"$ref": "#/$defs/experiment", "$defs": schema["$defs"]}
+    _check(experiment, part, f"experiments.{name}.")
+    for key, table in (("encoding", "encodings"), ("split", "splits"), ("augmentation", "augmentations")):
+        known = [*config[table], "none"] if key == "augmentation" else config[table]
+        if experiment[key] not in known:
+            raise InputError(
+                f"config key experiments.{name}.{key}: no {key} is named {experiment[key]!r}. {_known(known)}"
+            )
+    smallest = 2 ** experiment["network"]["depth"]
+    if experiment["recipe"]["image_size"] % smallest:
+        raise InputError(
+            f"config key experiments.{name}.recipe.image_size: {experiment['recipe']['image_size']} is no multiple of "
+            f"{smallest}, which a network of depth {experiment['network']['depth']} needs"
+        )
+    return experiment
+
+
+def _check(given: Mapping[str, Any], schema: Mapping[str, Any], prefix: str) -> None:
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(given)
+    if messages := sorted({message for error in errors for message in _messages(error, prefix)}):
+        raise InputError("the configuration is wrong:\n" + "\n".join(f"  {message}" for message in messages))
+
+
+def _messages(error: jsonschema.ValidationError, prefix: str) -> Iterator[str]:
+    key = prefix + ".".join(map(str, error.absolute_path))
+    at = f"config key {key.rstrip('.')}" if key else "the configuration"
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = error.schema.get("properties", {})
+        inner = f"{key.rstrip('.')}." if key else ""
+        for unknown in sorted(set(map(str, error.instance)) - set(known)):
+            yield f"config key {inner}{unknown}: unknown. {_known(known)}"
+    elif error.validator == "required":
+        yield f"{at}: {error.message.replace(' is a required property', ' is missing')}"
+    else:
+        yield f"{at}: {error.message}"
+
+
+def _known(names: Any) -> str:
+    return f"Known: {', '.join(map(str, names)) or 'none'}"

@@ -1,0 +1,1 @@
+"""Segmentation networks, each in a module of its own, built by name."""

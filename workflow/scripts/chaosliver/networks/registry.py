@@ -1,0 +1,16 @@
+"""Networks by name. A module is imported only when its network is built, so that its code concerns no other's users."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+
+def build_network(settings: Mapping[str, Any]) -> nn.Module:
+    """The network that `settings["name"]` names (its module in this package), built with the other settings.
+
+    It maps images, float [batch, 1, rows, columns], to logits of the same shape.
+    """
+    module = import_module(f".{settings['name']}", __package__)
+    return module.build(**{key: value for key, value in settings.items() if key != "name"})

@@ -1,0 +1,35 @@
+"""Grey PNG files, read and written without loss, through OpenCV."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .errors import InputError
+
+
+def read_png(path: Path) -> np.ndarray:
+    """Pixels of a grey PNG, uint8 or uint16 [rows, columns].
+
+    Raises InputError where the file is missing, cut short, no image, or not grey.
+    """
+    try:
+        # Through bytes, since cv2.imread fails silently and, on some systems, on non-ASCII paths.
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None:
+        raise InputError(f"{path}: is empty or not a readable image. Fetch or make it anew")
+    if pixels.ndim != 2:
+        raise InputError(f"{path}: has {pixels.shape[2]} colour channels where one grey channel is expected")
+    return pixels
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write uint8 or uint16 [rows, columns] (or 8-bit blue, green, red) as PNG."""
+    written, data = cv2.imencode(".png", pixels)
+    if not written:
+        raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.tobytes())

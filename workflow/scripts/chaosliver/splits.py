@@ -1,0 +1,59 @@
+"""Which patient trains, validates or is held out, fold by fold. The unit is always the patient, never the slice."""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import InputError
+
+ROLES = ("train", "validation", "test")
+COLUMNS = ("fold", "patient", "role")
+
+
+def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Role of each patient in each fold: a list of folds, each {patient: train | validation | test}.
+
+    `definition` holds `seed`, `validation` (number of patients drawn from the training side) and either `folds` (each
+    patient is held out exactly once) or `test` (one fold that holds out that many patients, as the original study).
+    Raises InputError where too few patients would be left for training.
+    """
+    order = sorted(patients, key=natural)
+    random.Random(definition["seed"]).shuffle(order)
+    held_out = _held_out(order, definition)
+    return [_roles(order, test, definition, fold) for fold, test in enumerate(held_out)]
+
+
+def natural(patient: str) -> tuple[int, int, str]:
+    """Sort key that puts patient 2 before patient 10, and names that are no numbers last."""
+    return (0, int(patient), "") if patient.isdecimal() else (1, 0, patient)
+
+
+def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[str]]:
+    if "test" in definition:
+        return [list(order[: definition["test"]])]
+    folds = definition["folds"]
+    if folds > len(order):
+        raise InputError(f"{folds} folds need at least {folds} development patients; the sheet has {len(order)}")
+    return [list(order[fold::folds]) for fold in range(folds)]
+
+
+def _roles(order: Sequence[str], test: Sequence[str], definition: Mapping[str, Any], fold: int) -> dict[str, str]:
+    training = [patient for patient in order if patient not in test]
+    if len(training) <= definition["validation"] or not test:
+        raise InputError(
+            f"fold {fold} has {len(test)} patients held out of {len(order)} and {definition['validation']} for "
+            "validation, which leaves none to train or to test: name fewer, or more patients in the sheet"
+        )
+    # A fold of its own seed, so that the same few patients do not choose the epoch of every fold.
+    validation = random.Random(f"{definition['seed']}/{fold}").sample(training, definition["validation"])
+    roles = dict.fromkeys(test, "test") | dict.fromkeys(training, "train") | dict.fromkeys(validation, "validation")
+    return {patient: roles[patient] for patient in sorted(roles, key=natural)}
+
+
+def split_rows(folds: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The folds as rows of a table with the columns COLUMNS."""
+    return [
+        {"fold": str(fold), "patient": patient, "role": role}
+        for fold, roles in enumerate(folds)
+        for patient, role in roles.items()
+    ]
