@@ -1,0 +1,39 @@
+"""Score one run's predictions against the ground truth, slice by slice and patient by patient."""
+
+from pathlib import Path
+
+from chaosliver.evaluation import evaluate
+from chaosliver.jobs import run_job
+
+
+def main(
+    *,
+    predictions: Path,
+    prediction_index: Path,
+    masks: Path,
+    mask_indexes: list[Path],
+    pairs: list[Path],
+    experiment: str,
+    fold: str,
+    seed: str,
+    slices: Path,
+    patients: Path,
+) -> None:
+    """Write the tables `slices` and `patients` of one run."""
+    run = {"experiment": experiment, "fold": fold, "seed": seed}
+    evaluate(predictions, prediction_index, masks, mask_indexes, pairs, run, slices, patients)
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        predictions=Path(snakemake.params.predictions),
+        prediction_index=Path(snakemake.input.prediction_index),
+        masks=Path(snakemake.params.masks),
+        mask_indexes=[Path(index) for index in snakemake.input.get("mask_indexes", [])],
+        pairs=[Path(table) for table in snakemake.input.pairs],
+        **{key: str(snakemake.params[key]) for key in ("experiment", "fold", "seed")},
+        slices=Path(snakemake.output.slices),
+        patients=Path(snakemake.output.patients),
+    )
