@@ -1,0 +1,327 @@
+"""Reading the CHAOS archive's MR part, from a zip or an unpacked folder alike.
+
+Both hold `[CHAOS_Train_Sets/]Train_Sets/MR/<patient>/...` (or `Test_Sets`); a folder may as well be, or hold, `MR`.
+Only the files of known sequences are seen: no CT, no leftovers of a desktop.
+"""
+
+import logging
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from .anatomy import SEQUENCES
+from .disk import room_for
+from .errors import InputError
+from .files import read_tsv, sha256_of, write_tsv
+from .indexes import write_index
+
+# Far above the real archives (a slice has 0.5 MB at most, the MR part of 20 patients 0.3 GB), far below a disk.
+MEMBERS_AT_MOST = 200_000
+MEMBER_BYTES_AT_MOST = 64 << 20
+TOTAL_BYTES_AT_MOST = 8 << 30
+# Of the whole MR part: a single empty slice may well shrink a thousandfold.
+RATIO_AT_MOST = 200
+
+BLOCK_BYTES = 1 << 20
+COLUMNS = ("patient", "file", "name", "bytes", "checksum")
+FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
+LEFTOVERS = ("thumbs.db", "desktop.ini")
+
+logger = logging.getLogger(__name__)
+
+
+class Member(NamedTuple):
+    """A file of a patient: `file` is its path below the patient's folder, `name` its path in the archive."""
+
+    patient: str
+    file: str
+    name: str
+    bytes: int
+
+    @property
+    def folder(self) -> str:
+        """The sequence's folder below the patient's."""
+        return self.file.rpartition("/")[0]
+
+
+class Archive(Protocol):
+    """An open archive: its members, sorted by patient and file."""
+
+    members: list[Member]
+
+    def checksum(self, member: Member) -> str:
+        """CRC-32 of the member's bytes, eight hexadecimal digits."""
+        ...
+
+    def open(self, member: Member) -> BinaryIO:
+        """The member's bytes as a stream."""
+        ...
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open a zip or an unpacked folder.
+
+    Raises InputError where there is no such file or folder, where it is neither a whole zip nor a folder of this
+    layout, and where a zip has a member that could harm: one that would land outside the folder, a link, a name given
+    twice, an encrypted one, more bytes than any real archive has.
+    """
+    if path.is_dir():
+        yield _Folder(path)
+    elif path.is_file():
+        try:
+            opened = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise InputError(
+                f"{path}: not a zip file, or one cut short ({error}). Get it anew: if it was downloaded, delete it and "
+                "run the same command again; if it is named by archives.<cohort>.path, replace it"
+            ) from error
+        with opened:
+            yield _Zip(path, opened)
+    else:
+        raise InputError(f"{path}: no such zip file or folder. Correct archives.<cohort>.path")
+
+
+def sequences_by_patient(archive: Archive) -> dict[str, list[str]]:
+    """The sequences of which each patient has images, in the order of SEQUENCES; patients by number."""
+    held = _folders_by_patient(archive)
+    found = {p: [s for s, sequence in SEQUENCES.items() if sequence.images in folders] for p, folders in held.items()}
+    return {patient: sequences for patient, sequences in found.items() if sequences}
+
+
+def patient_sheet(path: Path, cohort: str) -> str:
+    """A patient sheet (tab-separated text) of every patient and sequence in the archive at `path`."""
+    with open_archive(path) as archive:
+        found = sequences_by_patient(archive)
+    rows = [f"{patient}\t{cohort}\t{','.join(sequences)}\n" for patient, sequences in found.items()]
+    return "patient\tcohort\tsequences\n" + "".join(rows)
+
+
+def list_archive(
+    path: Path, cohort: str, sha256: str | None, patients: dict[str, list[str]], ground_truth: bool, members: Path
+) -> None:
+    """Write the table of the members that the study needs: those of `patients` (name to sequences).
+
+    The zip must have the SHA-256 given (a folder has none, and None asks for none). With `ground_truth` the masks are
+    needed too, else they are left out.
+
+    Raises InputError for another SHA-256, and one that names every patient who is not, or not wholly, in the archive.
+    """
+    with open_archive(path) as archive:
+        if sha256 and path.is_file():
+            _verify(path, sha256, cohort)
+        wanted = {patient: _wanted_folders(sequences, ground_truth) for patient, sequences in patients.items()}
+        _require(archive, path, cohort, wanted)
+        chosen = [member for member in archive.members if member.folder in wanted.get(member.patient, ())]
+        write_tsv(members, COLUMNS, ({**member._asdict(), "checksum": archive.checksum(member)} for member in chosen))
+    logger.info("%s: %d files of %d patients are needed", path, len(chosen), len(wanted))
+
+
+def unpack_patient(path: Path, members: Path, patient: str, folder: Path, index: Path) -> None:
+    """Copy one patient's `members` from the archive at `path` to `folder`, checked by size and CRC, and index them.
+
+    Raises InputError that names the member that is damaged, or differs from what `members` lists, or that the disk is
+    full.
+    """
+    listed = [row for row in read_tsv(members, COLUMNS) if row["patient"] == patient]
+    if not listed:
+        raise InputError(f"{members}: lists no file of patient {patient}. {_relist(members)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_archive(path) as archive, room_for(folder, sum(int(row["bytes"]) for row in listed)):
+        held = {(member.patient, member.file): member for member in archive.members}
+        for row in listed:
+            # The path to write comes from the archive's own checked listing, never from the table.
+            member = held.get((patient, row["file"]))
+            if member is None or member.name != row["name"]:
+                raise InputError(f"{path}: has no member {row['name']}, which {members} lists. {_relist(members)}")
+            found = _copy(archive, path, member, folder / member.file)
+            if found != (int(row["bytes"]), row["checksum"]):
+                raise InputError(f"{path}: {member.name} differs from what {members} lists. {_relist(members)}")
+    write_index(index, folder, [{"file": row["file"]} for row in listed])
+
+
+class _Zip:
+    def __init__(self, path: Path, opened: zipfile.ZipFile) -> None:
+        self._opened = opened
+        entries = opened.infolist()
+        _refuse_harmful(path, entries)
+        self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
+        _refuse_bomb(path, self.members)
+
+    def checksum(self, member: Member) -> str:
+        return f"{self._opened.getinfo(member.name).CRC:08x}"
+
+    def open(self, member: Member) -> BinaryIO:
+        return self._opened.open(member.name)
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        path = path.absolute()  # "." has no name
+        # What MR holds is known as such only by names that begin with MR.
+        self._root = path.parent if path.name == "MR" else path
+        roots = [path] if path.name == "MR" else [path / "MR", *path.glob("*/MR"), *path.glob("*/*/MR")]
+        folders = [patient / folder for root in roots for patient in _children(root) for folder in FOLDERS]
+        files = [file for folder in folders for file in _children(folder) if file.is_file()]
+        self.members = _arrange(path, ((f.relative_to(self._root).as_posix(), f.stat().st_size) for f in files))
+
+    def checksum(self, member: Member) -> str:
+        crc = 0
+        with self.open(member) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                crc = zlib.crc32(block, crc)
+        return f"{crc:08x}"
+
+    def open(self, member: Member) -> BinaryIO:
+        return (self._root / member.name).open("rb")
+
+
+def _children(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _arrange(path: Path, files: Iterable[tuple[str, int]]) -> list[Member]:
+    """The members among `files` (name, bytes), after checking that each patient stands in one place only."""
+    members, roots = [], {}
+    for name, size in files:
+        placed = _place(name)
+        if placed is None:
+            continue
+        root, patient, file = placed
+        if roots.setdefault(patient, root) != root:
+            raise InputError(
+                f"{path}: has patient {patient} in both {roots[patient]} and {root}. Unpack it and set "
+                "archives.<cohort>.path to the folder of one of them"
+            )
+        members.append(Member(patient, file, name, size))
+    if not members:
+        raise InputError(
+            f"{path}: holds no MR patient. Expected is the layout of the CHAOS archive, "
+            f"Train_Sets/MR/<patient>/{SEQUENCES['t1_in_phase'].images}/..., or a folder that is or holds MR"
+        )
+    return sorted(members, key=lambda member: (_number(member.patient), member.file))
+
+
+def _place(name: str) -> tuple[str, str, str] | None:
+    """Root (up to MR), patient and file of a path in an archive; None for what is no file of a known sequence."""
+    parts = name.split("/")
+    if parts[0] == "__MACOSX" or "MR" not in parts[:3]:
+        return None
+    at = parts.index("MR")
+    folder, base = "/".join(parts[at + 2 : -1]), parts[-1]
+    if folder not in FOLDERS or not base or base.startswith(".") or base.lower() in LEFTOVERS:
+        return None
+    return "/".join(parts[: at + 1]), parts[at + 1], f"{folder}/{base}"
+
+
+def _number(patient: str) -> tuple[float, str]:
+    """Sorts patient 2 before patient 10, and names that are no numbers last."""
+    return (int(patient) if patient.isdecimal() else float("inf"), patient)
+
+
+def _refuse_harmful(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    if len(entries) > MEMBERS_AT_MOST:
+        raise InputError(f"{path}: refused: {len(entries):,} members are more than any CHAOS archive has")
+    seen = set()
+    for entry in entries:
+        fault = _fault(entry)
+        # Some disks do not tell capitals from small letters.
+        if entry.filename.casefold() in seen:
+            fault = "its name is given twice"
+        if fault:
+            raise InputError(
+                f"{path}: refused because of its member {entry.orig_filename!r}: {fault}. Get the archive from its "
+                "own source, or unpack it with a tool that you trust and set archives.<cohort>.path to the folder"
+            )
+        seen.add(entry.filename.casefold())
+
+
+def _fault(entry: zipfile.ZipInfo) -> str:
+    """What makes a zip's entry unfit to unpack; empty if nothing does."""
+    name = entry.orig_filename
+    if re.search(r"[\x00-\x1f\x7f\\:]", name):
+        return "its name holds a control character, backslash or colon"
+    if set(name.removesuffix("/").split("/")) & {"", ".", ".."}:
+        return "it would land outside the folder, or its name is not a plain relative path"
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "it is a link or a device, not a file"
+    if entry.flag_bits & 1:
+        return "it is encrypted"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"its compression (method {entry.compress_type}) is unknown here"
+    return ""
+
+
+def _refuse_bomb(path: Path, members: list[Member]) -> None:
+    total = sum(member.bytes for member in members)
+    largest = max(members, key=lambda member: member.bytes)
+    if largest.bytes > MEMBER_BYTES_AT_MOST:
+        raise InputError(f"{path}: refused: {largest.name} has {largest.bytes:,} bytes, far more than any slice")
+    if total > TOTAL_BYTES_AT_MOST or total > RATIO_AT_MOST * path.stat().st_size:
+        raise InputError(
+            f"{path}: refused: {path.stat().st_size:,} bytes that unpack to {total:,} are no archive of slices"
+        )
+
+
+def _verify(path: Path, sha256: str, cohort: str) -> None:
+    found = sha256_of(path)
+    if found != sha256.lower():
+        raise InputError(
+            f"{path}: its SHA-256 is {found}, but archives.{cohort}.sha256 says {sha256}. If this is the archive you "
+            f"mean, set archives.{cohort}.sha256 to its SHA-256, or to null"
+        )
+
+
+def _wanted_folders(sequences: list[str], ground_truth: bool) -> set[str]:
+    known = [SEQUENCES[sequence] for sequence in sequences]
+    return {sequence.images for sequence in known} | (
+        {sequence.ground for sequence in known} if ground_truth else set()
+    )
+
+
+def _folders_by_patient(archive: Archive) -> dict[str, set[str]]:
+    held: dict[str, set[str]] = {}
+    for member in archive.members:
+        held.setdefault(member.patient, set()).add(member.folder)
+    return held
+
+
+def _require(archive: Archive, path: Path, cohort: str, wanted: dict[str, set[str]]) -> None:
+    held = _folders_by_patient(archive)
+    absent = sorted((patient for patient in wanted if patient not in held), key=_number)
+    faults = [f"patient(s) {', '.join(absent)}"] if absent else []
+    for patient in sorted(held.keys() & wanted.keys(), key=_number):
+        lacks = sorted(wanted[patient] - held[patient])
+        if lacks:
+            faults.append(f"{', '.join(lacks)} of patient {patient}")
+    if faults:
+        raise InputError(
+            f"{path}: lacks what the patient sheet (config key `patients`) names for the {cohort} cohort: "
+            f"{'; '.join(faults)}. Correct the sheet, or write one from this archive: python "
+            f"workflow/scripts/write_patient_sheet.py '{path}' --cohort {cohort} > my_patients.tsv, and set `patients` "
+            "to it"
+        )
+
+
+def _copy(archive: Archive, path: Path, member: Member, target: Path) -> tuple[int, str]:
+    """Copy a member block by block; its bytes and CRC-32."""
+    size, crc = 0, 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with archive.open(member) as source, target.open("wb") as sink:
+            while block := source.read(BLOCK_BYTES):
+                sink.write(block)
+                size += len(block)
+                crc = zlib.crc32(block, crc)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path}: its member {member.name} is damaged ({error}). Get the archive anew") from error
+    return size, f"{crc:08x}"
+
+
+def _relist(members: Path) -> str:
+    return f"List the archive anew with: rm {members} && snakemake --cores 1 {members}"
