@@ -26,13 +26,13 @@ SUMMARY_HEADS = (
     ("Dice 3D,", "mean ± SD", ""),
     ("ASSD", "mm", ""),
     ("MSSD", "mm", ""),
-    ("empty", "pre-", "dictions"),
+    ("no", "ASSD", ""),
 )
 LEFT_ALIGNED = 3
 SUMMARY_NOTE = """\
 Means over patients (seeds of one patient averaged first). All slices: a slice with neither reference nor prediction
-counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out predictions without a surface;
-those count in the last column and as Dice 0.
+counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction has no
+surface, as an empty one: the last column counts them.
 """
 
 
@@ -139,7 +139,7 @@ def _summary_cells(row: dict[str, object]) -> list[str]:
         _number(row["dice_3d_mean"], 3) + (f" ± {spread}" if spread != "-" else ""),
         _number(row["assd_mm_mean"], 2),
         _number(row["mssd_mm_mean"], 1),
-        str(row["empty_predictions"]),
+        str(row["volumes_without_distance"]),
     ]
 
 

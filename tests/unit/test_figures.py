@@ -1,0 +1,92 @@
+"""The plots: what they are drawn from, the same bytes each time, and no failure on odd tables."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pytest
+
+from chaosliver.evaluation import MEASURES, PATIENT_COLUMNS
+from chaosliver.figures import HISTORY_COLUMNS, PALETTE, chosen_epoch, plot_dice, plot_training
+from chaosliver.files import read_tsv, write_tsv
+from chaosliver.tables import typed
+
+
+def patient_row(patient: str, experiment: str, dice: float | None, **changes: Any) -> dict[str, Any]:
+    row = dict.fromkeys(PATIENT_COLUMNS) | dict.fromkeys(MEASURES, dice)
+    row |= {"experiment": experiment, "fold": "0", "seed": "1", "cohort": "development", "patient": patient}
+    return row | {"sequence": "t1_in_phase", "slices": 30, "predicted_ml": 1.0} | changes
+
+
+# Seaborn 0.13 still names the orientation as matplotlib 3.11 no longer likes it.
+pytestmark = pytest.mark.filterwarnings("ignore:vert. bool was deprecated")
+
+
+@pytest.fixture
+def patients(tmp_path: Path) -> Path:
+    rows = [
+        patient_row(str(number), experiment, 0.8 + 0.01 * number + shift)
+        for experiment, shift in (("baseline", 0.0), ("augmented", 0.02))
+        for number in range(8)
+    ]
+    rows.append(patient_row("90", "baseline", 0.7, cohort="test", fold="all", seed="all"))
+    rows.append(patient_row("91", "baseline", None, cohort="test", fold="all", seed="all"))
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
+    return tmp_path / "patients.tsv"
+
+
+def write_history(path: Path, dices: list[float | None]) -> Path:
+    rows = [
+        {"epoch": number, "training_loss": 1 / number, "validation_loss": 1.1 / number, "validation_dice": dice}
+        for number, dice in enumerate(dices, start=1)
+    ]
+    write_tsv(path, HISTORY_COLUMNS, rows)
+    return path
+
+
+def test_dice_figure_has_the_same_bytes_each_time(patients: Path, tmp_path: Path) -> None:
+    pictures = [[tmp_path / f"{number}.{suffix}" for suffix in ("png", "svg")] for number in (1, 2)]
+    for pair in pictures:
+        plot_dice(patients, ["baseline", "augmented"], pair)
+    for first, second in zip(*pictures, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("experiments", [["baseline"], ["augmented", "baseline"], ["never_run"], []])
+def test_dice_figure_of_any_choice_of_experiments(patients: Path, tmp_path: Path, experiments: list[str]) -> None:
+    plot_dice(patients, experiments, [tmp_path / "dice.png"])
+    assert (tmp_path / "dice.png").stat().st_size > 1000
+
+
+def test_more_groups_than_colours_can_be_drawn(tmp_path: Path) -> None:
+    rows = [patient_row("1", "baseline", 0.9, cohort=f"cohort{number}") for number in range(len(PALETTE) + 1)]
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
+    plot_dice(tmp_path / "patients.tsv", ["baseline"], [tmp_path / "dice.png"])
+
+
+def test_training_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    histories = [write_history(tmp_path / f"{fold}.tsv", [0.1, 0.5 + fold / 10, 0.4]) for fold in range(3)]
+    labels = [{"experiment": "baseline", "fold": str(fold), "seed": "1"} for fold in range(3)]
+    pictures = [[tmp_path / f"{number}.{suffix}" for suffix in ("png", "svg")] for number in (1, 2)]
+    for pair in pictures:
+        plot_training(histories, labels, pair)
+    for first, second in zip(*pictures, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert not plt.get_fignums()
+
+
+def test_training_figure_without_validation_and_without_runs(tmp_path: Path) -> None:
+    history = write_history(tmp_path / "history.tsv", [None, None])
+    plot_training([history], [{"experiment": "baseline", "fold": "0", "seed": "1"}], [tmp_path / "one.png"])
+    plot_training([], [], [tmp_path / "none.png"])
+    assert (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("dices", "expected"), [([0.1, 0.9, 0.9, 0.5], 2), ([None, 0.2, None], 2), ([None, None], None)]
+)
+def test_the_chosen_epoch_is_the_first_best(tmp_path: Path, dices: list[float | None], expected: int | None) -> None:
+    history = typed(read_tsv(write_history(tmp_path / "history.tsv", dices)), HISTORY_COLUMNS)
+    chosen = chosen_epoch(history)
+    assert (None if chosen is None else history.loc[chosen, "epoch"]) == expected

@@ -1,0 +1,22 @@
+"""Plot the Dice of every patient and experiment."""
+
+from pathlib import Path
+
+from chaosliver import figures
+from chaosliver.jobs import run_job
+
+
+def main(*, patients_table: Path, experiments: list[str], png: Path, svg: Path) -> None:
+    """Draw the box plots of `experiments`, in that order, as PNG and SVG."""
+    figures.plot_dice(patients_table, experiments, [png, svg])
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        patients_table=Path(snakemake.input.patients_table),
+        experiments=list(snakemake.params.experiments),
+        png=Path(snakemake.output.png),
+        svg=Path(snakemake.output.svg),
+    )
