@@ -33,7 +33,7 @@ if "snakemake" in globals():
         masks=Path(snakemake.params.masks),
         mask_indexes=[Path(index) for index in snakemake.input.get("mask_indexes", [])],
         pairs=[Path(table) for table in snakemake.input.pairs],
-        **{key: str(snakemake.params[key]) for key in ("experiment", "fold", "seed")},
+        **snakemake.params.labels,
         slices=Path(snakemake.output.slices),
         patients=Path(snakemake.output.patients),
     )

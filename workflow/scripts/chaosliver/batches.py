@@ -11,7 +11,7 @@ from .samples import Sample
 
 
 class SliceSet(NamedTuple):
-    """Slices in memory: images float32 and masks uint8 of 0 or 1, both [slices, size, size], and each slice's patient."""
+    """Slices in memory: images float32 and masks uint8 of 0 or 1, [slices, size, size], and each slice's patient."""
 
     images: np.ndarray
     masks: np.ndarray

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def train_network(
         if dice > state["best_dice"]:
             state |= {"best": _weights(network), "best_dice": dice, "chosen_epoch": epoch}
         state |= {"epoch": epoch, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
-        write_atomically(checkpoint, lambda partial: torch.save(state, partial))
+        write_atomically(checkpoint, partial(torch.save, state))
         _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.images))
     return state
 

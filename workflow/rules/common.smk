@@ -1,0 +1,315 @@
+"""Validation, the study's experiments and runs, and what each rule needs. No rules."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from chaosliver.anatomy import ORGANS, SEQUENCES
+from chaosliver.experiments import (
+    Run,
+    archive_path,
+    check_config,
+    check_sequences,
+    folds_of,
+    is_fetched,
+    read_sheet,
+    resolve_experiments,
+)
+from chaosliver.provenance import digest_of
+
+SCHEMA = yaml.safe_load(
+    (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(
+        encoding="utf-8"
+    )
+)
+check_config(config, SCHEMA)
+
+R = config["results"]
+PATIENTS = read_sheet(Path(config["patients"]), config)
+EXPERIMENTS = resolve_experiments(config, SCHEMA)
+FOLDS = {
+    split: folds_of(split, config, PATIENTS)
+    for split in {e["split"] for e in EXPERIMENTS.values()}
+}
+for name, experiment in EXPERIMENTS.items():
+    check_sequences(name, experiment, FOLDS[experiment["split"]], PATIENTS)
+RUNS = [
+    Run(name, str(fold), str(seed))
+    for name, experiment in EXPERIMENTS.items()
+    for fold in range(len(FOLDS[experiment["split"]]))
+    for seed in experiment["seeds"]
+]
+TEST_COHORT = "test_cohort"
+# The test cohort is segmented by all networks of an experiment together.
+PREDICTIONS = {
+    name: [
+        *(run.name for run in RUNS if run.experiment == name),
+        *(
+            [TEST_COHORT]
+            if any(patient.cohort == "test" for patient in PATIENTS.values())
+            else []
+        ),
+    ]
+    for name in EXPERIMENTS
+}
+
+
+wildcard_constraints:
+    patient="[A-Za-z0-9_-]+",
+    cohort="development|test",
+    sequence="|".join(SEQUENCES),
+    organ="|".join(ORGANS),
+    fold=r"\d+",
+    seed=r"\d+",
+    run=rf"fold\d+_seed\d+|{TEST_COHORT}",
+
+
+def cohorts_from(source):
+    """A pattern of the cohorts whose archive comes from a `url` or a `phantom`."""
+    fetched = [cohort for cohort in config["archives"] if is_fetched(cohort, config)]
+    drawn = [cohort for cohort in fetched if config["archives"][cohort].get("phantom")]
+    wanted = (
+        drawn
+        if source == "phantom"
+        else [cohort for cohort in fetched if cohort not in drawn]
+    )
+    return "|".join(wanted) or "none"
+
+
+def patients_of(cohort):
+    return [name for name, patient in PATIENTS.items() if patient.cohort == cohort]
+
+
+def cohort_patients(wildcards):
+    return patients_of(wildcards.cohort)
+
+
+def cohort_sequences(wildcards):
+    return {
+        name: list(PATIENTS[name].sequences) for name in patients_of(wildcards.cohort)
+    }
+
+
+def patient_sequences(wildcards):
+    return list(PATIENTS[wildcards.patient].sequences)
+
+
+def patient_has_ground_truth(wildcards):
+    return has_ground_truth(wildcards.patient)
+
+
+def predicted_cohort(wildcards):
+    return "test" if wildcards.run == TEST_COHORT else "development"
+
+
+def has_ground_truth(patient):
+    return config["archives"][PATIENTS[patient].cohort]["ground_truth"]
+
+
+def archive_of(wildcards):
+    return archive_path(cohort_of(wildcards), config)
+
+
+def cohort_of(wildcards):
+    return wildcards.get("cohort") or PATIENTS[wildcards.patient].cohort
+
+
+def fetched_archive(wildcards):
+    """The archive as an input where a rule makes it; its age says nothing about its content."""
+    return (
+        [ancient(archive_of(wildcards))]
+        if is_fetched(cohort_of(wildcards), config)
+        else []
+    )
+
+
+def expected_sha256(wildcards):
+    archive = config["archives"][cohort_of(wildcards)]
+    return None if archive.get("phantom") else archive.get("sha256")
+
+
+def members_of(wildcards):
+    return f"{R}/raw/{cohort_of(wildcards)}.members.tsv"
+
+
+def slice_indexes(tree, sequences, patients):
+    """The indexes below a tree for the patients that have the sequences."""
+    return [
+        f"{R}/{tree}/{sequence}/{patient}.tsv"
+        for sequence in sequences
+        for patient in patients
+        if sequence in PATIENTS[patient].sequences
+    ]
+
+
+def patients_in(experiment, fold, role):
+    roles = FOLDS[experiment["split"]][int(fold)]
+    return [patient for patient in roles if roles[patient] == role]
+
+
+def augmented_set(experiment, fold):
+    if experiment["augmentation"] == "none":
+        return []
+    sequences = "+".join(experiment["train_on"])
+    tree = f"{experiment['augmentation']}/{experiment['encoding']}/{experiment['organ']}/{sequences}"
+    return [f"{R}/augmented/{tree}/{experiment['split']}_fold{fold}.tsv"]
+
+
+def augmentation_inputs(wildcards):
+    roles = FOLDS[wildcards.split][int(wildcards.fold)]
+    train = [patient for patient in roles if roles[patient] == "train"]
+    sequences = wildcards.sequences.split("+")
+    return {
+        "images": slice_indexes(f"png/{wildcards.encoding}", sequences, train),
+        "masks": slice_indexes(f"masks/{wildcards.organ}", sequences, train),
+    }
+
+
+def training_inputs(wildcards):
+    """The indexes by role: nothing of a held-out patient is among them."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    inputs = {"augmented": augmented_set(experiment, wildcards.fold)}
+    for role in ("train", "validation"):
+        patients = patients_in(experiment, wildcards.fold, role)
+        inputs[f"{role}_images"] = slice_indexes(
+            f"png/{experiment['encoding']}", experiment["train_on"], patients
+        )
+        inputs[f"{role}_masks"] = slice_indexes(
+            f"masks/{experiment['organ']}", experiment["train_on"], patients
+        )
+    return inputs
+
+
+def training_settings(wildcards):
+    """What makes the weights, and nothing else: an experiment's name or threshold retrains nothing."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    return {
+        "network": experiment["network"],
+        "recipe": experiment["recipe"],
+        "keep_originals": experiment["keep_originals"],
+        "seed": int(wildcards.seed),
+        "threads": config["training"]["threads"],
+    }
+
+
+def training_code(wildcards):
+    return digest_of(
+        "train", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}"
+    )
+
+
+def prediction_code(wildcards):
+    return digest_of(
+        "predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}"
+    )
+
+
+def scored_patients(experiment, run):
+    """The patients that a run's network never saw, or the test cohort."""
+    if run == TEST_COHORT:
+        return patients_of("test")
+    fold = run.removeprefix("fold").split("_")[0]
+    return patients_in(EXPERIMENTS[experiment], fold, "test")
+
+
+def prediction_inputs(wildcards):
+    experiment = EXPERIMENTS[wildcards.experiment]
+    runs = [run.name for run in RUNS if run.experiment == wildcards.experiment]
+    models = [
+        f"{R}/models/{wildcards.experiment}/{run}"
+        for run in (runs if wildcards.run == TEST_COHORT else [wildcards.run])
+    ]
+    patients = scored_patients(wildcards.experiment, wildcards.run)
+    return {
+        "cards": [f"{model}/card.json" for model in models],
+        # The card holds the weights' checksum; the age of a large file says nothing.
+        "weights": [ancient(f"{model}/weights.safetensors") for model in models],
+        "images": slice_indexes(
+            f"png/{experiment['encoding']}", experiment["score_on"], patients
+        ),
+    }
+
+
+def evaluation_inputs(wildcards):
+    experiment = EXPERIMENTS[wildcards.experiment]
+    patients = scored_patients(wildcards.experiment, wildcards.run)
+    drawn = [patient for patient in patients if has_ground_truth(patient)]
+    return {
+        "mask_indexes": slice_indexes(
+            f"masks/{experiment['organ']}", experiment["score_on"], drawn
+        ),
+        "pairs": [f"{R}/inventory/{patient}.pairs.tsv" for patient in patients],
+    }
+
+
+def triplet_inputs(wildcards):
+    experiment = EXPERIMENTS[wildcards.experiment]
+    patients = scored_patients(wildcards.experiment, wildcards.run)
+    drawn = [patient for patient in patients if has_ground_truth(patient)]
+    return {
+        "image_indexes": slice_indexes(
+            f"png/{experiment['encoding']}", experiment["score_on"], patients
+        ),
+        "mask_indexes": slice_indexes(
+            f"masks/{experiment['organ']}", experiment["score_on"], drawn
+        ),
+    }
+
+
+def overlay_runs(wildcards):
+    """The runs that can be compared with a ground truth."""
+    scored = PREDICTIONS[wildcards.experiment]
+    return [
+        run
+        for run in scored
+        if any(map(has_ground_truth, scored_patients(wildcards.experiment, run)))
+    ]
+
+
+def overlay_inputs(wildcards):
+    runs = overlay_runs(wildcards)
+    return {
+        "slices": [f"{R}/dice/{wildcards.experiment}/{run}.tsv" for run in runs],
+        "predictions": [
+            f"{R}/predictions/{wildcards.experiment}/{run}.tsv" for run in runs
+        ],
+    }
+
+
+def masks_folder(wildcards):
+    return f"{R}/masks/{EXPERIMENTS[wildcards.experiment]['organ']}"
+
+
+def images_folder(wildcards):
+    return f"{R}/png/{EXPERIMENTS[wildcards.experiment]['encoding']}"
+
+
+def labels_of(wildcards):
+    """What a run's rows say of themselves."""
+    fold, seed = (
+        ("all", "all")
+        if wildcards.run == TEST_COHORT
+        else wildcards.run.removeprefix("fold").split("_seed")
+    )
+    return {"experiment": wildcards.experiment, "fold": fold, "seed": seed}
+
+
+def training_data():
+    """The indexes that any training of the study reads."""
+    inputs = [training_inputs(run) for run in RUNS]
+    return sorted(
+        {index for named in inputs for indexes in named.values() for index in indexes}
+    )
+
+
+def show_summary():
+    """Print the Dice table and where the rest lies."""
+    summary = Path(R) / "tables" / "summary.txt"
+    if summary.is_file():
+        print(
+            f"\n{summary.read_text(encoding='utf-8')}\nTables: {R}/tables   Figures: {R}/figures",
+            file=sys.stderr,
+        )

@@ -1,0 +1,88 @@
+"""Networks to figures per slice and per patient.
+
+Requires models/, png/, masks/ and inventory/.
+Makes predictions/, dice/, volumes/ and triplets/.
+"""
+
+
+rule predict:
+    """Segment the patients that a network never saw, or the test cohort by all networks of an experiment."""
+    input:
+        unpack(prediction_inputs),
+    output:
+        folder=directory(f"{R}/predictions/{{experiment}}/{{run}}"),
+        index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+    log:
+        f"{R}/logs/predict/{{experiment}}/{{run}}.log",
+    benchmark:
+        f"{R}/benchmarks/predict/{{experiment}}/{{run}}.tsv"
+    conda:
+        "../../envs/network.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["memory_mb"],
+    params:
+        threshold=lookup(dpath="{experiment}/threshold", within=EXPERIMENTS),
+        cohort=predicted_cohort,
+        threads=config["training"]["threads"],
+        code=prediction_code,
+    script:
+        "../scripts/predict.py"
+
+
+rule evaluate:
+    """Measure a run's predictions against the ground truth, per slice and per patient."""
+    input:
+        unpack(evaluation_inputs),
+        prediction_index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+    output:
+        slices=f"{R}/dice/{{experiment}}/{{run}}.tsv",
+        patients=f"{R}/volumes/{{experiment}}/{{run}}.tsv",
+    log:
+        f"{R}/logs/evaluate/{{experiment}}/{{run}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        predictions=f"{R}/predictions/{{experiment}}/{{run}}",
+        masks=masks_folder,
+        labels=labels_of,
+        code=digest_of("evaluate"),
+    script:
+        "../scripts/evaluate.py"
+
+
+rule draw_triplets:
+    """Show image, prediction and ground truth of each slice side by side, as the original study did."""
+    input:
+        unpack(triplet_inputs),
+        prediction_index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+    output:
+        folder=directory(f"{R}/triplets/{{experiment}}/{{run}}"),
+        index=f"{R}/triplets/{{experiment}}/{{run}}.tsv",
+    log:
+        f"{R}/logs/draw_triplets/{{experiment}}/{{run}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        predictions=f"{R}/predictions/{{experiment}}/{{run}}",
+        masks=masks_folder,
+        images=images_folder,
+        code=digest_of("draw_triplets"),
+    script:
+        "../scripts/draw_triplets.py"
+
+
+rule evaluated:
+    """Every figure per slice and per patient, and the triplets."""
+    input:
+        [
+            f"{R}/dice/{name}/{run}.tsv"
+            for name, runs in PREDICTIONS.items()
+            for run in runs
+        ],
+        [
+            f"{R}/triplets/{name}/{run}.tsv"
+            for name, runs in PREDICTIONS.items()
+            for run in runs
+        ],

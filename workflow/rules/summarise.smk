@@ -1,0 +1,123 @@
+"""Figures per slice and per patient to tables and pictures for people.
+
+Requires dice/, volumes/, models/, predictions/, masks/ and png/.
+Makes tables/ and figures/.
+"""
+
+
+rule collect_tables:
+    """Collect all runs into tidy tables, one row per slice, per patient and per experiment."""
+    input:
+        slices=[
+            f"{R}/dice/{name}/{run}.tsv"
+            for name, runs in PREDICTIONS.items()
+            for run in runs
+        ],
+        patients=[
+            f"{R}/volumes/{name}/{run}.tsv"
+            for name, runs in PREDICTIONS.items()
+            for run in runs
+        ],
+    output:
+        slices_table=f"{R}/tables/slices.tsv",
+        patients_table=f"{R}/tables/patients.tsv",
+        experiments_table=report(
+            f"{R}/tables/experiments.tsv",
+            caption="../report/tables.rst",
+            category="Results",
+            labels={"figure": "Table of experiments"},
+        ),
+        summary=f"{R}/tables/summary.txt",
+    log:
+        f"{R}/logs/collect_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("collect_tables"),
+    script:
+        "../scripts/collect_tables.py"
+
+
+rule plot_dice:
+    """Draw the box plots of Dice by experiment."""
+    input:
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        png=report(
+            f"{R}/figures/dice.png",
+            caption="../report/dice.rst",
+            category="Results",
+            labels={"figure": "Dice by experiment"},
+        ),
+        svg=f"{R}/figures/dice.svg",
+    log:
+        f"{R}/logs/plot_dice.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        experiments=list(EXPERIMENTS),
+        code=digest_of("plot_dice"),
+    script:
+        "../scripts/plot_dice.py"
+
+
+rule plot_training:
+    """Draw loss and validation Dice of every training, with the chosen epoch."""
+    input:
+        histories=[
+            f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in RUNS
+        ],
+    output:
+        png=report(
+            f"{R}/figures/training.png",
+            caption="../report/training.rst",
+            category="Training",
+            labels={"figure": "Training curves"},
+        ),
+        svg=f"{R}/figures/training.svg",
+    log:
+        f"{R}/logs/plot_training.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        labels=[run._asdict() for run in RUNS],
+        code=digest_of("plot_training"),
+    script:
+        "../scripts/plot_training.py"
+
+
+rule draw_overlays:
+    """Draw an experiment's best, median and worst slices with the contours of prediction and ground truth."""
+    input:
+        unpack(overlay_inputs),
+    output:
+        picture=report(
+            f"{R}/figures/overlays/{{experiment}}.png",
+            caption="../report/overlays.rst",
+            category="Results",
+            labels={"figure": "Overlays of {experiment}"},
+        ),
+    log:
+        f"{R}/logs/draw_overlays/{{experiment}}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        runs=overlay_runs,
+        predictions=f"{R}/predictions/{{experiment}}",
+        masks=masks_folder,
+        images=images_folder,
+        organ=lookup(dpath="{experiment}/organ", within=EXPERIMENTS),
+        code=digest_of("draw_overlays"),
+    script:
+        "../scripts/draw_overlays.py"
+
+
+rule summarised:
+    """The whole study: tables, figures, triplets and quality control."""
+    input:
+        rules.prepared.input,
+        rules.evaluated.input,
+        rules.collect_tables.output,
+        rules.plot_dice.output,
+        rules.plot_training.output,
+        expand(rules.draw_overlays.output, experiment=EXPERIMENTS),

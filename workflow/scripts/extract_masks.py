@@ -1,0 +1,24 @@
+"""Turn the ground truth of a patient's sequence into binary masks of one organ."""
+
+from pathlib import Path
+
+from chaosliver.jobs import run_job
+from chaosliver.masks import extract_masks
+
+
+def main(*, pairs: Path, raw_index: Path, sequence: str, organ: str, folder: Path, index: Path) -> None:
+    """Write the masks as PNG, and their index."""
+    extract_masks(pairs, raw_index, sequence, organ, folder, index)
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        pairs=Path(snakemake.input.pairs),
+        raw_index=Path(snakemake.input.raw_index),
+        sequence=snakemake.wildcards.sequence,
+        organ=snakemake.wildcards.organ,
+        folder=Path(snakemake.output.folder),
+        index=Path(snakemake.output.index),
+    )

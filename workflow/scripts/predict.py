@@ -1,0 +1,37 @@
+"""Segment the patients that a network, or any of several, never saw."""
+
+from pathlib import Path
+
+from chaosliver.jobs import run_job
+from chaosliver.prediction import predict_patients
+
+
+def main(
+    *,
+    cards: list[Path],
+    weights: list[Path],
+    images: list[Path],
+    threshold: float,
+    threads: int,
+    cohort: str,
+    folder: Path,
+    index: Path,
+) -> None:
+    """Write a binary PNG per slice on the image's own grid, and their index."""
+    where = {"cohort": cohort, "folder": folder, "index": index}
+    predict_patients(cards, weights, images, threshold=threshold, threads=threads, **where)
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        cards=[Path(path) for path in snakemake.input.cards],
+        weights=[Path(path) for path in snakemake.input.weights],
+        images=[Path(path) for path in snakemake.input.images],
+        threshold=snakemake.params.threshold,
+        threads=snakemake.params.threads,
+        cohort=snakemake.params.cohort,
+        folder=Path(snakemake.output.folder),
+        index=Path(snakemake.output.index),
+    )
