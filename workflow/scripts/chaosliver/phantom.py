@@ -35,7 +35,7 @@ SLICE_COUNTS = {5.5: (13, 14), 9.0: (10, 12)}
 # The real volumes' maxima run from 451 to 2662, depending on the patient.
 MAXIMA = (451, 2662)
 ECHO_TIMES_MS = {"t1_in_phase": 4.6, "t1_out_of_phase": 2.3, "t2_spir": 70.0}
-NOISE = 0.025
+NOISE = 0.02
 BIAS = 0.18
 TIMESTAMP = (2019, 4, 11, 0, 0, 0)
 
@@ -44,6 +44,7 @@ SIGNALS: dict[str, dict[str, float]] = {
     "t1_in_phase": {
         "air": 0.0,
         "fat": 0.90,
+        "rim": 0.88,
         "muscle": 0.50,
         "bowel": 0.48,
         "heart": 0.52,
@@ -57,6 +58,7 @@ SIGNALS: dict[str, dict[str, float]] = {
     "t1_out_of_phase": {
         "air": 0.0,
         "fat": 0.75,
+        "rim": 0.20,
         "muscle": 0.51,
         "bowel": 0.46,
         "heart": 0.53,
@@ -70,6 +72,7 @@ SIGNALS: dict[str, dict[str, float]] = {
     "t2_spir": {
         "air": 0.0,
         "fat": 0.12,
+        "rim": 0.16,
         "muscle": 0.33,
         "bowel": 0.40,
         "heart": 0.35,
@@ -204,7 +207,10 @@ def _draw_tissues(body: Body, geometry: Geometry) -> tuple[Array, Array]:
     inside = ellipsoid(0, 0, 152, 104) > 0
 
     def paint(tissue: str, where: Array, organ: str | None = None) -> None:
-        where = where & inside
+        where = where & inside & (labels != TISSUES.index("spine"))
+        if organ:
+            # Fat around an organ: bright in phase, dark out of phase (where it meets water) and with fat suppressed.
+            labels[ndimage.binary_dilation(where, np.ones((1, 3, 3))) & inside & (ground == 0)] = TISSUES.index("rim")
         labels[where] = TISSUES.index(tissue)
         ground[where] = LEVELS[organ] if organ else 0
 
@@ -215,7 +221,9 @@ def _draw_tissues(body: Body, geometry: Geometry) -> tuple[Array, Array]:
     labels[ellipsoid(0, 0, 165, 116) > 0] = TISSUES.index("fat")
     paint("muscle", inside)
     paint("bowel", ellipsoid(0, -5, 136, 88) > 0)
-    paint("fat", (ellipsoid(0, -5, 130, 84) > 0) & (waves(1, 12) > 0.75))
+    paint("fat", (ellipsoid(0, -5, 130, 84) > 0) & (waves(1, 18) > 1.2))
+    paint("muscle", np.maximum(ellipsoid(-34, 78, 26, 18), ellipsoid(34, 78, 26, 18)) > 0)
+    paint("spine", ellipsoid(0, 62, 24, 24) > 0)
     lungs = np.maximum(ellipsoid(-66, 0, 64, 76, 1.1, 0.34), ellipsoid(68, 0, 62, 76, 1.15, 0.34))
     paint("lung", lungs > 0)
     paint("heart", ellipsoid(18, -35, 52, 40, 1.1, 0.28) + roughness > 0)
@@ -223,11 +231,7 @@ def _draw_tissues(body: Body, geometry: Geometry) -> tuple[Array, Array]:
     paint("spleen", ellipsoid(102, 28 + shift, 28, 44, 0.64, 0.30) + roughness > 0, "spleen")
     paint("kidney", ellipsoid(-62, 52 + shift, 27, 24, 0.14, 0.32) + roughness > 0, "right_kidney")
     paint("kidney", ellipsoid(66, 48 - shift, 26, 25, 0.24, 0.32) + roughness > 0, "left_kidney")
-    paint("spine", ellipsoid(0, 62, 24, 24) > 0)
-    paint("muscle", np.maximum(ellipsoid(-34, 78, 26, 18), ellipsoid(34, 78, 26, 18)) > 0)
-    paint(
-        "liver", (np.maximum(right_lobe, left_lobe) + 1.3 * roughness > 0) & (labels != TISSUES.index("spine")), "liver"
-    )
+    paint("liver", np.maximum(right_lobe, left_lobe) + 1.3 * roughness > 0, "liver")
     return labels, ground
 
 
@@ -238,7 +242,7 @@ def _draw_signal(
     signal = np.array([signals[tissue] for tissue in TISSUES], np.float32)[labels]
     # Bowel is mottled; the liver is even, with thin dark vessels.
     texture = _smooth_field(geometry, 7, rng)
-    signal += np.where(labels == TISSUES.index("bowel"), 0.12 * texture, 0)
+    signal += np.where(labels == TISSUES.index("bowel"), 0.07 * texture, 0)
     signal -= np.where((labels == TISSUES.index("liver")) & (np.abs(texture) < 0.12), 0.07, 0).astype(np.float32)
     signal = ndimage.gaussian_filter(signal, (0, 0.5, 0.5))
     signal *= np.exp(BIAS * _smooth_field(geometry, 70, rng))
