@@ -31,6 +31,8 @@ BLOCK_BYTES = 1 << 20
 COLUMNS = ("patient", "file", "name", "bytes", "checksum")
 FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
 LEFTOVERS = ("thumbs.db", "desktop.ini")
+# What zipfile raises of damaged headers, ValueError for names that are no text.
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
     elif path.is_file():
         try:
             opened = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"{path}: not a zip file, or one cut short ({error}). Get it anew: if it was downloaded, delete it and "
                 "run the same command again; if it is named by archives.<cohort>.path, replace it"
@@ -148,6 +150,7 @@ def unpack_patient(path: Path, members: Path, patient: str, folder: Path, index:
 class _Zip:
     def __init__(self, path: Path, opened: zipfile.ZipFile) -> None:
         self._opened = opened
+        self._bytes = path.stat().st_size
         entries = opened.infolist()
         _refuse_harmful(path, entries)
         self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
@@ -157,6 +160,9 @@ class _Zip:
         return f"{self._opened.getinfo(member.name).CRC:08x}"
 
     def open(self, member: Member) -> BinaryIO:
+        # Python seeks there unasked, and a place before the beginning looks like a fault of the disk.
+        if not 0 <= self._opened.getinfo(member.name).header_offset < self._bytes:
+            raise zipfile.BadZipFile("it lies outside the file")
         return self._opened.open(member.name)
 
 
@@ -318,7 +324,7 @@ def _copy(archive: Archive, path: Path, member: Member, target: Path) -> tuple[i
                 sink.write(block)
                 size += len(block)
                 crc = zlib.crc32(block, crc)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (*UNREADABLE, zlib.error, EOFError) as error:
         raise InputError(f"{path}: its member {member.name} is damaged ({error}). Get the archive anew") from error
     return size, f"{crc:08x}"
 

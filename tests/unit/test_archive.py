@@ -1,0 +1,467 @@
+"""Zips and folders laid out as the CHAOS archive, whole, incomplete, damaged and hostile."""
+
+import errno
+import hashlib
+import os
+import random
+import stat
+import subprocess
+import sys
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import list_archive
+import unpack_patient
+from chaosliver import archive as archives
+from chaosliver import disk
+from chaosliver.archive import open_archive, patient_sheet, sequences_by_patient
+from chaosliver.errors import InputError
+from chaosliver.files import read_tsv, sha256_of
+from chaosliver.indexes import read_index
+
+SCRIPTS = Path(archives.__file__).parents[1]
+SAMPLE_SHA256 = "974a5c8194242a3fc8f49f7e6c0ebb0545dbbc67fed9927201ea8e4ccd3ecbeb"
+ROOTS = ["Train_Sets/", "CHAOS_Train_Sets/Train_Sets/", "Test_Sets/", "CHAOS_Test_Sets/Test_Sets/", ""]
+T1 = ["T1DUAL/DICOM_anon/InPhase/IMG-0004-00002.dcm", "T1DUAL/Ground/IMG-0004-00002.png"]
+T1_OUT = ["T1DUAL/DICOM_anon/OutPhase/IMG-0004-00001.dcm"]
+T2 = ["T2SPIR/DICOM_anon/IMG-0002-00001.dcm", "T2SPIR/Ground/IMG-0002-00001.png"]
+PATIENTS = {"10": [*T1, *T1_OUT, *T2], "2": [*T1, *T2], "1": [*T1, *T1_OUT, *T2]}
+NOISE = [
+    "CT/1/DICOM_anon/i0000,0000b.dcm",
+    "CT/1/Ground/liver_GT_000.png",
+    "MR/1/.DS_Store",
+    "MR/1/T2SPIR/Ground/.DS_Store",
+    "MR/1/T2SPIR/Ground/Thumbs.db",
+    "MR/1/T2SPIR/notes.txt",
+    "MR/readme.txt",
+]
+
+
+def content_of(name: str) -> bytes:
+    return random.Random(name).randbytes(300)
+
+
+def tree(root: str = "Train_Sets/") -> dict[str, bytes]:
+    """Every file of a small archive by its name."""
+    names = [f"{root}MR/{patient}/{file}" for patient, files in PATIENTS.items() for file in files]
+    return {name: content_of(name) for name in [*names, *(root + name for name in NOISE)]}
+
+
+def as_zip(path: Path, files: Mapping[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            add(archive, name, content)
+    return path
+
+
+def add(archive: zipfile.ZipFile, name: str, content: bytes = b"x", mode: int = 0) -> None:
+    info = zipfile.ZipInfo("placeholder")
+    info.filename = name  # the constructor would mend a hostile name
+    info.external_attr = mode << 16
+    archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+
+
+def as_folder(path: Path, files: Mapping[str, bytes]) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+def listed(archive: Path, patients: dict[str, list[str]], members: Path, *, ground_truth: bool = True) -> list[str]:
+    list_archive.main(
+        archive=archive,
+        cohort="development",
+        sha256=None,
+        patients=patients,
+        ground_truth=ground_truth,
+        members=members,
+    )
+    return [f"{row['patient']}/{row['file']}" for row in read_tsv(members, archives.COLUMNS)]
+
+
+@pytest.fixture(params=["zip", "folder"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def make(kind: str, path: Path, files: Mapping[str, bytes]) -> Path:
+    return as_zip(path / "CHAOS.zip", files) if kind == "zip" else as_folder(path / "CHAOS", files)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_root_gives_the_same_patients(tmp_path: Path, kind: str, root: str) -> None:
+    path = make(kind, tmp_path, tree(root) | {"__MACOSX/MR/1/T2SPIR/Ground/x.png": b"x"})
+    with open_archive(path) as archive:
+        assert [(m.patient, m.file) for m in archive.members] == [
+            (patient, file) for patient in ("1", "2", "10") for file in sorted(PATIENTS[patient])
+        ]
+        assert {m.bytes for m in archive.members} == {300}
+        assert all(m.name == f"{root}MR/{m.patient}/{m.file}" for m in archive.members)
+        assert sequences_by_patient(archive) == {
+            "1": ["t1_in_phase", "t1_out_of_phase", "t2_spir"],
+            "2": ["t1_in_phase", "t2_spir"],
+            "10": ["t1_in_phase", "t1_out_of_phase", "t2_spir"],
+        }
+
+
+def test_folder_that_is_mr_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = as_folder(tmp_path / "CHAOS", tree()) / "Train_Sets" / "MR"
+    with open_archive(folder) as archive:
+        assert [m.patient for m in archive.members][-1] == "10"
+    monkeypatch.chdir(folder)
+    with open_archive(Path()) as archive:
+        assert archive.open(archive.members[0]).read() == content_of(f"Train_Sets/MR/1/{archive.members[0].file}")
+
+
+def test_links_in_a_folder_are_followed(tmp_path: Path) -> None:
+    files = as_folder(tmp_path / "store", tree())
+    (tmp_path / "linked" / "MR").mkdir(parents=True)
+    (tmp_path / "linked" / "MR" / "7").symlink_to(files / "Train_Sets" / "MR" / "2")
+    with open_archive(tmp_path / "linked") as archive:
+        assert list(sequences_by_patient(archive)) == ["7"]
+
+
+def test_only_wanted_patients_and_sequences_are_listed(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, tree())
+    members = tmp_path / "raw" / "development.members.tsv"
+    wanted = {"10": ["t1_out_of_phase"], "2": ["t2_spir"]}
+    assert listed(path, wanted, members) == [*(f"2/{file}" for file in T2), f"10/{T1_OUT[0]}", f"10/{T1[1]}"]
+    assert listed(path, wanted, members, ground_truth=False) == [f"2/{T2[0]}", f"10/{T1_OUT[0]}"]
+
+
+def test_zip_and_folder_give_the_same_list(tmp_path: Path) -> None:
+    wanted = {"1": ["t1_in_phase", "t2_spir"]}
+    tables = []
+    for kind in ("zip", "folder"):
+        table = tmp_path / f"{kind}.tsv"
+        listed(make(kind, tmp_path, tree()), wanted, table)
+        tables.append(table.read_text())
+    assert tables[0] == tables[1]
+
+
+def test_unpacks_one_patient_and_indexes_it(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, tree())
+    members, folder, index = tmp_path / "members.tsv", tmp_path / "raw" / "2", tmp_path / "raw" / "2.tsv"
+    listed(path, {"1": ["t1_in_phase"], "2": ["t1_in_phase", "t2_spir"]}, members)
+    unpack_patient.main(archive=path, members=members, patient="2", folder=folder, index=index)
+    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert found == {file: content_of(f"Train_Sets/MR/2/{file}") for file in PATIENTS["2"]}
+    assert [row["file"] for row in read_index(index, folder)] == sorted(PATIENTS["2"])
+
+
+def test_everything_that_is_missing_is_named(tmp_path: Path, kind: str) -> None:
+    files = {name: content for name, content in tree().items() if "MR/10/T2SPIR/Ground" not in name}
+    path = make(kind, tmp_path, files)
+    wanted = {patient: ["t1_out_of_phase", "t2_spir"] for patient in ("38", "3", "1", "2", "10")}
+    with pytest.raises(InputError) as raised:
+        listed(path, wanted, tmp_path / "members.tsv")
+    for told in (
+        str(path),
+        "key `patients`",
+        "development cohort",
+        "patient(s) 3, 38;",
+        "T1DUAL/DICOM_anon/OutPhase of patient 2;",
+        "T2SPIR/Ground of patient 10.",
+        "write_patient_sheet.py",
+    ):
+        assert told in str(raised.value)
+    assert not (tmp_path / "members.tsv").exists()
+
+
+def test_checksum_of_a_zip_is_held_to_and_of_a_folder_is_not_asked(tmp_path: Path) -> None:
+    path = as_zip(tmp_path / "a.zip", tree())
+    arguments = {"patients": {"1": ["t2_spir"]}, "ground_truth": True, "members": tmp_path / "members.tsv"}
+    found = sha256_of(path)
+    list_archive.main(archive=path, cohort="test", sha256=found.upper(), **arguments)
+    with pytest.raises(InputError, match=r"set archives\.test\.sha256 .*or to null") as raised:
+        list_archive.main(archive=path, cohort="test", sha256="0" * 64, **arguments)
+    assert found in str(raised.value)
+    assert "0" * 64 in str(raised.value)
+    list_archive.main(archive=as_folder(tmp_path / "b", tree()), cohort="test", sha256="0" * 64, **arguments)
+
+
+def test_no_archive_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such zip file or folder"), open_archive(tmp_path / "absent.zip"):
+        pass
+    (tmp_path / "page.zip").write_bytes(b"<html></html>")
+    with pytest.raises(InputError, match=r"page\.zip: not a zip file"), open_archive(tmp_path / "page.zip"):
+        pass
+    with pytest.raises(InputError, match=r"holds no MR patient.*Train_Sets/MR/<patient>"), open_archive(tmp_path):
+        pass
+    ct = as_zip(tmp_path / "ct.zip", {"Train_Sets/CT/1/DICOM_anon/a.dcm": b"x"})
+    with pytest.raises(InputError, match=r"ct\.zip: holds no MR patient"), open_archive(ct):
+        pass
+
+
+def test_a_patient_in_two_places_is_refused(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, tree() | tree("CHAOS_Train_Sets/Train_Sets/"))
+    with pytest.raises(InputError, match=r"in both (CHAOS_Train_Sets/)?Train_Sets/MR and "), open_archive(path):
+        pass
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
+def test_zip_cut_short(tmp_path: Path, share: float) -> None:
+    path = as_zip(tmp_path / "a.zip", tree())
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(InputError, match=r"a\.zip: not a zip file, or one cut short"), open_archive(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.png",
+        "Train_Sets/MR/1/T2SPIR/Ground/../../../../../../evil.png",
+        "Train_Sets/MR/../T2SPIR/Ground/evil.png",
+        "/Train_Sets/MR/1/T2SPIR/Ground/evil.png",
+        "Train_Sets/MR/1/T2SPIR/Ground/..\\evil.png",
+        "C:/Train_Sets/MR/1/T2SPIR/Ground/evil.png",
+        "Train_Sets/MR/1/T2SPIR/Ground/\nevil.png",
+        "Train_Sets/MR/1/T2SPIR/Ground/evil\0.png",
+        "Train_Sets/MR//T2SPIR/Ground/evil.png",
+        "Train_Sets/CT/../../evil.png",
+    ],
+)
+def test_hostile_name_is_refused(tmp_path: Path, name: str) -> None:
+    path = as_zip(tmp_path / "a.zip", tree() | {name: b"x"})
+    with pytest.raises(InputError, match=r"a\.zip: refused because of its member .*evil"), open_archive(path):
+        pass
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_link_or_device_is_refused(tmp_path: Path, mode: int) -> None:
+    path = as_zip(tmp_path / "a.zip", tree())
+    with zipfile.ZipFile(path, "a") as archive:
+        add(archive, "Train_Sets/MR/1/T2SPIR/Ground/evil.png", b"/etc/passwd", mode | 0o777)
+    with pytest.raises(InputError, match=r"evil.*link or a device"), open_archive(path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["a.png", "A.png"])
+def test_name_given_twice_is_refused(tmp_path: Path, name: str) -> None:
+    path = as_zip(tmp_path / "a.zip", {"Train_Sets/MR/1/T2SPIR/Ground/a.png": b"x"})
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "a") as archive:
+        add(archive, f"Train_Sets/MR/1/T2SPIR/Ground/{name}")
+    with pytest.raises(InputError, match=r"given twice"), open_archive(path):
+        pass
+
+
+def patched(path: Path, offset: int, value: int) -> None:
+    """Set one byte of each entry in a zip's directory."""
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\1\2")
+    while at >= 0:
+        content[at + offset] = value
+        at = content.find(b"PK\1\2", at + 1)
+    path.write_bytes(content)
+
+
+def test_encrypted_and_unknown_compression_are_refused(tmp_path: Path) -> None:
+    for offset, value, cause in ((8, 1, "encrypted"), (10, 9, "compression")):
+        path = as_zip(tmp_path / "a.zip", tree())
+        patched(path, offset, value)
+        with pytest.raises(InputError, match=cause), open_archive(path):
+            pass
+
+
+def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = as_zip(tmp_path / "a.zip", {"MR/1/T2SPIR/Ground/a.png": bytes(20 << 20)})
+    with pytest.raises(InputError, match=r"unpack to 20,971,520"), open_archive(bomb):
+        pass
+    plain = as_zip(tmp_path / "b.zip", tree())
+    for limit, value, cause in (
+        ("MEMBERS_AT_MOST", 3, "members are more"),
+        ("MEMBER_BYTES_AT_MOST", 299, "far more than any slice"),
+        ("TOTAL_BYTES_AT_MOST", 900, "no archive of slices"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(archives, limit, value)
+            with pytest.raises(InputError, match=cause), open_archive(plain):
+                pass
+
+
+def test_member_with_more_bytes_than_it_declares_is_cut_and_found(tmp_path: Path) -> None:
+    path = as_zip(tmp_path / "a.zip", {"MR/1/T2SPIR/DICOM_anon/a.dcm": bytes(5000)})
+    content = path.read_bytes()
+    path.write_bytes(content.replace((5000).to_bytes(4, "little"), (50).to_bytes(4, "little")))
+    members = tmp_path / "members.tsv"
+    listed(path, {"1": ["t2_spir"]}, members, ground_truth=False)
+    with pytest.raises(InputError, match=r"a\.dcm is damaged"):
+        unpack_patient.main(archive=path, members=members, patient="1", folder=tmp_path / "1", index=tmp_path / "1.tsv")
+    assert sum(file.stat().st_size for file in (tmp_path / "1").rglob("*.dcm")) <= 50
+
+
+def test_damaged_member_is_named(tmp_path: Path) -> None:
+    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
+    listed(path, {"2": ["t2_spir"]}, members)
+    name = f"Train_Sets/MR/2/{T2[1]}"
+    with zipfile.ZipFile(path) as archive:
+        offset = archive.getinfo(name).header_offset
+    content = bytearray(path.read_bytes())
+    content[offset + 30 + len(name) + 100] ^= 255
+    path.write_bytes(content)
+    index = tmp_path / "2.tsv"
+    with pytest.raises(InputError, match=rf"a\.zip: its member {name} is damaged"):
+        unpack_patient.main(archive=path, members=members, patient="2", folder=tmp_path / "2", index=index)
+    assert not index.exists()
+
+
+def test_archive_that_changed_since_it_was_listed(tmp_path: Path, kind: str) -> None:
+    path, members = make(kind, tmp_path, tree()), tmp_path / "members.tsv"
+    listed(path, {"2": ["t2_spir"]}, members)
+    unpack = {"members": members, "folder": tmp_path / "2", "index": tmp_path / "2.tsv"}
+    name = f"Train_Sets/MR/2/{T2[1]}"
+    make(kind, tmp_path, tree() | {name: b"other"})
+    with pytest.raises(InputError, match=rf"{name} differs .*rm .*members\.tsv"):
+        unpack_patient.main(archive=path, patient="2", **unpack)
+    (tmp_path / "new").mkdir()
+    path = make(kind, tmp_path / "new", {n: c for n, c in tree().items() if n != name})
+    with pytest.raises(InputError, match=rf"has no member {name}"):
+        unpack_patient.main(archive=path, patient="2", **unpack)
+    with pytest.raises(InputError, match=r"lists no file of patient 3"):
+        unpack_patient.main(archive=path, patient="3", **unpack)
+
+
+def test_table_that_was_tampered_with_writes_nothing_outside(tmp_path: Path) -> None:
+    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
+    listed(path, {"2": ["t2_spir"]}, members)
+    members.write_text(members.read_text().replace(f"\t{T2[0]}\t", "\t../../evil\t"))
+    with pytest.raises(InputError, match=r"has no member"):
+        unpack_patient.main(
+            archive=path, members=members, patient="2", folder=tmp_path / "x" / "y", index=tmp_path / "2.tsv"
+        )
+    assert not (tmp_path / "evil").exists()
+
+
+def test_full_disk_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
+    listed(path, {"2": ["t2_spir"]}, members)
+    job = {
+        "archive": path,
+        "members": members,
+        "patient": "2",
+        "folder": tmp_path / "2",
+        "index": tmp_path / "2.tsv",
+    }
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archives, "_copy", full)
+        with pytest.raises(InputError, match=r"2: the disk is full: 600 bytes are needed"):
+            unpack_patient.main(**job)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 599}))
+    with pytest.raises(InputError, match=r"600 bytes are needed and 599 bytes are free"):
+        unpack_patient.main(**job)
+
+
+PARTS = st.sampled_from(["..", ".", "", "MR", "1", "Train_Sets", "T2SPIR", "Ground", "DICOM_anon", "a.png", "C:", "\\"])
+NAMES = st.one_of(
+    st.lists(PARTS, min_size=1, max_size=9).map("/".join),
+    st.lists(PARTS, max_size=3).map(lambda parts: "/".join(["MR", "1", "T2SPIR", "DICOM_anon", *parts])),
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).map(lambda end: f"MR/1/T2SPIR/DICOM_anon/{end}"),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names=st.lists(NAMES, min_size=1, max_size=4))
+def test_nothing_is_ever_written_outside_the_folder(names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = tmp_path_factory.mktemp("hostile")
+    path, members = place / "a.zip", place / "members.tsv"
+    folder, index = place / "deep" / "er" / "raw" / "1", place / "deep" / "er" / "raw" / "1.tsv"
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "w") as archive:
+        add(archive, "MR/1/T2SPIR/DICOM_anon/good.dcm")
+        for name in names:
+            add(archive, name)
+    try:
+        listed(path, {"1": ["t2_spir"]}, members, ground_truth=False)
+        unpack_patient.main(archive=path, members=members, patient="1", folder=folder, index=index)
+    except InputError:
+        pass
+    else:
+        read_index(index, folder)
+    outside = {file for file in place.rglob("*") if file.is_file() and folder not in file.parents}
+    assert outside <= {path, members, index}
+
+
+@settings(max_examples=150, deadline=None)
+@given(damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=8))
+@example(damage=[(934, 1)])  # a place before the file's beginning
+@example(damage=[(756, 64)])  # a flag that zipfile does not know
+def test_any_damage_gives_an_input_error_or_the_right_bytes(
+    damage: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = tmp_path_factory.mktemp("damaged")
+    path = as_zip(place / "a.zip", {f"MR/1/{file}": content_of(file) for file in T2})
+    content = bytearray(path.read_bytes())
+    for at, change in damage:
+        content[at % len(content)] ^= change
+    path.write_bytes(content)
+    folder = place / "1"
+    try:
+        listed(path, {"1": ["t2_spir"]}, place / "members.tsv")
+        unpack_patient.main(
+            archive=path, members=place / "members.tsv", patient="1", folder=folder, index=place / "1.tsv"
+        )
+    except InputError:
+        return
+    for file in T2:
+        assert (folder / file).read_bytes() == content_of(file)
+
+
+def sheet(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPTS / "write_patient_sheet.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_sheet_from_an_archive(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, tree())
+    rows = [
+        "patient\tcohort\tsequences",
+        "1\ttest\tt1_in_phase,t1_out_of_phase,t2_spir",
+        "2\ttest\tt1_in_phase,t2_spir",
+        "10\ttest\tt1_in_phase,t1_out_of_phase,t2_spir",
+    ]
+    assert patient_sheet(path, "test").splitlines() == rows
+    printed = sheet(path, "--cohort", "test")
+    assert printed.stdout.splitlines() == rows
+    written = sheet(path, "--output", tmp_path / "my_patients.tsv")
+    assert (written.returncode, written.stdout) == (0, "")
+    assert (tmp_path / "my_patients.tsv").read_text() == patient_sheet(path, "development")
+
+
+def test_sheet_from_nothing_is_one_clear_line(tmp_path: Path) -> None:
+    failed = sheet(tmp_path / "absent.zip")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"error: {tmp_path / 'absent.zip'}: no such zip file or folder")
+
+
+def test_the_real_archive(shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / "CHAOS_Train_Sets.zip"
+    with open_archive(path) as archive:
+        found = sequences_by_patient(archive)
+    assert list(found) == ["1", "2", "5", "8", "13", "15", "19", "20", "22", "32", "33", "34", "37", "39"]
+    assert all(sequences == ["t1_in_phase", "t2_spir"] for sequences in found.values())
+    members = tmp_path / "members.tsv"
+    list_archive.main(
+        archive=path,
+        cohort="development",
+        sha256=SAMPLE_SHA256,
+        patients=found,
+        ground_truth=True,
+        members=members,
+    )
+    assert len(read_tsv(members)) == 1840
+    unpack_patient.main(archive=path, members=members, patient="19", folder=tmp_path / "19", index=tmp_path / "19.tsv")
+    rows = read_index(tmp_path / "19.tsv", tmp_path / "19")
+    with zipfile.ZipFile(path) as archive:
+        expected = hashlib.sha256(archive.read(f"Train_Sets/MR/19/{rows[0]['file']}")).hexdigest()
+    assert rows[0]["sha256"] == expected
