@@ -10,7 +10,7 @@ from .errors import InputError
 from .files import read_tsv, write_tsv
 from .indexes import read_index
 from .metrics import dice, score_volume
-from .png import read_png
+from .slicefiles import read_binary
 
 RUN = ("experiment", "fold", "seed")
 SLICE_COLUMNS = (
@@ -152,22 +152,6 @@ def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
     }
 
 
-def read_binary(path: Path, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A binary PNG (0 and 255 only) as a boolean mask (rows, columns).
-
-    Raises InputError where the file holds other values, or another `shape` than the image's.
-    """
-    pixels = read_png(path)
-    if shape is not None and pixels.shape != shape:
-        raise InputError(
-            f"{path}: is {_size(pixels.shape)} where the image is {_size(shape)}. Make it anew on the image's own grid"
-        )
-    mask = pixels == 255
-    if np.any(pixels[~mask]):
-        raise InputError(f"{path}: holds grey values other than 0 and 255. Make the binary mask anew")
-    return mask
-
-
 def _by_volume(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], list[dict[str, str]]]:
     volumes: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
@@ -231,10 +215,6 @@ def _read_volume(
 
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def _size(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _some(names: Sequence[str]) -> str:

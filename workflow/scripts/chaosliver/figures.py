@@ -68,7 +68,7 @@ def plot_dice(patients_table: Path, experiments: Sequence[str], pictures: Iterab
                 for group, color in zip(groups, itertools.cycle(PALETTE), strict=False)
             ]
             figure.legend(handles=handles, loc="outside lower center", ncols=len(groups))
-        _save(figure, pictures)
+        save(figure, pictures)
 
 
 def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]], pictures: Iterable[Path]) -> None:
@@ -98,13 +98,23 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
         for axes in panels[:, 1]:
             axes.set_ylim(0, 1.02)
         figure.legend(handles=_history_legend(colors), loc="outside lower center", ncols=min(len(colors) + 3, 8))
-        _save(figure, pictures)
+        save(figure, pictures)
 
 
 def chosen_epoch(history: pd.DataFrame) -> int | None:
     """Row label of the first epoch with the best validation Dice; None where no epoch was validated."""
     validated = history["validation_dice"].dropna()
     return None if validated.empty else int(validated.idxmax())
+
+
+def save(figure: Figure, pictures: Iterable[Path]) -> None:
+    """Write the figure in the format of each suffix, without the date and version that would alter its bytes."""
+    figure.set_layout_engine("constrained")
+    unstamped = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
+    for picture in pictures:
+        metadata = unstamped[picture.suffix]
+        write_atomically(picture, lambda partial, metadata=metadata: figure.savefig(partial, metadata=metadata))
+    plt.close(figure)
 
 
 def _group_titles(patients: pd.DataFrame) -> pd.Series:
@@ -160,13 +170,3 @@ def _history_legend(colors: Mapping[str, str]) -> list[Line2D]:
         Line2D([], [], color="black", linestyle="--", label="validation"),
         Line2D([], [], color="white", marker="o", markeredgecolor="black", label="epoch whose weights are used"),
     ]
-
-
-def _save(figure: Figure, pictures: Iterable[Path]) -> None:
-    """Write the figure in the format of each suffix, without the date and version that would alter its bytes."""
-    figure.set_layout_engine("constrained")
-    unstamped = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
-    for picture in pictures:
-        metadata = unstamped[picture.suffix]
-        write_atomically(picture, lambda partial, metadata=metadata: figure.savefig(partial, metadata=metadata))
-    plt.close(figure)
