@@ -166,9 +166,9 @@ def test_everything_that_is_missing_is_named(tmp_path: Path, kind: str) -> None:
         str(path),
         "key `patients`",
         "development cohort",
-        "patient(s) 3, 38;",
-        "T1DUAL/DICOM_anon/OutPhase of patient 2;",
-        "T2SPIR/Ground of patient 10.",
+        "all of patient(s) 3, 38",
+        "T1DUAL/DICOM_anon/OutPhase of patient(s) 2",
+        "T2SPIR/Ground of patient(s) 10",
         "write_patient_sheet.py",
     ):
         assert told in str(raised.value)

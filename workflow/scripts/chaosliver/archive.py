@@ -299,12 +299,12 @@ def _folders_by_patient(archive: Archive) -> dict[str, set[str]]:
 
 def _require(archive: Archive, path: Path, cohort: str, wanted: dict[str, set[str]]) -> None:
     held = _folders_by_patient(archive)
-    absent = sorted((patient for patient in wanted if patient not in held), key=_number)
-    faults = [f"patient(s) {', '.join(absent)}"] if absent else []
-    for patient in sorted(held.keys() & wanted.keys(), key=_number):
-        lacks = sorted(wanted[patient] - held[patient])
-        if lacks:
-            faults.append(f"{', '.join(lacks)} of patient {patient}")
+    lacking: dict[str, list[str]] = {}
+    for patient in sorted(wanted, key=_number):
+        lacks = sorted(wanted[patient] - held[patient]) if patient in held else ["all"]
+        for what in lacks:
+            lacking.setdefault(what, []).append(patient)
+    faults = [f"{what} of patient(s) {', '.join(names)}" for what, names in lacking.items()]
     if faults:
         raise InputError(
             f"{path}: lacks what the patient sheet (config key `patients`) names for the {cohort} cohort: "
