@@ -56,7 +56,7 @@ def draw_overlays(
         if picked
     }
     with plt.rc_context({**STYLE, "axes.grid": False}):
-        height, width = max(len(chosen), 1), max(2, *map(len, chosen.values()), 0)
+        height, width = max(len(chosen), 1), max([2, *map(len, chosen.values())])
         figure, cells = plt.subplots(height, width, squeeze=False, figsize=(CELL_INCHES * width, 3.0 * height + 0.5))
         for axes in cells.flat:
             axes.set_axis_off()
