@@ -53,7 +53,7 @@ def augment_pair(
     limits = np.iinfo(image.dtype)
     return (
         np.rint(np.clip(grey, limits.min, limits.max)).astype(image.dtype),
-        np.where(label >= 128, 255, 0).astype(np.uint8),
+        np.where(label >= 127.5, 255, 0).astype(np.uint8),
     )
 
 

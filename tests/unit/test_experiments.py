@@ -1,0 +1,147 @@
+"""The configuration and the sheet are refused in words that name the key."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaosliver.errors import InputError
+from chaosliver.experiments import (
+    archive_path,
+    check_config,
+    check_sequences,
+    folds_of,
+    merge,
+    read_sheet,
+    resolve_experiments,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+def load(name):
+    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return base if name == "config" else merge(base, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+
+
+@pytest.fixture
+def config():
+    return load("config")
+
+
+def change(config, key, value):
+    changed = copy.deepcopy(config)
+    *path, last = key.split(".")
+    inner = changed
+    for part in path:
+        inner = inner[part]
+    inner[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "config").glob("*.yaml")))
+def test_each_config_in_the_repository_is_sound(name, monkeypatch):
+    config = load(name)
+    monkeypatch.chdir(ROOT)
+    check_config(config, SCHEMA)
+    patients = read_sheet(Path(config["patients"]), config)
+    for name, experiment in resolve_experiments(config, SCHEMA).items():
+        check_sequences(name, experiment, folds_of(experiment["split"], config, patients), patients)
+
+
+def test_each_config_has_a_results_root_of_its_own():
+    roots = [load(path.stem)["results"] for path in (ROOT / "config").glob("*.yaml")]
+    assert len(set(roots)) == len(roots)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("epochs", 3, r"config key epochs: unknown\. Known: .*baseline"),
+        ("archives.development.urls", "x", r"config key archives\.development\.urls: unknown"),
+        ("baseline.recipe.epochs", 0, r"config key baseline\.recipe\.epochs: 0 is less than the minimum"),
+        ("baseline.train_on", ["t3"], r"config key baseline\.train_on\.0: 't3' is not one of"),
+        ("baseline.network.dropout", "high", r"config key baseline\.network\.dropout: 'high' is not of type"),
+        ("archives.development.sha256", "abc", r"config key archives\.development\.sha256"),
+        ("study", ["orignal"], r"config key study: no experiment is named 'orignal'\. Known: original"),
+        ("splits.five_fold.seed", None, r"config key splits\.five_fold\.seed"),
+        ("encodings.16bit.scaling", "slice", r"config key encodings\.16bit\.scaling"),
+        ("experiments.a/b", {}, r"a/b"),
+    ],
+)
+def test_a_wrong_key_is_named(config, key, value, words):
+    with pytest.raises(InputError, match=words):
+        check_config(change(config, key, value), SCHEMA)
+
+
+def test_a_missing_key_is_named(config):
+    del config["baseline"]["recipe"]["epochs"]
+    with pytest.raises(InputError, match=r"config key baseline\.recipe: 'epochs' is missing"):
+        check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"colour": "red"}, r"config key experiments\.original\.colour: unknown"),
+        ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
+        ({"augmentation": "much"}, r"experiments\.original\.augmentation: .*Known: augmentor, none"),
+        ({"split": "random"}, r"experiments\.original\.split"),
+        ({"recipe": {"image_size": 250}}, r"image_size: 250 is no multiple of 16"),
+        ({"network": {"dropout": 1.0}}, r"experiments\.original\.network\.dropout"),
+    ],
+)
+def test_an_experiment_that_is_nonsense_is_refused_by_name(config, overrides, words):
+    with pytest.raises(InputError, match=words):
+        resolve_experiments(change(config, "experiments.original", overrides), SCHEMA)
+
+
+def test_an_experiment_is_the_baseline_with_its_overrides(config):
+    config["experiments"]["original_16bit"]["recipe"] = {"epochs": 3}
+    experiment = resolve_experiments(config, SCHEMA)["original_16bit"]
+    assert experiment["encoding"] == "16bit"
+    assert experiment["recipe"] == {**config["baseline"]["recipe"], "epochs": 3}
+    assert config["baseline"]["recipe"]["epochs"] == 80
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("1\tdevelopment\tt1_in_phase", "patient 1 stands there twice"),
+        ("a/b\tdevelopment\tt1_in_phase", "patient 'a/b' must be named"),
+        ("2\ttraining\tt1_in_phase", "patient 2 has the cohort 'training'. Known: development, test"),
+        ("2\ttest\tt1_in_phase", r"archives\.test is not configured"),
+        ("2\tdevelopment\tt1", "patient 2 has the sequences 't1'. Known: t1_in_phase"),
+        ("2\tdevelopment\t", "patient 2 has the sequences ''"),
+    ],
+)
+def test_a_wrong_row_of_the_sheet_is_named(config, tmp_path, row, words):
+    sheet = tmp_path / "patients.tsv"
+    sheet.write_text(f"patient\tcohort\tsequences\n1\tdevelopment\tt1_in_phase, t2_spir\n{row}\n")
+    with pytest.raises(InputError, match=words):
+        read_sheet(sheet, config)
+
+
+def test_a_sequence_that_no_patient_has_is_refused_before_the_dag(config, tmp_path):
+    sheet = tmp_path / "patients.tsv"
+    sheet.write_text("patient\tcohort\tsequences\n" + "".join(f"{n}\tdevelopment\tt2_spir\n" for n in range(10)))
+    patients = read_sheet(sheet, config)
+    experiment = resolve_experiments(config, SCHEMA)["original"]
+    with pytest.raises(InputError, match="experiment original: train_on names t1_in_phase, but no train patient"):
+        check_sequences("original", experiment, folds_of("five_fold", config, patients), patients)
+    with pytest.raises(InputError, match=r"config key splits\.five_fold: 5 folds need"):
+        folds_of("five_fold", config, dict(list(patients.items())[:3]))
+
+
+def test_a_path_comes_before_a_url_and_a_phantom_before_both(config, monkeypatch):
+    assert archive_path("development", config) == "results/chaos/raw/development.zip"
+    config["archives"]["development"]["path"] = "$CHAOS_TEST_ARCHIVE/a.zip"
+    monkeypatch.setenv("CHAOS_TEST_ARCHIVE", "/data")
+    assert archive_path("development", config) == "/data/a.zip"
+    monkeypatch.delenv("CHAOS_TEST_ARCHIVE")
+    with pytest.raises(InputError, match=r"config key archives\.development\.path: .* not set"):
+        archive_path("development", config)
+    config["archives"]["development"]["phantom"] = {"seed": 1}
+    assert archive_path("development", config) == "results/chaos/raw/development.zip"

@@ -1,0 +1,41 @@
+"""Atomic writing and small tables."""
+
+from pathlib import Path
+
+import pytest
+
+from chaosliver.errors import InputError
+from chaosliver.files import read_tsv, sha256_of, write_atomically, write_tsv
+
+
+def test_a_table_comes_back_as_it_was_written(tmp_path):
+    table = tmp_path / "deep" / "table.tsv"
+    write_tsv(table, ("a", "b"), [{"a": 1, "b": 0.123456789}, {"a": "x y", "b": None}])
+    assert read_tsv(table, ("a",)) == [{"a": "1", "b": "0.123457"}, {"a": "x y", "b": ""}]
+
+
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
+    target = tmp_path / "result.txt"
+    target.write_text("old")
+
+    def fail(partial: Path) -> None:
+        partial.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(target, fail)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_missing_table_or_column_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.tsv: no such table"):
+        read_tsv(tmp_path / "gone.tsv")
+    write_tsv(tmp_path / "t.tsv", ("a",), [])
+    with pytest.raises(InputError, match=r"t\.tsv: lacks the column\(s\) b"):
+        read_tsv(tmp_path / "t.tsv", ("a", "b"))
+
+
+def test_sha256_is_that_of_the_standard(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")

@@ -1,0 +1,81 @@
+"""Weights that are handed on, and what they segment."""
+
+import numpy as np
+import pytest
+import torch
+
+from chaosliver.errors import InputError
+from chaosliver.indexes import read_index, write_index
+from chaosliver.models import load_model, save_model
+from chaosliver.networks.registry import build_network
+from chaosliver.png import read_png, write_png
+from chaosliver.prediction import COLUMNS, predict_patients
+
+NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
+RECIPE = {"image_size": 16, "batch_size": 2, "precision": "float32"}
+
+
+def model(folder, logit, size=16):
+    """A network that answers the same logit everywhere."""
+    network = build_network(NETWORK)
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.constant_(network.head.bias, logit)
+    facts = {"network": NETWORK, "recipe": {**RECIPE, "image_size": size}}
+    save_model(folder / "card.json", folder / "weights.safetensors", network.state_dict(), facts)
+    return folder / "card.json", folder / "weights.safetensors"
+
+
+@pytest.fixture
+def images(tmp_path):
+    indexes = []
+    for patient, shape in (("1", (20, 24)), ("2", (32, 32))):
+        folder = tmp_path / "png" / "t2_spir" / patient
+        for stem in ("a", "b", "c"):
+            write_png(folder / f"{stem}.png", np.zeros(shape, np.uint8))
+        index = folder.with_suffix(".tsv")
+        rows = [{"file": f"{stem}.png", "low": 0, "high": 255} for stem in "abc"]
+        write_index(index, folder, rows, ("low", "high"))
+        indexes.append(index)
+    return indexes
+
+
+def predict(models, images, where, threshold=0.5):
+    cards, weights = zip(*models, strict=True)
+    options = {"threshold": threshold, "threads": 1, "cohort": "test"}
+    predict_patients(cards, weights, images, folder=where, index=where.with_suffix(".tsv"), **options)
+    return read_index(where.with_suffix(".tsv"), where, COLUMNS)
+
+
+def test_a_mask_lies_on_its_images_own_grid(images, tmp_path):
+    rows = predict([model(tmp_path / "m", 3.0)], images, tmp_path / "predictions")
+    assert [row["file"] for row in rows[:2]] == ["t2_spir/1/a.png", "t2_spir/1/b.png"]
+    assert {(row["cohort"], row["patient"], row["sequence"]) for row in rows} == {
+        ("test", "1", "t2_spir"),
+        ("test", "2", "t2_spir"),
+    }
+    mask = read_png(tmp_path / "predictions/t2_spir/1/a.png")
+    assert mask.shape == (20, 24)
+    assert set(np.unique(mask)) == {255}
+
+
+def test_several_networks_decide_by_their_mean_probability(images, tmp_path):
+    # sigmoid(-1) = 0.27 and sigmoid(2) = 0.88: their mean is 0.57, whereas the majority would be no majority.
+    models = [model(tmp_path / "m", -1.0), model(tmp_path / "n", 2.0)]
+    for threshold, value in ((0.5, 255), (0.6, 0)):
+        predict(models, images, tmp_path / f"p{value}", threshold)
+        assert read_png(tmp_path / f"p{value}/t2_spir/2/c.png").max() == value
+
+
+def test_weights_that_the_card_does_not_describe_are_refused(images, tmp_path):
+    card, weights = model(tmp_path / "m", 1.0)
+    _, others = model(tmp_path / "n", 2.0)
+    with pytest.raises(InputError, match=r"n/weights\.safetensors: is not what .*m/card\.json describes"):
+        load_model(card, others)
+    weights.unlink()
+    with pytest.raises(InputError, match="is not what"):
+        load_model(card, weights)
+
+
+def test_networks_of_different_image_sizes_are_not_averaged(images, tmp_path):
+    with pytest.raises(InputError, match="trained at different image sizes"):
+        predict([model(tmp_path / "m", 1.0), model(tmp_path / "n", 1.0, size=32)], images, tmp_path / "p")

@@ -1,0 +1,63 @@
+"""The digest of code changes with its meaning, and only with that."""
+
+import shutil
+
+import pytest
+
+from chaosliver import provenance
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """A copy of the scripts that a test may edit."""
+    copy = tmp_path / "scripts"
+    shutil.copytree(provenance.SCRIPTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "SCRIPTS", copy)
+    return copy
+
+
+def digest(*names):
+    for function in (provenance.digest_of, provenance._tree, provenance._meaning):
+        function.cache_clear()
+    return provenance.digest_of(*names)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_comments_docstrings_and_layout_do_not_count(scripts):
+    before = digest("extract_masks")
+    masks = scripts / "chaosliver" / "masks.py"
+    edit(masks, '"""Mask of an organ', '"""Another description of the mask of an organ')
+    masks.write_text(masks.read_text() + "\n\n# A remark.\n")
+    assert digest("extract_masks") == before
+
+
+def test_an_edit_reaches_the_adapters_that_import_the_module_however_indirectly(scripts):
+    before = {name: digest(name) for name in ("extract_masks", "convert_images", "split_patients")}
+    edit(scripts / "chaosliver" / "anatomy.py", "(55, 70)", "(55, 71)")
+    assert digest("extract_masks") != before["extract_masks"]
+    assert digest("split_patients") == before["split_patients"]
+    edit(scripts / "chaosliver" / "anatomy.py", "(55, 71)", "(55, 70)")
+    assert digest("extract_masks") == before["extract_masks"]
+
+
+def test_a_network_concerns_only_its_own_experiments(scripts):
+    before = digest("train"), digest("train", "networks.unet")
+    edit(scripts / "chaosliver" / "networks" / "unet.py", "self.pool = nn.MaxPool2d(2)", "self.pool = nn.AvgPool2d(2)")
+    assert digest("train") == before[0]
+    assert digest("train", "networks.unet") != before[1]
+
+
+def test_the_registry_and_the_package_files_are_reached(scripts):
+    reached = {path.relative_to(scripts).as_posix() for path in provenance._reached(scripts / "train.py")}
+    assert {"chaosliver/__init__.py", "chaosliver/networks/registry.py", "chaosliver/batches.py"} <= reached
+    assert "chaosliver/networks/unet.py" not in reached
+
+
+def test_an_adapter_that_does_not_exist_is_an_error():
+    with pytest.raises(FileNotFoundError):
+        provenance.digest_of("no_such_rule")

@@ -1,0 +1,51 @@
+"""No patient stands on two sides of a split."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosliver.errors import InputError
+from chaosliver.splits import assign_roles, natural, split_rows
+
+PATIENTS = [str(number) for number in (1, 2, 3, 5, 8, 10, 13, 15, 19, 20, 21, 22, 31, 32, 33, 34, 36, 37, 38, 39)]
+
+
+@given(count=st.integers(6, 40), folds=st.integers(2, 6), validation=st.integers(1, 2), seed=st.integers(0, 1000))
+def test_every_patient_has_one_role_a_fold_and_is_held_out_once(count, folds, validation, seed):
+    patients = [f"p{number}" for number in range(count)]
+    split = assign_roles(patients, {"folds": folds, "validation": validation, "seed": seed})
+    assert len(split) == folds
+    for roles in split:
+        assert sorted(roles) == sorted(patients)
+        assert list(roles.values()).count("validation") == validation
+        assert "train" in roles.values()
+    held_out = [patient for roles in split for patient, role in roles.items() if role == "test"]
+    assert sorted(held_out) == sorted(patients)
+
+
+def test_the_published_holdout_is_16_to_4_with_validation_from_the_training_side():
+    (roles,) = assign_roles(PATIENTS, {"test": 4, "validation": 2, "seed": 1})
+    counts = {role: list(roles.values()).count(role) for role in ("train", "validation", "test")}
+    assert counts == {"train": 14, "validation": 2, "test": 4}
+
+
+def test_the_seed_decides_and_the_sheets_order_does_not():
+    definition = {"folds": 5, "validation": 2, "seed": 1}
+    split = assign_roles(PATIENTS, definition)
+    assert assign_roles(PATIENTS[::-1], definition) == split
+    assert assign_roles(PATIENTS, {**definition, "seed": 2}) != split
+
+
+def test_too_few_patients_are_refused_in_words():
+    with pytest.raises(InputError, match="5 folds need at least 5"):
+        assign_roles(["1", "2"], {"folds": 5, "validation": 1, "seed": 1})
+    with pytest.raises(InputError, match="leaves none to train"):
+        assign_roles(["1", "2", "3"], {"folds": 3, "validation": 2, "seed": 1})
+    with pytest.raises(InputError, match="leaves none to train"):
+        assign_roles(["1", "2"], {"test": 2, "validation": 1, "seed": 1})
+
+
+def test_rows_are_in_the_natural_order_of_patients():
+    rows = split_rows(assign_roles(["10", "2", "1", "b"], {"folds": 2, "validation": 1, "seed": 1}))
+    assert [row["patient"] for row in rows[:4]] == ["1", "2", "10", "b"]
+    assert sorted(["10", "b", "2"], key=natural) == ["2", "10", "b"]
