@@ -125,10 +125,10 @@ def test_a_sequence_without_ground_truth_is_measured_only(study: Study) -> None:
     assert {patient[column] for column in (*MEASURES, "reference_ml", "slices_with_organ")} == {""}
 
 
-def test_masks_of_patients_that_are_not_predicted_do_no_harm(study: Study) -> None:
+def test_a_patient_with_masks_but_no_prediction_is_named(study: Study) -> None:
     write_index(study.masks / SEQUENCE / "8.tsv", study.masks / SEQUENCE / "8", [])
-    _, patients = study.write().score()
-    assert [row["patient"] for row in patients] == ["7"]
+    with pytest.raises(InputError, match=r"fold0_seed1\.tsv: lacks patient 8, t1_in_phase, whose masks .*8\.tsv"):
+        study.write().score()
 
 
 def drop_prediction(study: Study) -> None:

@@ -68,8 +68,11 @@ def test_image_prediction_and_ground_truth_stand_side_by_side(study: Study) -> N
     np.testing.assert_array_equal(picture[:, -WIDTH:], study.mask)
 
 
-def test_without_ground_truth_two_panels_stand_alone(study: Study) -> None:
+@pytest.mark.parametrize("indexed", [True, False])
+def test_without_ground_truth_two_panels_stand_alone(study: Study, indexed: bool) -> None:
     study.write("masks", (), study.mask)
+    if not indexed:
+        (study.root / "masks" / f"{VOLUME}.tsv").unlink()
     row = study.draw()[0]
     assert read_png(study.root / "triplets" / row["file"]).shape == (SHAPE[0], 2 * WIDTH + GAP_COLUMNS)
 

@@ -79,14 +79,19 @@ def evaluate(
     """Score one run of an experiment and write its tables of slices and of patients.
 
     `predictions` is the folder that `prediction_index` describes, `masks` the organ's folder, `mask_indexes` and
-    `pairs` those of at least every patient predicted; `run` holds experiment, fold and seed. A sequence without ground
+    `pairs` those of every patient predicted; `run` holds experiment, fold and seed. A sequence without ground
     truth gets areas and volumes of the prediction only.
 
-    Raises InputError where a slice has a prediction but no mask or the reverse, or where their sizes differ.
+    Raises InputError where a slice or volume has a prediction but no mask or the reverse, or where sizes differ.
     """
     predicted = _by_volume(read_index(prediction_index, predictions, PREDICTION_COLUMNS))
     admitted = _by_volume(row for table in pairs for row in read_tsv(table, PAIR_COLUMNS))
     indexes = {(index.stem, index.parent.name): index for index in mask_indexes}
+    for patient, sequence in indexes.keys() - predicted.keys():
+        raise InputError(
+            f"{prediction_index}: lacks patient {patient}, {sequence}, whose masks {indexes[patient, sequence]} lists. "
+            "Delete this index and run again"
+        )
     slice_rows, patient_rows = [], []
     for (patient, sequence), listed in predicted.items():
         if (patient, sequence) not in admitted:

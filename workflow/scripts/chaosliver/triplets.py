@@ -30,7 +30,7 @@ def draw_triplets(
         volume, stem = Path(row["sequence"], row["patient"]), row["stem"]
         if volume not in grey_rows:
             grey_rows[volume] = indexed_by_stem(images / volume, ("low", "high"))
-            mask_rows[volume] = indexed_by_stem(masks / volume)
+            mask_rows[volume] = _mask_rows(masks / volume)
         if stem not in grey_rows[volume]:
             raise InputError(f"{images / volume}.tsv: lists no image {stem}, which {prediction_index} predicts")
         grey = read_grey(grey_rows[volume][stem], images / volume)
@@ -49,6 +49,11 @@ def side_by_side(panels: list[np.ndarray]) -> np.ndarray:
     """Panels of equal shape (rows, columns), uint8, in one picture with a grey gap between neighbours."""
     gap = np.full((panels[0].shape[0], GAP_COLUMNS), GAP_GREY, dtype=np.uint8)
     return np.hstack([part for panel in panels for part in (gap, panel)][1:])
+
+
+def _mask_rows(folder: Path) -> dict[str, dict[str, str]]:
+    # Patients of a cohort without ground truth have no index of masks.
+    return indexed_by_stem(folder) if folder.with_name(f"{folder.name}.tsv").exists() else {}
 
 
 def _as_grey(mask: np.ndarray) -> np.ndarray:
