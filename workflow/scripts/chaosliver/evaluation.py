@@ -87,22 +87,13 @@ def evaluate(
     predicted = _by_volume(read_index(prediction_index, predictions, PREDICTION_COLUMNS))
     admitted = _by_volume(row for table in pairs for row in read_tsv(table, PAIR_COLUMNS))
     indexes = {(index.stem, index.parent.name): index for index in mask_indexes}
-    for patient, sequence in indexes.keys() - predicted.keys():
-        raise InputError(
-            f"{prediction_index}: lacks patient {patient}, {sequence}, whose masks {indexes[patient, sequence]} lists. "
-            "Delete this index and run again"
-        )
+    _refuse_unmatched(prediction_index, predicted, admitted, indexes)
     slice_rows, patient_rows = [], []
     for (patient, sequence), listed in predicted.items():
-        if (patient, sequence) not in admitted:
-            raise InputError(
-                f"{prediction_index}: predicts patient {patient}, {sequence}, which no table of admitted slices lists. "
-                "Predict anew, or give that patient's pairs.tsv"
-            )
         expected = sorted(admitted[patient, sequence], key=lambda row: float(row["position_mm"]))
         files = _files_by_stem(listed, expected, prediction_index, predictions, "prediction")
         truth = None
-        if _has_ground_truth(expected, patient, sequence):
+        if _has_ground_truth(expected):
             truth = _masks_by_stem(masks, indexes.get((patient, sequence)), expected)
         volume = _read_volume(expected, files, truth)
         named = {**run, "cohort": listed[0]["cohort"], "patient": patient, "sequence": sequence}
@@ -164,11 +155,29 @@ def _by_volume(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], list[dic
     return volumes
 
 
-def _has_ground_truth(expected: Sequence[Mapping[str, str]], patient: str, sequence: str) -> bool:
+def _refuse_unmatched(
+    prediction_index: Path,
+    predicted: Mapping[tuple[str, str], Any],
+    admitted: Mapping[tuple[str, str], Any],
+    indexes: Mapping[tuple[str, str], Path],
+) -> None:
+    for patient, sequence in sorted(predicted.keys() - admitted.keys()):
+        raise InputError(
+            f"{prediction_index}: predicts patient {patient}, {sequence}, which no table of admitted slices lists. "
+            "Predict anew, or give that patient's pairs.tsv"
+        )
+    for patient, sequence in sorted(indexes.keys() - predicted.keys()):
+        raise InputError(
+            f"{prediction_index}: lacks patient {patient}, {sequence}, whose masks {indexes[patient, sequence]} lists. "
+            "Delete this index and run again"
+        )
+
+
+def _has_ground_truth(expected: Sequence[Mapping[str, str]]) -> bool:
     without = [row["stem"] for row in expected if not row["ground"]]
     if without and len(without) < len(expected):
         raise InputError(
-            f"patient {patient}, {sequence}: some slices have ground truth, but {_some(without)} none. "
+            f"patient {expected[0]['patient']}, {expected[0]['sequence']}: some slices have ground truth, but {_some(without)} none. "
             "A volume cannot be scored in part: complete the ground truth, or leave the sequence out of the sheet"
         )
     return not without
