@@ -176,9 +176,10 @@ def _refuse_unmatched(
 def _has_ground_truth(expected: Sequence[Mapping[str, str]]) -> bool:
     without = [row["stem"] for row in expected if not row["ground"]]
     if without and len(without) < len(expected):
+        patient, sequence = expected[0]["patient"], expected[0]["sequence"]
         raise InputError(
-            f"patient {expected[0]['patient']}, {expected[0]['sequence']}: some slices have ground truth, "
-            f"but {_some(without)} none. A volume cannot be scored in part: complete the ground truth, or leave the sequence out of the sheet"
+            f"patient {patient}, {sequence}: some slices have ground truth, but {_some(without)} none. "
+            "A volume cannot be scored in part: complete the ground truth, or leave the sequence out of the sheet"
         )
     return not without
 
