@@ -112,22 +112,26 @@ def check_sequences(
                 )
 
 
-def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
-    """Where a cohort's archive lies: the user's own zip or folder, or the one fetched or drawn below the results.
-
-    The user's path may hold ~ and environment variables. Raises InputError where it does not exist.
-    """
+def is_fetched(cohort: str, config: Mapping[str, Any]) -> bool:
+    """Whether a cohort's archive is downloaded or drawn by the workflow, not the user's own file or folder."""
     archive = config["archives"][cohort]
-    if archive.get("phantom") or not archive.get("path"):
+    return bool(archive.get("phantom") or not archive.get("path"))
+
+
+def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
+    """Where a cohort's archive lies: below the results if the workflow fetches it, else where the user says.
+
+    The user's path may hold ~ and environment variables. Raises InputError where one of them is not set.
+    """
+    if is_fetched(cohort, config):
         return f"{config['results']}/raw/{cohort}.zip"
-    path = os.path.expandvars(Path(archive["path"]).expanduser())
-    key = f"config key archives.{cohort}.path"
+    given = config["archives"][cohort]["path"]
+    path = os.path.expandvars(Path(given).expanduser())
     if "$" in path:
         raise InputError(
-            f"{key}: {archive['path']} names an environment variable that is not set. Set it to the archive"
+            f"config key archives.{cohort}.path: {given} names an environment variable that is not set. "
+            "Set it to the archive's zip or to the folder it was unpacked to"
         )
-    if not Path(path).exists():
-        raise InputError(f"{key}: {path} does not exist. Name the archive's zip or the folder it was unpacked to")
     return path
 
 
