@@ -88,21 +88,21 @@ def take_inventory(raw: Path, patient: str, sequences: list[str], ground_truth: 
     the images in phase, whose ground truth they share. A damaged file is a finding and gives no row.
     """
     known = _Patient(raw, patient)
+    wanted = [sequence for sequence in SEQUENCES if sequence in sequences]
+    held = [sequence for sequence in wanted if _read_images(known, sequence)]
+    swapped = "t1_out_of_phase" in held and not _check_phases(known, wanted[0])
     rows = []
-    for sequence in [name for name in SEQUENCES if name in sequences]:
-        images = _read_images(known, sequence)
-        if not images:
-            continue
+    for sequence in held:
+        images = known.images[sequence]
         distance = _check_places(known, sequence, images)
         _check_grids(known, sequence, images)
-        if sequence == "t1_out_of_phase":
-            _check_phases(known, "t1_in_phase" if "t1_in_phase" in sequences else sequence)
-        if ground_truth:
+        # With the phases swapped no T1 image would find its mask, and the cause would drown in the consequences.
+        if ground_truth and not (swapped and sequence.startswith("t1_")):
             _pair(known, sequence, images)
             # Both phases share their masks: what is wrong with a mask is said once.
-            if sequence != "t1_out_of_phase" or "t1_in_phase" not in sequences:
+            if sequence != "t1_out_of_phase" or "t1_in_phase" not in held:
                 _check_masks(known, sequence, images)
-            _check_plausible(known, sequence, images)
+                _check_plausible(known, sequence, images)
         rows += [_slice_row(patient, sequence, image, distance) for image in images]
     return rows, known.findings
 
@@ -248,8 +248,8 @@ def _phases(known: _Patient) -> tuple[list[_Image], list[_Image]]:
     return known.images["t1_in_phase"], known.images["t1_out_of_phase"]
 
 
-def _check_phases(known: _Patient, sequence: str) -> None:
-    """In phase is the longer echo time."""
+def _check_phases(known: _Patient, sequence: str) -> bool:
+    """Whether the images in phase have the longer echo time; a finding of `sequence` where they have not."""
     swapped = []
     for image, other in _by_place(*_phases(known)):
         times = image.slice.echo_time_ms, other.slice.echo_time_ms
@@ -266,6 +266,7 @@ def _check_phases(known: _Patient, sequence: str) -> None:
             f"{other.slice.echo_time_ms:g} ms, and in phase is the longer one; {_several(len(swapped), 'slice')} so"
         )
         known.find(sequence, image.file, "error", "phases-swapped", message)
+    return not swapped
 
 
 def _by_place(images: list[_Image], others: list[_Image]) -> list[tuple[_Image, _Image]]:
@@ -273,7 +274,7 @@ def _by_place(images: list[_Image], others: list[_Image]) -> list[tuple[_Image, 
     if not images or not others:
         return []
     places = np.array([image.slice.position_mm for image in images])
-    # The smallest step of either list; a list of one slice has none.
+    # A list of one slice has no distance.
     steps = np.diff(np.unique(np.round(places, 3)))
     limit = SAME_PLACE * (float(np.median(steps)) if len(steps) else 1.0)
     nearest = [(np.abs(places - other.slice.position_mm), other) for other in others]
@@ -386,17 +387,16 @@ def _check_plausible(known: _Patient, sequence: str, images: list[_Image]) -> No
     if not masked or len({image.mask.shape for image in masked}) > 1:
         return
     labels = _LABELS[np.stack([image.mask for image in masked])]
-    if sequence != "t1_out_of_phase":
-        area = float(np.prod(masked[0].slice.spacing)) * np.count_nonzero(labels, axis=(1, 2))
-        for number in range(1, len(masked) - 1):
-            before, here, after = labels[number - 1], labels[number], labels[number + 1]
-            if min(area[number - 1], area[number + 1]) < NEIGHBOUR_AREA_MM2:
-                continue
-            nearer = max(_overlap(before, here), _overlap(here, after))
-            if nearer < NEIGHBOUR_LIMIT * _overlap(before, after):
-                names = f"{masked[number - 1].stem} and {masked[number + 1].stem}"
-                message = f"the mask is at odds with its neighbours {names}, which agree with each other"
-                known.find(sequence, masked[number].ground, "warning", "mask-against-neighbours", message)
+    area = float(np.prod(masked[0].slice.spacing)) * np.count_nonzero(labels, axis=(1, 2))
+    for number in range(1, len(masked) - 1):
+        before, here, after = labels[number - 1], labels[number], labels[number + 1]
+        if min(area[number - 1], area[number + 1]) < NEIGHBOUR_AREA_MM2:
+            continue
+        nearer = max(_overlap(before, here), _overlap(here, after))
+        if nearer < NEIGHBOUR_LIMIT * _overlap(before, after):
+            names = f"{masked[number - 1].stem} and {masked[number + 1].stem}"
+            message = f"the mask is at odds with its neighbours {names}, which agree with each other"
+            known.find(sequence, masked[number].ground, "warning", "mask-against-neighbours", message)
     if sequence in OUTLINE_SEQUENCES:
         volume = np.stack([image.slice.pixels for image in masked])
         sharpness = outline_sharpness(volume, labels > 0, masked[0].slice.spacing)

@@ -143,40 +143,33 @@ def _places(rows: list[Row]) -> np.ndarray:
 def _draw_strip(ax: Axes, number: int, rows: list[Row], findings: list[Row], scale: float, longest: float) -> None:
     """One patient's slices: the strip stands on y = number + 0.4, heights grow upwards (the axis is inverted)."""
     base = number + 0.4
-    places = {}
+    tops = {}
     if rows:
         along = _places(rows)
         usual = float(rows[0]["slice_distance_mm"] or 5)
         liver = np.array([float(row["liver_mm2"] or 0) for row in rows])
-        ax.bar(along, -liver * scale, 0.86 * usual, base, color=LIVER, linewidth=0)
-        none = liver == 0
-        ax.bar(along[none], -0.1, 0.86 * usual, base, color=EMPTY, linewidth=0)
-        for left, step in zip(along, np.diff(along), strict=False):
-            if step > GAP_FACTOR * usual:
-                ax.bar(
-                    left + step / 2,
-                    -0.78,
-                    step - usual,
-                    base,
-                    facecolor="none",
-                    edgecolor=GAP,
-                    hatch="////",
-                    linewidth=1,
-                )
-        for row, place in zip(rows, along, strict=True):
-            places |= {row["image"]: place, row["ground"]: place}
-    _mark(ax, number, findings, places)
-    ax.text(longest * 1.04, number + 0.02, _words(rows, findings), va="center", fontsize=7, linespacing=1.1)
+        # A liver of a few pixels stays visible.
+        heights = np.where(liver > 0, np.maximum(liver * scale, 0.05), 0.1)
+        ax.bar(along, -heights, 0.86 * usual, base, color=np.where(liver > 0, LIVER, EMPTY), linewidth=0)
+        gaps = [(left, step) for left, step in zip(along, np.diff(along), strict=False) if step > GAP_FACTOR * usual]
+        for left, step in gaps:
+            style = {"facecolor": "none", "edgecolor": GAP, "hatch": "////", "linewidth": 1}
+            ax.bar(left + step / 2, -0.78, step - usual, base, **style)
+        for row, place, height in zip(rows, along, heights, strict=True):
+            tops |= dict.fromkeys((row["image"], row["ground"]), (place, base - height - 0.12))
+    _mark(ax, findings, tops, beside=(-0.035 * longest, base - 0.15))
+    ax.text(longest * 1.05, number + 0.08, _words(rows, findings), va="center", fontsize=7, linespacing=1.1)
 
 
-def _mark(ax: Axes, number: int, findings: list[Row], places: dict[str, float]) -> None:
-    """A sign above the slice that a finding names, or at the strip's left end where it names none."""
+def _mark(ax: Axes, findings: list[Row], tops: dict[str, tuple[float, float]], beside: tuple[float, float]) -> None:
+    """A sign above the slice that a finding names, or `beside` the strip where it names none."""
     for severity in ("warning", "error"):
         marker, colour = MARKS[severity]
-        where = [places.get(finding["file"], -9.0) for finding in findings if finding["severity"] == severity]
-        if where:
-            heights = np.full(len(where), number - 0.42)
-            ax.scatter(where, heights, 26, colour, marker, edgecolors="black", linewidths=0.5, zorder=3, clip_on=False)
+        places = [tops.get(finding["file"], beside) for finding in findings if finding["severity"] == severity]
+        if places:
+            ax.scatter(
+                *zip(*places, strict=True), 26, colour, marker=marker, edgecolors="black", linewidths=0.5, zorder=3
+            )
 
 
 def _words(rows: list[Row], findings: list[Row]) -> str:
@@ -192,7 +185,7 @@ def _words(rows: list[Row], findings: list[Row]) -> str:
 
 
 def _dress(ax: Axes, patients: list[str], longest: float) -> None:
-    ax.set_xlim(-16, longest * 1.62)
+    ax.set_xlim(-0.07 * longest, longest * 1.55)
     ax.set_ylim(len(patients) - 0.45, -0.65)
     ax.set_yticks(range(len(patients)), patients)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= longest])
