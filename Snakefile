@@ -19,9 +19,9 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/summarise.smk"
 
 
+# The whole study. (A comment: snakefmt 2.1 puts `default_target` before a docstring, and then cannot read it.)
 rule all:
     default_target: True
-    """The whole study: tables, figures and quality control."""
     input:
         rules.summarised.input,
 

@@ -65,7 +65,8 @@ rule unpack_patient:
     """Unpack one patient's members."""
     input:
         archive=fetched_archive,
-        members=members_of,
+        # The list grows with the sheet: what of it concerns this patient stands in the params.
+        members=ancient(members_of),
     output:
         folder=directory(f"{R}/raw/{{patient}}"),
         index=f"{R}/raw/{{patient}}.tsv",
@@ -75,6 +76,9 @@ rule unpack_patient:
         "../../envs/data.yaml"
     params:
         archive=archive_of,
+        sha256=expected_sha256,
+        sequences=patient_sequences,
+        ground_truth=patient_has_ground_truth,
         code=digest_of("unpack_patient"),
     script:
         "../scripts/unpack_patient.py"

@@ -44,7 +44,6 @@ rule evaluate:
     conda:
         "../../envs/data.yaml"
     params:
-        predictions=f"{R}/predictions/{{experiment}}/{{run}}",
         masks=masks_folder,
         labels=labels_of,
         code=digest_of("evaluate"),
@@ -65,7 +64,6 @@ rule draw_triplets:
     conda:
         "../../envs/data.yaml"
     params:
-        predictions=f"{R}/predictions/{{experiment}}/{{run}}",
         masks=masks_folder,
         images=images_folder,
         code=digest_of("draw_triplets"),

@@ -15,7 +15,7 @@ if "snakemake" in globals():
     run_job(
         main,
         log=snakemake.log[0],
-        predictions=Path(snakemake.params.predictions),
+        predictions=Path(snakemake.input.prediction_index).with_suffix(""),
         prediction_index=Path(snakemake.input.prediction_index),
         masks=Path(snakemake.params.masks),
         images=Path(snakemake.params.images),

@@ -28,7 +28,7 @@ if "snakemake" in globals():
     run_job(
         main,
         log=snakemake.log[0],
-        predictions=Path(snakemake.params.predictions),
+        predictions=Path(snakemake.input.prediction_index).with_suffix(""),
         prediction_index=Path(snakemake.input.prediction_index),
         masks=Path(snakemake.params.masks),
         mask_indexes=[Path(index) for index in snakemake.input.get("mask_indexes", [])],

@@ -285,6 +285,9 @@ def _verify(path: Path, sha256: str, cohort: str) -> None:
 
 def _wanted_folders(sequences: list[str], ground_truth: bool) -> set[str]:
     known = [SEQUENCES[sequence] for sequence in sequences]
+    if "t1_out_of_phase" in sequences:
+        # An out-of-phase image finds its ground truth by the place of the in-phase image beside it.
+        known.append(SEQUENCES["t1_in_phase"])
     return {sequence.images for sequence in known} | (
         {sequence.ground for sequence in known} if ground_truth else set()
     )

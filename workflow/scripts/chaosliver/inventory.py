@@ -140,12 +140,12 @@ def write_inventory(
 
 
 def write_pairs(slices: Path, findings: Path, pairs: Path) -> None:
-    """Log the warnings of a patient and write its slices anew as `pairs`.
+    """Write the slices of a patient anew as `pairs`; quality control shows the warnings, here they are only logged.
 
     Raises InputError that lists every error where there is one.
     """
     rows, found = read_tsv(slices, SLICE_COLUMNS), read_tsv(findings, FINDING_COLUMNS)
-    log_findings([finding for finding in found if finding["severity"] == "warning"], logging.WARNING)
+    log_findings([finding for finding in found if finding["severity"] == "warning"], logging.INFO)
     errors = [finding for finding in found if finding["severity"] == "error"]
     if errors:
         listed = "".join(f"\n  {finding['message']}" for finding in errors)

@@ -1,0 +1,49 @@
+# `make demo` and `make test` set up what they need; a virtual environment in .venv is all that they leave behind.
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-unit test-workflow lint format clean
+
+help:
+	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table (minutes)"
+	@echo "make test    run every test"
+	@echo "make lint    check formatting and style"
+	@echo "make setup   only set up .venv with the pinned packages"
+	@echo "make clean   remove the demo's results"
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml envs/constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
+	touch $@
+
+demo: setup
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --quiet rules
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-unit: setup
+	$(BIN)/python -m pytest tests/unit
+
+test-workflow: setup
+	$(BIN)/python -m pytest tests/workflow
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+clean:
+	rm -rf results/demo
