@@ -1,0 +1,42 @@
+"""The benchmarks run; what they measure is not asserted here, since a test's machine is a busy one."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path("benchmarks", "prepare.py")
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if name != "CHAOS_SAMPLE_ARCHIVE"}
+    command = [sys.executable, str(SCRIPT), *arguments]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_preparation_is_compared_on_the_phantom_where_no_archive_is_named(tmp_path, pytestconfig):
+    table = tmp_path / "prepare.tsv"
+    ran = run(pytestconfig.rootpath, "--rounds", "1", "--loop-rounds", "1", "--output", str(table))
+    assert ran.returncode == 0, ran.stderr
+    assert "a phantom: patient 1, T1 in phase" in ran.stdout
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [row["what"] for row in rows] == [
+        *("masks: this project", "masks: bare work", "masks: original's loops"),
+        *("PNG 8 bit: this project", "PNG 8 bit: bare work", "PNG 8 bit: original's loops"),
+        *("PNG 16 bit: this project", "PNG 16 bit: bare work"),
+        *("all three: this project", "all three: bare work"),
+    ]
+    for row in rows:
+        assert row["what"] in ran.stdout
+        assert all(row.values())
+        assert float(row["seconds_per_slice"]) > 0
+        assert row["command"].startswith("python benchmarks/prepare.py --rounds 1")
+
+
+def test_a_patient_who_is_not_there_is_named_in_one_line(pytestconfig):
+    ran = run(pytestconfig.rootpath, "--patient", "99", "--rounds", "1")
+    assert ran.returncode == 1
+    assert "99" in ran.stderr
+    assert "Traceback" not in ran.stderr
