@@ -116,7 +116,7 @@ def works_of(prepared: Prepared) -> dict[tuple[str, str], Work]:
         convert_images(*sources, encoding, folder, folder.with_suffix(".tsv"))
 
     return {
-        ("masks", OURS): lambda folder: extract_masks(*sources, ORGAN, folder, folder.with_suffix(".tsv")),
+        ("masks", OURS): lambda folder: extract_masks(*sources, ORGANS[ORGAN], folder, folder.with_suffix(".tsv")),
         ("masks", BARE): lambda folder: bare_masks(prepared, folder),
         ("masks", LOOPS): lambda folder: looped_masks(prepared, folder),
         ("PNG 8 bit", OURS): lambda folder: convert(eight, folder),

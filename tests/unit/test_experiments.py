@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chaosliver.anatomy import ORGANS
 from chaosliver.errors import InputError
 from chaosliver.experiments import (
     archive_path,
@@ -54,6 +55,10 @@ def test_each_config_in_the_repository_is_sound(name, monkeypatch):
 def test_each_config_has_a_results_root_of_its_own():
     roots = [load(path.stem)["results"] for path in (ROOT / "config").glob("*.yaml")]
     assert len(set(roots)) == len(roots)
+
+
+def test_the_configured_grey_ranges_are_the_challenges_own(config):
+    assert {organ: tuple(limits) for organ, limits in config["grey_ranges"].items()} == ORGANS
 
 
 @pytest.mark.parametrize(

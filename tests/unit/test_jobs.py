@@ -13,10 +13,10 @@ def test_an_input_error_ends_the_job_with_its_message_alone(tmp_path, capsys):
         raise InputError("slice.dcm: is empty. Fetch it anew")
 
     with pytest.raises(SystemExit) as stop:
-        run_job(main, log=str(tmp_path / "logs" / "inventory.log"))
+        run_job(main, log=str(tmp_path / "logs" / "inventory" / "7.log"))
     assert stop.value.code == 1
-    assert capsys.readouterr().err == "ERROR inventory: slice.dcm: is empty. Fetch it anew\n"
-    assert "slice.dcm: is empty" in (tmp_path / "logs" / "inventory.log").read_text()
+    assert capsys.readouterr().err == "ERROR inventory/7: slice.dcm: is empty. Fetch it anew\n"
+    assert "slice.dcm: is empty" in (tmp_path / "logs/inventory/7.log").read_text()
 
 
 def test_a_full_disk_is_one_line_too(tmp_path, capsys):

@@ -17,12 +17,12 @@ from chaosliver.png import read_png, write_png
 def test_a_pixel_is_of_the_organ_exactly_within_its_inclusive_range(ground, organ):
     low, high = ORGANS[organ]
     expected = np.where((ground >= low) & (ground <= high), 255, 0)
-    assert np.array_equal(binary_mask(ground, organ), expected)
+    assert np.array_equal(binary_mask(ground, (low, high)), expected)
 
 
 def test_the_challenges_grey_levels_are_the_four_organs_and_no_two_ranges_meet():
     ground = np.array([[0, 63, 126, 189, 252]], np.uint8)
-    assert [binary_mask(ground, organ).nonzero()[1].tolist() for organ in ORGANS] == [[1], [2], [3], [4]]
+    assert [binary_mask(ground, limits).nonzero()[1].tolist() for limits in ORGANS.values()] == [[1], [2], [3], [4]]
 
 
 @pytest.fixture
@@ -42,17 +42,19 @@ def raw(tmp_path):
 
 def test_a_mask_bears_the_images_stem_although_both_phases_share_a_ground_truth(raw):
     folder = raw / "masks"
-    extract_masks(raw / "pairs.tsv", raw / "raw/7.tsv", "t1_out_of_phase", "liver", folder, raw / "masks.tsv")
+    extract_masks(raw / "pairs.tsv", raw / "raw/7.tsv", "t1_out_of_phase", ORGANS["liver"], folder, raw / "masks.tsv")
     assert [row["file"] for row in read_index(raw / "masks.tsv", folder)] == ["IMG-0004-00001.png"]
     assert read_png(folder / "IMG-0004-00001.png").tolist() == [[0, 255], [0, 255]]
 
 
 def test_a_sequence_without_ground_truth_has_an_empty_index(raw):
-    extract_masks(raw / "pairs.tsv", raw / "raw/7.tsv", "t2_spir", "liver", raw / "m", raw / "m.tsv")
+    extract_masks(raw / "pairs.tsv", raw / "raw/7.tsv", "t2_spir", ORGANS["liver"], raw / "m", raw / "m.tsv")
     assert read_index(raw / "m.tsv", raw / "m") == []
 
 
 def test_the_same_ground_truth_gives_the_same_bytes(raw):
     for name in ("a", "b"):
-        extract_masks(raw / "pairs.tsv", raw / "raw/7.tsv", "t1_in_phase", "liver", raw / name, raw / f"{name}.tsv")
+        extract_masks(
+            raw / "pairs.tsv", raw / "raw/7.tsv", "t1_in_phase", ORGANS["liver"], raw / name, raw / f"{name}.tsv"
+        )
     assert (raw / "a.tsv").read_bytes() == (raw / "b.tsv").read_bytes()

@@ -54,6 +54,7 @@ rule list_archive:
     params:
         archive=archive_of,
         sha256=expected_sha256,
+        phantom=drawn_from,
         patients=cohort_sequences,
         ground_truth=lookup(dpath="archives/{cohort}/ground_truth", within=config),
         code=digest_of("list_archive"),
@@ -77,6 +78,7 @@ rule unpack_patient:
     params:
         archive=archive_of,
         sha256=expected_sha256,
+        phantom=drawn_from,
         sequences=patient_sequences,
         ground_truth=patient_has_ground_truth,
         code=digest_of("unpack_patient"),

@@ -131,6 +131,15 @@ def expected_sha256(wildcards):
     return None if archive.get("phantom") else archive.get("sha256")
 
 
+def drawn_from(wildcards):
+    """What makes a phantom's content, since its archive's age says nothing; nothing for other archives."""
+    cohort = cohort_of(wildcards)
+    if not config["archives"][cohort].get("phantom"):
+        return {}
+    place = patients_of(cohort).index(wildcards.patient) if "patient" in wildcards.keys() else None
+    return {**config["archives"][cohort]["phantom"], "place": place, "code": digest_of("draw_phantom")}
+
+
 def members_of(wildcards):
     return f"{R}/raw/{cohort_of(wildcards)}.members.tsv"
 

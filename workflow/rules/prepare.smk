@@ -93,6 +93,7 @@ rule extract_masks:
     conda:
         "../../envs/data.yaml"
     params:
+        grey_range=lookup(dpath="grey_ranges/{organ}", within=config),
         code=digest_of("extract_masks"),
     script:
         "../scripts/extract_masks.py"

@@ -6,9 +6,11 @@ from chaosliver.jobs import run_job
 from chaosliver.masks import extract_masks
 
 
-def main(*, pairs: Path, raw_index: Path, sequence: str, organ: str, folder: Path, index: Path) -> None:
+def main(
+    *, pairs: Path, raw_index: Path, sequence: str, grey_range: tuple[int, int], folder: Path, index: Path
+) -> None:
     """Write the masks as PNG, and their index."""
-    extract_masks(pairs, raw_index, sequence, organ, folder, index)
+    extract_masks(pairs, raw_index, sequence, grey_range, folder, index)
 
 
 if "snakemake" in globals():
@@ -18,7 +20,7 @@ if "snakemake" in globals():
         pairs=Path(snakemake.input.pairs),
         raw_index=Path(snakemake.input.raw_index),
         sequence=snakemake.wildcards.sequence,
-        organ=snakemake.wildcards.organ,
+        grey_range=tuple(snakemake.params.grey_range),
         folder=Path(snakemake.output.folder),
         index=Path(snakemake.output.index),
     )

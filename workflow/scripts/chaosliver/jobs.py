@@ -19,7 +19,7 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     terminal = logging.StreamHandler(sys.stderr)
     # A terminal shows what a person must know, and how a long job gets on.
     terminal.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "progress")
-    terminal.setFormatter(logging.Formatter(f"%(levelname)s {Path(log).stem}: %(message)s"))
+    terminal.setFormatter(logging.Formatter(f"%(levelname)s {_job_of(Path(log))}: %(message)s"))
     record = logging.FileHandler(log, mode="w", encoding="utf-8")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)
@@ -31,3 +31,9 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     except Exception:
         record.handle(logging.makeLogRecord({"msg": "stopped by a defect", "exc_info": sys.exc_info()}))
         raise
+
+
+def _job_of(log: Path) -> str:
+    """A log at <results>/logs/<rule>/<wildcards>.log tells which job it is of."""
+    parts = log.with_suffix("").parts
+    return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else log.stem

@@ -5,18 +5,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .anatomy import ORGANS
 from .files import read_tsv
 from .indexes import read_index, write_index
 from .png import read_png, write_png
 
 
-def binary_mask(ground: np.ndarray, organ: str) -> np.ndarray:
-    """Mask of an organ, uint8 0 or 255 [rows, columns], from the ground truth's grey levels of the same shape."""
-    return cv2.inRange(ground, *ORGANS[organ])
+def binary_mask(ground: np.ndarray, grey_range: tuple[int, int]) -> np.ndarray:
+    """Mask uint8 0 or 255 [rows, columns] of the pixels whose grey level lies in the inclusive range."""
+    return cv2.inRange(ground, *grey_range)
 
 
-def extract_masks(pairs: Path, raw_index: Path, sequence: str, organ: str, folder: Path, index: Path) -> None:
+def extract_masks(
+    pairs: Path, raw_index: Path, sequence: str, grey_range: tuple[int, int], folder: Path, index: Path
+) -> None:
     """Write the masks of a patient's sequence as `folder`/<image stem>.png, and their index.
 
     `pairs` is the table of the patient's admitted slices. A slice without ground truth gets no mask.
@@ -27,5 +28,5 @@ def extract_masks(pairs: Path, raw_index: Path, sequence: str, organ: str, folde
     read_index(raw_index, raw, only={row["ground"] for row in drawn})
     folder.mkdir(parents=True, exist_ok=True)
     for row in drawn:
-        write_png(folder / f"{row['stem']}.png", binary_mask(read_png(raw / row["ground"]), organ))
+        write_png(folder / f"{row['stem']}.png", binary_mask(read_png(raw / row["ground"]), grey_range))
     write_index(index, folder, ({"file": f"{row['stem']}.png"} for row in drawn))

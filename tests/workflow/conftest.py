@@ -1,0 +1,144 @@
+"""A copy of the workflow in a folder of its own, and a small phantom study that ran there once."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
+
+SMALL = {
+    "results": "results/small",
+    "patients": "config/small.tsv",
+    "archives": {
+        "development": {"phantom": {"seed": 1}},
+        "test": {"phantom": {"seed": 1}, "ground_truth": False},
+    },
+    "splits": {"two_fold": {"folds": 2, "validation": 1, "seed": 1}},
+    "augmentations": {"augmentor": {"samples": 8}},
+    "baseline": {
+        "split": "two_fold",
+        "network": {"channels": 2, "depth": 2},
+        "recipe": {"image_size": 32, "epochs": 1, "batch_size": 4},
+    },
+    "experiments": {"small": {}, "plain": {"augmentation": "none", "encoding": "16bit"}},
+    "study": ["small"],
+    "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
+}
+SHEET = {"1": "development", "2": "development", "3": "development", "4": "development", "9": "test"}
+
+
+class Study:
+    """A folder with a copy of the workflow, in which Snakemake is called as a user calls it."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.config = config
+
+    @property
+    def results(self) -> Path:
+        return self.folder / yaml.safe_load((self.folder / self.config).read_text())["results"]
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        """Call Snakemake with `--configfile`; what it prints is in `stdout`."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config, *arguments]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+
+    def succeed(self, *arguments: str, **environment: str) -> str:
+        done = self.run(*arguments, **environment)
+        assert done.returncode == 0, done.stdout[-5000:]
+        return done.stdout
+
+    def fail(self, *arguments: str, **environment: str) -> str:
+        done = self.run(*arguments, **environment)
+        assert done.returncode != 0, done.stdout[-5000:]
+        return done.stdout
+
+    def planned(self, *arguments: str, **environment: str) -> dict[str, int]:
+        """How many jobs of each rule a dry run would start; stage targets do not count."""
+        shown = self.succeed("-n", *arguments, **environment)
+        if "Nothing to be done" in shown:
+            return {}
+        rows = re.findall(r"^(\w+) +(\d+)$", shown.split("Job stats:")[1], re.MULTILINE)
+        return {rule: int(count) for rule, count in rows if rule not in ("all", "total", "summarised")}
+
+    def configure(self, **changes: object) -> None:
+        """Set top-level keys of the study's own configuration."""
+        path = self.folder / self.config
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text in a file of the copy."""
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+def copy_workflow(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / part)
+
+
+def write_sheet(path: Path, cohorts: dict[str, str], sequences: str = "t1_in_phase,t2_spir") -> None:
+    rows = "".join(f"{patient}\t{cohort}\t{sequences}\n" for patient, cohort in cohorts.items())
+    path.write_text(f"patient\tcohort\tsequences\n{rows}")
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Study:
+    """The small study, nothing run yet, in a folder whose name holds a space and letters beyond ASCII."""
+    folder = tmp_path / "Größe & Co study"
+    copy_workflow(folder)
+    (folder / "config/small.yaml").write_text(yaml.safe_dump(SMALL))
+    write_sheet(folder / "config/small.tsv", SHEET)
+    return Study(folder, "config/small.yaml")
+
+
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory) -> Study:
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    copy_workflow(folder)
+    (folder / "config/small.yaml").write_text(yaml.safe_dump(SMALL))
+    write_sheet(folder / "config/small.tsv", SHEET)
+    study = Study(folder, "config/small.yaml")
+    study.succeed()
+    return study
+
+
+@pytest.fixture
+def finished(finished_once, tmp_path) -> Study:
+    """The small study after its run, in a copy that a test may change."""
+    folder = tmp_path / "study"
+    shutil.copytree(finished_once.folder, folder)
+    return Study(folder, finished_once.config)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Study:
+    """The demo after its run: for reading only."""
+    folder = tmp_path_factory.mktemp("demo") / "study"
+    copy_workflow(folder)
+    study = Study(folder, "config/demo.yaml")
+    (folder / "printed.txt").write_text(study.succeed())
+    return study

@@ -1,0 +1,148 @@
+"""The chain on a small phantom study: every rule runs, stages have names, and bad input stops it early."""
+
+import shutil
+import zipfile
+
+import pytest
+from conftest import SHEET, SMALL, Study, write_sheet
+
+from chaosliver.files import read_tsv
+
+STAGES = {
+    "prepared": {"draw_phantom", "list_archive", "unpack_patient", "augment", "convert_images", "quality_control"},
+    "trained": {"train"},
+    "evaluated": {"predict", "evaluate", "draw_triplets"},
+}
+
+
+def test_the_whole_chain_runs_where_a_path_holds_spaces_and_letters_beyond_ascii(fresh):
+    printed = fresh.succeed()
+    assert "Dice 3D" in printed
+    assert "Tables: results/small/tables" in printed
+    rows = read_tsv(fresh.results / "tables/patients.tsv")
+    assert {(row["cohort"], row["patient"]) for row in rows} == {(cohort, name) for name, cohort in SHEET.items()}
+
+
+def test_a_cohort_without_ground_truth_is_segmented_only(finished_once):
+    rows = [row for row in read_tsv(finished_once.results / "tables/slices.tsv") if row["cohort"] == "test"]
+    assert rows
+    assert all(row["dice"] == row["reference_mm2"] == "" and row["predicted_mm2"] for row in rows)
+    assert (finished_once.results / "predictions/small/test_cohort.tsv").is_file()
+
+
+def test_a_second_run_does_nothing(finished):
+    assert finished.planned() == {}
+    assert "Nothing to be done" in finished.succeed()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_a_name(fresh, stage):
+    planned = fresh.planned(stage)
+    assert STAGES[stage] <= set(planned)
+    later = list(STAGES)[list(STAGES).index(stage) + 1 :]
+    assert not set(planned) & set().union(*(STAGES[name] for name in later))
+
+
+def test_a_held_out_patient_reaches_no_training(finished_once):
+    """No index of a held-out patient is among the inputs of a training, nor its slices in an augmented set."""
+    split = read_tsv(finished_once.results / "splits/two_fold.tsv")
+    for fold in ("0", "1"):
+        roles = {row["patient"]: row["role"] for row in split if row["fold"] == fold}
+        augmented = finished_once.results / f"augmented/augmentor/8bit/liver/t1_in_phase/two_fold_fold{fold}.tsv"
+        assert {roles[row["patient"]] for row in read_tsv(augmented)} == {"train"}
+        predicted = read_tsv(finished_once.results / f"predictions/small/fold{fold}_seed1.tsv")
+        assert {roles[row["patient"]] for row in predicted} == {"test"}
+        shown = finished_once.succeed("-n", "-F", f"results/small/models/small/fold{fold}_seed1/card.json")
+        (inputs,) = [block for block in shown.split("rule ") if block.startswith("train:")]
+        for patient, role in roles.items():
+            assert (f"t1_in_phase/{patient}.tsv" in inputs.split("output:")[0]) == (role != "test")
+
+
+def test_a_damaged_patient_is_named_and_nothing_is_trained(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    folder = fresh.folder / "unpacked"
+    zipfile.ZipFile(fresh.results / "raw/development.zip").extractall(folder)
+    damaged = sorted(folder.glob("**/MR/3/T1DUAL/DICOM_anon/InPhase/*.dcm"))[4]
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    archives = {"development": {"path": "unpacked", "sha256": None}, "test": SMALL["archives"]["test"]}
+    fresh.configure(archives=archives)
+    printed = fresh.fail()
+    assert "Patient 3 has" in printed
+    assert damaged.name in printed
+    assert not (fresh.results / "models").exists()
+
+
+def test_a_folder_already_unpacked_serves_as_the_archive(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    archive = fresh.results / "raw/development.zip"
+    zipfile.ZipFile(archive).extractall(fresh.folder / "unpacked")
+    archives = SMALL["archives"] | {"development": {"path": "unpacked"}}
+    fresh.configure(archives=archives, results="results/folder")
+    fresh.succeed("results/folder/raw/2.tsv")
+    fresh.configure(results="results/small", archives=SMALL["archives"])
+    fresh.succeed("results/small/raw/2.tsv")
+    both = [(fresh.folder / f"results/{name}/raw/2.tsv").read_bytes() for name in ("folder", "small")]
+    assert both[0] == both[1]
+
+
+def test_a_wrong_checksum_and_a_missing_patient_are_named(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    shutil.copy(fresh.results / "raw/development.zip", fresh.folder / "mine.zip")
+    wrong = {"development": {"path": "mine.zip", "sha256": "0" * 64}, "test": SMALL["archives"]["test"]}
+    fresh.configure(archives=wrong, results="results/mine")
+    printed = fresh.fail("prepared")
+    assert "mine.zip" in printed and "archives.development.sha256" in printed
+    fresh.configure(archives=wrong | {"development": {"path": "mine.zip", "sha256": None}})
+    write_sheet(fresh.folder / "config/small.tsv", {**SHEET, "77": "development"})
+    printed = fresh.fail("prepared")
+    assert "mine.zip" in printed and "77" in printed and "write_patient_sheet" in printed
+
+
+def test_without_network_the_key_for_a_local_archive_and_the_demo_are_named(fresh):
+    # Nothing listens on port 9 of this machine.
+    url = {"url": "http://127.0.0.1:9/CHAOS_Train_Sets.zip", "ground_truth": True}
+    write_sheet(fresh.folder / "config/small.tsv", {name: "development" for name in SHEET})
+    fresh.configure(archives={"development": url})
+    printed = fresh.fail()
+    assert "could not reach http://127.0.0.1:9/CHAOS_Train_Sets.zip" in printed
+    assert "archives.development.path" in printed and "make demo" in printed
+    assert not (fresh.results / "raw/development.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 3}, "config key epochs: unknown"),
+        ({"study": ["smal"]}, "config key study: no experiment is named 'smal'"),
+        ({"experiments": {"small": {"encoding": "12bit"}}}, "no encoding is named '12bit'"),
+        ({"experiments": {"small": {"train_on": ["t1_out_of_phase"]}}}, "train_on names t1_out_of_phase, but no train"),
+        ({"patients": "config/none.tsv"}, "config/none.tsv: no such table"),
+        ({"archives": {"development": {"path": "$NO_SUCH_VARIABLE", "phantom": None}}}, "variable that is not set"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_the_dag(fresh, changes, words):
+    if "archives" in changes:
+        write_sheet(fresh.folder / "config/small.tsv", {name: "development" for name in SHEET})
+    fresh.configure(**changes)
+    printed = fresh.fail("-n")
+    assert words in printed
+    assert "Building DAG" not in printed
+
+
+def test_a_dry_run_works_where_torch_is_absent(fresh, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('torch is imported')")
+    assert fresh.planned(PYTHONPATH=str(tmp_path))["train"] == 2
+
+
+def test_the_default_study_of_20_patients_can_be_planned(fresh):
+    planned = Study(fresh.folder, "config/config.yaml").planned()
+    assert planned["unpack_patient"] == 20
+    assert planned["train"] == 10
+    assert "draw_phantom" not in planned
+
+
+def test_the_report_holds_the_figures_and_their_captions(finished):
+    finished.succeed("--report", "report.html")
+    report = (finished.folder / "report.html").read_text()
+    for words in ("Dice by experiment", "Training curves", "Quality control", "Overlays of small"):
+        assert words in report
