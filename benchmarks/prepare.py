@@ -31,7 +31,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from chaosliver.anatomy import ORGANS, SEQUENCES
-from chaosliver.archive import list_archive, open_archive, sequences_by_patient, unpack_patient
+from chaosliver.archive import open_archive, sequences_by_patient, unpack_patient
 from chaosliver.errors import InputError
 from chaosliver.files import read_tsv, write_tsv
 from chaosliver.images import convert_images
@@ -95,11 +95,10 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
     if patient is None:
         with open_archive(archive) as opened:
             patient = next(iter(sequences_by_patient(opened)), "1")
-    members, raw = folder / "members.tsv", folder / "raw" / patient
+    raw = folder / "raw" / patient
     tables = {name: folder / f"{name}.tsv" for name in ("slices", "findings", "pairs")}
     raw_index = raw.with_name(f"{patient}.tsv")
-    list_archive(archive, "development", None, {patient: [sequence]}, True, members)
-    unpack_patient(archive, members, patient, raw, raw_index)
+    unpack_patient(archive, "development", patient, [sequence], True, raw, raw_index)
     write_inventory(raw, raw_index, patient, [sequence], True, tables["slices"], tables["findings"])
     write_pairs(**tables)
     slices = [(row["stem"], raw / row["image"], raw / row["ground"]) for row in read_tsv(tables["pairs"])]

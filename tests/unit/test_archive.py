@@ -1,5 +1,6 @@
 """Zips and folders laid out as the CHAOS archive, whole, incomplete, damaged and hostile."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -16,13 +17,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import list_archive
+import check_archive
 import unpack_patient
 from chaosliver import archive as archives
 from chaosliver import disk
 from chaosliver.archive import open_archive, patient_sheet, sequences_by_patient
 from chaosliver.errors import InputError
-from chaosliver.files import read_tsv, sha256_of
+from chaosliver.files import sha256_of
 from chaosliver.indexes import read_index
 
 SCRIPTS = Path(archives.__file__).parents[1]
@@ -74,16 +75,19 @@ def as_folder(path: Path, files: Mapping[str, bytes]) -> Path:
     return path
 
 
-def listed(archive: Path, patients: dict[str, list[str]], members: Path, *, ground_truth: bool = True) -> list[str]:
-    list_archive.main(
+def unpack(archive: Path, patient: str, sequences: list[str], folder: Path, *, ground_truth: bool = True) -> list[str]:
+    """Unpack a patient to `folder`; the files that its index lists."""
+    index = folder.with_name(f"{folder.name}.tsv")
+    unpack_patient.main(
         archive=archive,
         cohort="development",
-        sha256=None,
-        patients=patients,
+        patient=patient,
+        sequences=sequences,
         ground_truth=ground_truth,
-        members=members,
+        folder=folder,
+        index=index,
     )
-    return [f"{row['patient']}/{row['file']}" for row in read_tsv(members, archives.COLUMNS)]
+    return [row["file"] for row in read_index(index, folder)]
 
 
 @pytest.fixture(params=["zip", "folder"])
@@ -128,63 +132,64 @@ def test_links_in_a_folder_are_followed(tmp_path: Path) -> None:
         assert list(sequences_by_patient(archive)) == ["7"]
 
 
-def test_only_wanted_patients_and_sequences_are_listed(tmp_path: Path, kind: str) -> None:
+def test_only_wanted_patients_and_sequences_are_unpacked(tmp_path: Path, kind: str) -> None:
     path = make(kind, tmp_path, tree())
-    members = tmp_path / "raw" / "development.members.tsv"
-    wanted = {"10": ["t1_out_of_phase"], "2": ["t2_spir"]}
-    assert listed(path, wanted, members) == [*(f"2/{file}" for file in T2), f"10/{T1_OUT[0]}", f"10/{T1[1]}"]
-    assert listed(path, wanted, members, ground_truth=False) == [f"2/{T2[0]}", f"10/{T1_OUT[0]}"]
+    assert unpack(path, "2", ["t2_spir"], tmp_path / "2") == sorted(T2)
+    # The out-of-phase images find their ground truth by the in-phase ones.
+    assert unpack(path, "10", ["t1_out_of_phase"], tmp_path / "10") == sorted([*T1, *T1_OUT])
+    assert unpack(path, "2", ["t2_spir"], tmp_path / "x", ground_truth=False) == [T2[0]]
+    assert not (tmp_path / "1").exists()
 
 
-def test_zip_and_folder_give_the_same_list(tmp_path: Path) -> None:
-    wanted = {"1": ["t1_in_phase", "t2_spir"]}
-    tables = []
+def test_zip_and_folder_give_the_same_bytes(tmp_path: Path) -> None:
+    indexes = []
     for kind in ("zip", "folder"):
-        table = tmp_path / f"{kind}.tsv"
-        listed(make(kind, tmp_path, tree()), wanted, table)
-        tables.append(table.read_text())
-    assert tables[0] == tables[1]
+        unpack(make(kind, tmp_path, tree()), "1", ["t1_in_phase", "t2_spir"], tmp_path / "raw" / kind)
+        indexes.append((tmp_path / "raw" / f"{kind}.tsv").read_text())
+    assert indexes[0] == indexes[1]
 
 
 def test_unpacks_one_patient_and_indexes_it(tmp_path: Path, kind: str) -> None:
-    path = make(kind, tmp_path, tree())
-    members, folder, index = tmp_path / "members.tsv", tmp_path / "raw" / "2", tmp_path / "raw" / "2.tsv"
-    listed(path, {"1": ["t1_in_phase"], "2": ["t1_in_phase", "t2_spir"]}, members)
-    unpack_patient.main(archive=path, members=members, patient="2", folder=folder, index=index)
+    folder = tmp_path / "raw" / "2"
+    listed = unpack(make(kind, tmp_path, tree()), "2", ["t1_in_phase", "t2_spir"], folder)
     found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     assert found == {file: content_of(f"Train_Sets/MR/2/{file}") for file in PATIENTS["2"]}
-    assert [row["file"] for row in read_index(index, folder)] == sorted(PATIENTS["2"])
+    assert listed == sorted(PATIENTS["2"])
 
 
-def test_everything_that_is_missing_is_named(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("patient", "lacks"),
+    [
+        ("38", "lacks patient 38, which"),
+        ("2", "lacks T1DUAL/DICOM_anon/OutPhase of patient 2, which"),
+        ("10", "lacks T2SPIR/Ground of patient 10, which"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, kind: str, patient: str, lacks: str) -> None:
     files = {name: content for name, content in tree().items() if "MR/10/T2SPIR/Ground" not in name}
     path = make(kind, tmp_path, files)
-    wanted = {patient: ["t1_out_of_phase", "t2_spir"] for patient in ("38", "3", "1", "2", "10")}
     with pytest.raises(InputError) as raised:
-        listed(path, wanted, tmp_path / "members.tsv")
-    for told in (
-        str(path),
-        "key `patients`",
-        "development cohort",
-        "all of patient(s) 3, 38",
-        "T1DUAL/DICOM_anon/OutPhase of patient(s) 2",
-        "T2SPIR/Ground of patient(s) 10",
-        "write_patient_sheet.py",
-    ):
+        unpack(path, patient, ["t1_out_of_phase", "t2_spir"], tmp_path / "raw")
+    for told in (str(path), lacks, "key `patients`", "development cohort", "write_patient_sheet.py"):
         assert told in str(raised.value)
-    assert not (tmp_path / "members.tsv").exists()
+    assert not (tmp_path / "raw.tsv").exists()
 
 
 def test_checksum_of_a_zip_is_held_to_and_of_a_folder_is_not_asked(tmp_path: Path) -> None:
-    path = as_zip(tmp_path / "a.zip", tree())
-    arguments = {"patients": {"1": ["t2_spir"]}, "ground_truth": True, "members": tmp_path / "members.tsv"}
+    path, receipt = as_zip(tmp_path / "a.zip", tree()), tmp_path / "raw" / "test.sha256"
     found = sha256_of(path)
-    list_archive.main(archive=path, cohort="test", sha256=found.upper(), **arguments)
+    for expected in (found.upper(), None):
+        check_archive.main(archive=path, cohort="test", sha256=expected, receipt=receipt)
+        assert receipt.read_text() == f"{found}\n"
+    receipt.unlink()
     with pytest.raises(InputError, match=r"set archives\.test\.sha256 .*or to null") as raised:
-        list_archive.main(archive=path, cohort="test", sha256="0" * 64, **arguments)
+        check_archive.main(archive=path, cohort="test", sha256="0" * 64, receipt=receipt)
     assert found in str(raised.value)
     assert "0" * 64 in str(raised.value)
-    list_archive.main(archive=as_folder(tmp_path / "b", tree()), cohort="test", sha256="0" * 64, **arguments)
+    assert not receipt.exists()
+    folder = as_folder(tmp_path / "b", tree())
+    check_archive.main(archive=folder, cohort="test", sha256="0" * 64, receipt=receipt)
+    assert receipt.read_text() == "a folder\n"
 
 
 def test_no_archive_at_all(tmp_path: Path) -> None:
@@ -291,65 +296,26 @@ def test_member_with_more_bytes_than_it_declares_is_cut_and_found(tmp_path: Path
     path = as_zip(tmp_path / "a.zip", {"MR/1/T2SPIR/DICOM_anon/a.dcm": bytes(5000)})
     content = path.read_bytes()
     path.write_bytes(content.replace((5000).to_bytes(4, "little"), (50).to_bytes(4, "little")))
-    members = tmp_path / "members.tsv"
-    listed(path, {"1": ["t2_spir"]}, members, ground_truth=False)
     with pytest.raises(InputError, match=r"a\.dcm is damaged"):
-        unpack_patient.main(archive=path, members=members, patient="1", folder=tmp_path / "1", index=tmp_path / "1.tsv")
+        unpack(path, "1", ["t2_spir"], tmp_path / "1", ground_truth=False)
     assert sum(file.stat().st_size for file in (tmp_path / "1").rglob("*.dcm")) <= 50
 
 
 def test_damaged_member_is_named(tmp_path: Path) -> None:
-    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
-    listed(path, {"2": ["t2_spir"]}, members)
+    path = as_zip(tmp_path / "a.zip", tree())
     name = f"Train_Sets/MR/2/{T2[1]}"
     with zipfile.ZipFile(path) as archive:
         offset = archive.getinfo(name).header_offset
     content = bytearray(path.read_bytes())
     content[offset + 30 + len(name) + 100] ^= 255
     path.write_bytes(content)
-    index = tmp_path / "2.tsv"
     with pytest.raises(InputError, match=rf"a\.zip: its member {name} is damaged"):
-        unpack_patient.main(archive=path, members=members, patient="2", folder=tmp_path / "2", index=index)
-    assert not index.exists()
-
-
-def test_archive_that_changed_since_it_was_listed(tmp_path: Path, kind: str) -> None:
-    path, members = make(kind, tmp_path, tree()), tmp_path / "members.tsv"
-    listed(path, {"2": ["t2_spir"]}, members)
-    unpack = {"members": members, "folder": tmp_path / "2", "index": tmp_path / "2.tsv"}
-    name = f"Train_Sets/MR/2/{T2[1]}"
-    make(kind, tmp_path, tree() | {name: b"other"})
-    with pytest.raises(InputError, match=rf"{name} differs .*rm .*members\.tsv"):
-        unpack_patient.main(archive=path, patient="2", **unpack)
-    (tmp_path / "new").mkdir()
-    path = make(kind, tmp_path / "new", {n: c for n, c in tree().items() if n != name})
-    with pytest.raises(InputError, match=rf"has no member {name}"):
-        unpack_patient.main(archive=path, patient="2", **unpack)
-    with pytest.raises(InputError, match=r"lists no file of patient 3"):
-        unpack_patient.main(archive=path, patient="3", **unpack)
-
-
-def test_table_that_was_tampered_with_writes_nothing_outside(tmp_path: Path) -> None:
-    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
-    listed(path, {"2": ["t2_spir"]}, members)
-    members.write_text(members.read_text().replace(f"\t{T2[0]}\t", "\t../../evil\t"))
-    with pytest.raises(InputError, match=r"has no member"):
-        unpack_patient.main(
-            archive=path, members=members, patient="2", folder=tmp_path / "x" / "y", index=tmp_path / "2.tsv"
-        )
-    assert not (tmp_path / "evil").exists()
+        unpack(path, "2", ["t2_spir"], tmp_path / "2")
+    assert not (tmp_path / "2.tsv").exists()
 
 
 def test_full_disk_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, members = as_zip(tmp_path / "a.zip", tree()), tmp_path / "members.tsv"
-    listed(path, {"2": ["t2_spir"]}, members)
-    job = {
-        "archive": path,
-        "members": members,
-        "patient": "2",
-        "folder": tmp_path / "2",
-        "index": tmp_path / "2.tsv",
-    }
+    path = as_zip(tmp_path / "a.zip", tree())
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -357,10 +323,10 @@ def test_full_disk_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(archives, "_copy", full)
         with pytest.raises(InputError, match=r"2: the disk is full: 600 bytes are needed"):
-            unpack_patient.main(**job)
+            unpack(path, "2", ["t2_spir"], tmp_path / "2")
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 599}))
     with pytest.raises(InputError, match=r"600 bytes are needed and 599 bytes are free"):
-        unpack_patient.main(**job)
+        unpack(path, "2", ["t2_spir"], tmp_path / "2")
 
 
 PARTS = st.sampled_from(["..", ".", "", "MR", "1", "Train_Sets", "T2SPIR", "Ground", "DICOM_anon", "a.png", "C:", "\\"])
@@ -375,21 +341,16 @@ NAMES = st.one_of(
 @given(names=st.lists(NAMES, min_size=1, max_size=4))
 def test_nothing_is_ever_written_outside_the_folder(names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("hostile")
-    path, members = place / "a.zip", place / "members.tsv"
+    path = place / "a.zip"
     folder, index = place / "deep" / "er" / "raw" / "1", place / "deep" / "er" / "raw" / "1.tsv"
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path, "w") as archive:
         add(archive, "MR/1/T2SPIR/DICOM_anon/good.dcm")
         for name in names:
             add(archive, name)
-    try:
-        listed(path, {"1": ["t2_spir"]}, members, ground_truth=False)
-        unpack_patient.main(archive=path, members=members, patient="1", folder=folder, index=index)
-    except InputError:
-        pass
-    else:
-        read_index(index, folder)
+    with contextlib.suppress(InputError):
+        unpack(path, "1", ["t2_spir"], folder, ground_truth=False)
     outside = {file for file in place.rglob("*") if file.is_file() and folder not in file.parents}
-    assert outside <= {path, members, index}
+    assert outside <= {path, index}
 
 
 @settings(max_examples=150, deadline=None)
@@ -407,10 +368,7 @@ def test_any_damage_gives_an_input_error_or_the_right_bytes(
     path.write_bytes(content)
     folder = place / "1"
     try:
-        listed(path, {"1": ["t2_spir"]}, place / "members.tsv")
-        unpack_patient.main(
-            archive=path, members=place / "members.tsv", patient="1", folder=folder, index=place / "1.tsv"
-        )
+        unpack(path, "1", ["t2_spir"], folder)
     except InputError:
         return
     for file in T2:
@@ -450,17 +408,9 @@ def test_the_real_archive(shared_data: Path, tmp_path: Path) -> None:
         found = sequences_by_patient(archive)
     assert list(found) == ["1", "2", "5", "8", "13", "15", "19", "20", "22", "32", "33", "34", "37", "39"]
     assert all(sequences == ["t1_in_phase", "t2_spir"] for sequences in found.values())
-    members = tmp_path / "members.tsv"
-    list_archive.main(
-        archive=path,
-        cohort="development",
-        sha256=SAMPLE_SHA256,
-        patients=found,
-        ground_truth=True,
-        members=members,
-    )
-    assert len(read_tsv(members)) == 1840
-    unpack_patient.main(archive=path, members=members, patient="19", folder=tmp_path / "19", index=tmp_path / "19.tsv")
+    check_archive.main(archive=path, cohort="development", sha256=SAMPLE_SHA256, receipt=tmp_path / "receipt")
+    # 28 slices of T1, 36 of T2, each with its mask.
+    assert len(unpack(path, "19", found["19"], tmp_path / "19")) == 128
     rows = read_index(tmp_path / "19.tsv", tmp_path / "19")
     with zipfile.ZipFile(path) as archive:
         expected = hashlib.sha256(archive.read(f"Train_Sets/MR/19/{rows[0]['file']}")).hexdigest()

@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import pytest
 
+import check_cohort
 import quality_control
 from chaosliver.errors import InputError
 from chaosliver.files import read_tsv, write_tsv
@@ -84,11 +85,26 @@ def test_a_cohort_without_ground_truth_has_no_volumes(tmp_path: Path) -> None:
     assert (row["slices"], row["slices_with_liver"], row["liver_ml"]) == ("4", "", "")
 
 
-def test_a_mask_in_two_patients_stops_the_study(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows, findings = cohort()
     rows[2]["ground_digest"] = rows[6]["ground_digest"]
+    found = read_tsv(run(tmp_path, rows, findings)["findings_table"])
+    assert {row["patient"] for row in found if row["flag"] == "mask-of-another-patient"} == {"2", "10"}
+    assert "mask equals that of patient" in caplog.text
+
+
+def test_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> None:
+    rows, _ = cohort()
+    write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
+    check_cohort.main(slices=[tmp_path / "slices.tsv"], checked=tmp_path / "checked.tsv")
+    assert [row["patient"] for row in read_tsv(tmp_path / "checked.tsv")] == list(
+        dict.fromkeys(row["patient"] for row in rows)
+    )
+    (tmp_path / "checked.tsv").unlink()
+    rows[2]["ground_digest"] = rows[6]["ground_digest"]
+    write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
     with pytest.raises(InputError, match="The same masks occur in several patients") as caught:
-        run(tmp_path, rows, findings)
+        check_cohort.main(slices=[tmp_path / "slices.tsv"], checked=tmp_path / "checked.tsv")
     for words in ("patient 2: T1DUAL/Ground/IMG-00003.png", "equals that of patient 10", "drop one of them"):
         assert words in str(caught.value)
-    assert "mask equals that of patient" in caplog.text
+    assert not (tmp_path / "checked.tsv").exists()

@@ -47,7 +47,7 @@ class Study:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         """Call Snakemake with `--configfile`; what it prints is in `stdout`."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config, *arguments]
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config, "--cores", "2", *arguments]
         return subprocess.run(
             command,
             cwd=self.folder,

@@ -9,7 +9,7 @@ from conftest import SHEET, SMALL, Study, write_sheet
 from chaosliver.files import read_tsv
 
 STAGES = {
-    "prepared": {"draw_phantom", "list_archive", "unpack_patient", "augment", "convert_images", "quality_control"},
+    "prepared": {"draw_phantom", "check_cohort", "unpack_patient", "augment", "convert_images", "quality_control"},
     "trained": {"train"},
     "evaluated": {"predict", "evaluate", "draw_triplets"},
 }

@@ -9,6 +9,7 @@ rule download_archive:
     """Fetch an archive, resuming what an earlier call left."""
     output:
         archive=protected(f"{R}/raw/{{cohort}}.zip"),
+        receipt=f"{R}/raw/{{cohort}}.sha256",
     log:
         f"{R}/logs/download_archive/{{cohort}}.log",
     wildcard_constraints:
@@ -17,7 +18,7 @@ rule download_archive:
         "../../envs/data.yaml"
     params:
         url=lookup(dpath="archives/{cohort}/url", within=config),
-        sha256=expected_sha256,
+        sha256=lookup(dpath="archives/{cohort}/sha256", within=config, default=None),
     script:
         "../scripts/download_archive.py"
 
@@ -26,6 +27,7 @@ rule draw_phantom:
     """Draw a small phantom archive, laid out as the challenge's own."""
     output:
         archive=f"{R}/raw/{{cohort}}.zip",
+        receipt=f"{R}/raw/{{cohort}}.sha256",
     log:
         f"{R}/logs/draw_phantom/{{cohort}}.log",
     wildcard_constraints:
@@ -41,33 +43,27 @@ rule draw_phantom:
         "../scripts/draw_phantom.py"
 
 
-rule list_archive:
-    """List the archive's members that the study needs, and refuse a wrong or incomplete archive."""
-    input:
-        archive=fetched_archive,
+rule check_archive:
+    """Check an archive that is already on disk."""
     output:
-        members=f"{R}/raw/{{cohort}}.members.tsv",
+        receipt=f"{R}/raw/{{cohort}}.sha256",
     log:
-        f"{R}/logs/list_archive/{{cohort}}.log",
+        f"{R}/logs/check_archive/{{cohort}}.log",
+    wildcard_constraints:
+        cohort=cohorts_from("path"),
     conda:
         "../../envs/data.yaml"
     params:
         archive=archive_of,
-        sha256=expected_sha256,
-        phantom=drawn_from,
-        patients=cohort_sequences,
-        ground_truth=lookup(dpath="archives/{cohort}/ground_truth", within=config),
-        code=digest_of("list_archive"),
+        sha256=lookup(dpath="archives/{cohort}/sha256", within=config, default=None),
     script:
-        "../scripts/list_archive.py"
+        "../scripts/check_archive.py"
 
 
 rule unpack_patient:
-    """Unpack one patient's members."""
+    """Unpack what the study needs of one patient."""
     input:
-        archive=fetched_archive,
-        # The list grows with the sheet: what of it concerns this patient stands in the params.
-        members=ancient(members_of),
+        unpack(archive_inputs),
     output:
         folder=directory(f"{R}/raw/{{patient}}"),
         index=f"{R}/raw/{{patient}}.tsv",
@@ -77,8 +73,7 @@ rule unpack_patient:
         "../../envs/data.yaml"
     params:
         archive=archive_of,
-        sha256=expected_sha256,
-        phantom=drawn_from,
+        cohort=cohort_of,
         sequences=patient_sequences,
         ground_truth=patient_has_ground_truth,
         code=digest_of("unpack_patient"),

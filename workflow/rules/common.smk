@@ -14,26 +14,19 @@ from chaosliver.experiments import (
     check_config,
     check_sequences,
     folds_of,
-    is_fetched,
     read_sheet,
     resolve_experiments,
+    source_of,
 )
 from chaosliver.provenance import digest_of
 
-SCHEMA = yaml.safe_load(
-    (Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(
-        encoding="utf-8"
-    )
-)
+SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 check_config(config, SCHEMA)
 
 R = config["results"]
 PATIENTS = read_sheet(Path(config["patients"]), config)
 EXPERIMENTS = resolve_experiments(config, SCHEMA)
-FOLDS = {
-    split: folds_of(split, config, PATIENTS)
-    for split in {e["split"] for e in EXPERIMENTS.values()}
-}
+FOLDS = {split: folds_of(split, config, PATIENTS) for split in {e["split"] for e in EXPERIMENTS.values()}}
 for name, experiment in EXPERIMENTS.items():
     check_sequences(name, experiment, FOLDS[experiment["split"]], PATIENTS)
 RUNS = [
@@ -47,11 +40,7 @@ TEST_COHORT = "test_cohort"
 PREDICTIONS = {
     name: [
         *(run.name for run in RUNS if run.experiment == name),
-        *(
-            [TEST_COHORT]
-            if any(patient.cohort == "test" for patient in PATIENTS.values())
-            else []
-        ),
+        *([TEST_COHORT] if any(patient.cohort == "test" for patient in PATIENTS.values()) else []),
     ]
     for name in EXPERIMENTS
 }
@@ -68,15 +57,8 @@ wildcard_constraints:
 
 
 def cohorts_from(source):
-    """A pattern of the cohorts whose archive comes from a `url` or a `phantom`."""
-    fetched = [cohort for cohort in config["archives"] if is_fetched(cohort, config)]
-    drawn = [cohort for cohort in fetched if config["archives"][cohort].get("phantom")]
-    wanted = (
-        drawn
-        if source == "phantom"
-        else [cohort for cohort in fetched if cohort not in drawn]
-    )
-    return "|".join(wanted) or "none"
+    """A pattern of the cohorts whose archive comes from a `phantom`, a `path` or a `url`."""
+    return "|".join(cohort for cohort in config["archives"] if source_of(cohort, config) == source) or "none"
 
 
 def patients_of(cohort):
@@ -87,10 +69,9 @@ def cohort_patients(wildcards):
     return patients_of(wildcards.cohort)
 
 
-def cohort_sequences(wildcards):
-    return {
-        name: list(PATIENTS[name].sequences) for name in patients_of(wildcards.cohort)
-    }
+def compared_inventories(wildcards):
+    cohorts = ("development",) if wildcards.cohort == "development" else ("development", "test")
+    return [f"{R}/inventory/{patient}.slices.tsv" for cohort in cohorts for patient in patients_of(cohort)]
 
 
 def patient_sequences(wildcards):
@@ -117,31 +98,11 @@ def cohort_of(wildcards):
     return wildcards.get("cohort") or PATIENTS[wildcards.patient].cohort
 
 
-def fetched_archive(wildcards):
-    """The archive as an input where a rule makes it; its age says nothing about its content."""
-    return (
-        [ancient(archive_of(wildcards))]
-        if is_fetched(cohort_of(wildcards), config)
-        else []
-    )
-
-
-def expected_sha256(wildcards):
-    archive = config["archives"][cohort_of(wildcards)]
-    return None if archive.get("phantom") else archive.get("sha256")
-
-
-def drawn_from(wildcards):
-    """What makes a phantom's content, since its archive's age says nothing; nothing for other archives."""
+def archive_inputs(wildcards):
+    """The archive's receipt, whose content counts, and the archive where a rule makes it, whose age does not."""
     cohort = cohort_of(wildcards)
-    if not config["archives"][cohort].get("phantom"):
-        return {}
-    place = patients_of(cohort).index(wildcards.patient) if "patient" in wildcards.keys() else None
-    return {**config["archives"][cohort]["phantom"], "place": place, "code": digest_of("draw_phantom")}
-
-
-def members_of(wildcards):
-    return f"{R}/raw/{cohort_of(wildcards)}.members.tsv"
+    made = [] if source_of(cohort, config) == "path" else [ancient(archive_path(cohort, config))]
+    return {"receipt": f"{R}/raw/{cohort}.sha256", "archive": made}
 
 
 def slice_indexes(tree, sequences, patients):
@@ -183,12 +144,8 @@ def training_inputs(wildcards):
     inputs = {"augmented": augmented_set(experiment, wildcards.fold)}
     for role in ("train", "validation"):
         patients = patients_in(experiment, wildcards.fold, role)
-        inputs[f"{role}_images"] = slice_indexes(
-            f"png/{experiment['encoding']}", experiment["train_on"], patients
-        )
-        inputs[f"{role}_masks"] = slice_indexes(
-            f"masks/{experiment['organ']}", experiment["train_on"], patients
-        )
+        inputs[f"{role}_images"] = slice_indexes(f"png/{experiment['encoding']}", experiment["train_on"], patients)
+        inputs[f"{role}_masks"] = slice_indexes(f"masks/{experiment['organ']}", experiment["train_on"], patients)
     return inputs
 
 
@@ -205,15 +162,11 @@ def training_settings(wildcards):
 
 
 def training_code(wildcards):
-    return digest_of(
-        "train", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}"
-    )
+    return digest_of("train", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def prediction_code(wildcards):
-    return digest_of(
-        "predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}"
-    )
+    return digest_of("predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def scored_patients(experiment, run):
@@ -236,9 +189,7 @@ def prediction_inputs(wildcards):
         "cards": [f"{model}/card.json" for model in models],
         # The card holds the weights' checksum; the age of a large file says nothing.
         "weights": [ancient(f"{model}/weights.safetensors") for model in models],
-        "images": slice_indexes(
-            f"png/{experiment['encoding']}", experiment["score_on"], patients
-        ),
+        "images": slice_indexes(f"png/{experiment['encoding']}", experiment["score_on"], patients),
     }
 
 
@@ -247,9 +198,7 @@ def evaluation_inputs(wildcards):
     patients = scored_patients(wildcards.experiment, wildcards.run)
     drawn = [patient for patient in patients if has_ground_truth(patient)]
     return {
-        "mask_indexes": slice_indexes(
-            f"masks/{experiment['organ']}", experiment["score_on"], drawn
-        ),
+        "mask_indexes": slice_indexes(f"masks/{experiment['organ']}", experiment["score_on"], drawn),
         "pairs": [f"{R}/inventory/{patient}.pairs.tsv" for patient in patients],
     }
 
@@ -259,32 +208,22 @@ def triplet_inputs(wildcards):
     patients = scored_patients(wildcards.experiment, wildcards.run)
     drawn = [patient for patient in patients if has_ground_truth(patient)]
     return {
-        "image_indexes": slice_indexes(
-            f"png/{experiment['encoding']}", experiment["score_on"], patients
-        ),
-        "mask_indexes": slice_indexes(
-            f"masks/{experiment['organ']}", experiment["score_on"], drawn
-        ),
+        "image_indexes": slice_indexes(f"png/{experiment['encoding']}", experiment["score_on"], patients),
+        "mask_indexes": slice_indexes(f"masks/{experiment['organ']}", experiment["score_on"], drawn),
     }
 
 
 def overlay_runs(wildcards):
     """The runs that can be compared with a ground truth."""
     scored = PREDICTIONS[wildcards.experiment]
-    return [
-        run
-        for run in scored
-        if any(map(has_ground_truth, scored_patients(wildcards.experiment, run)))
-    ]
+    return [run for run in scored if any(map(has_ground_truth, scored_patients(wildcards.experiment, run)))]
 
 
 def overlay_inputs(wildcards):
     runs = overlay_runs(wildcards)
     return {
         "slices": [f"{R}/dice/{wildcards.experiment}/{run}.tsv" for run in runs],
-        "predictions": [
-            f"{R}/predictions/{wildcards.experiment}/{run}.tsv" for run in runs
-        ],
+        "predictions": [f"{R}/predictions/{wildcards.experiment}/{run}.tsv" for run in runs],
     }
 
 
@@ -298,20 +237,14 @@ def images_folder(wildcards):
 
 def labels_of(wildcards):
     """What a run's rows say of themselves."""
-    fold, seed = (
-        ("all", "all")
-        if wildcards.run == TEST_COHORT
-        else wildcards.run.removeprefix("fold").split("_seed")
-    )
+    fold, seed = ("all", "all") if wildcards.run == TEST_COHORT else wildcards.run.removeprefix("fold").split("_seed")
     return {"experiment": wildcards.experiment, "fold": fold, "seed": seed}
 
 
 def training_data():
     """The indexes that any training of the study reads."""
     inputs = [training_inputs(run) for run in RUNS]
-    return sorted(
-        {index for named in inputs for indexes in named.values() for index in indexes}
-    )
+    return sorted({index for named in inputs for indexes in named.values() for index in indexes})
 
 
 def show_summary():

@@ -74,13 +74,5 @@ rule draw_triplets:
 rule evaluated:
     """Every figure per slice and per patient, and the triplets."""
     input:
-        [
-            f"{R}/dice/{name}/{run}.tsv"
-            for name, runs in PREDICTIONS.items()
-            for run in runs
-        ],
-        [
-            f"{R}/triplets/{name}/{run}.tsv"
-            for name, runs in PREDICTIONS.items()
-            for run in runs
-        ],
+        [f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
+        [f"{R}/triplets/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],

@@ -24,6 +24,22 @@ rule inventory_patient:
         "../scripts/inventory_patient.py"
 
 
+rule check_cohort:
+    """Check a cohort's patients against each other: the test cohort against the development cohort too."""
+    input:
+        slices=compared_inventories,
+    output:
+        checked=f"{R}/inventory/{{cohort}}.checked.tsv",
+    log:
+        f"{R}/logs/check_cohort/{{cohort}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=digest_of("check_cohort"),
+    script:
+        "../scripts/check_cohort.py"
+
+
 rule quality_control:
     """Gather what the inventory found over all patients, as tables and a picture."""
     input:
@@ -123,9 +139,7 @@ rule augment:
     input:
         unpack(augmentation_inputs),
     output:
-        folder=directory(
-            f"{R}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}"
-        ),
+        folder=directory(f"{R}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}"),
         index=f"{R}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.tsv",
     log:
         f"{R}/logs/augment/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.log",
@@ -144,5 +158,6 @@ rule prepared:
     """Every slice checked, split, converted and augmented: all that training needs."""
     input:
         rules.quality_control.output,
+        expand(rules.check_cohort.output, cohort={patient.cohort for patient in PATIENTS.values()}),
         expand(rules.split_patients.output, split=FOLDS),
         training_data(),

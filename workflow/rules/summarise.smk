@@ -8,16 +8,8 @@ Makes tables/ and figures/.
 rule collect_tables:
     """Collect all runs into tidy tables, one row per slice, per patient and per experiment."""
     input:
-        slices=[
-            f"{R}/dice/{name}/{run}.tsv"
-            for name, runs in PREDICTIONS.items()
-            for run in runs
-        ],
-        patients=[
-            f"{R}/volumes/{name}/{run}.tsv"
-            for name, runs in PREDICTIONS.items()
-            for run in runs
-        ],
+        slices=[f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
+        patients=[f"{R}/volumes/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
     output:
         slices_table=f"{R}/tables/slices.tsv",
         patients_table=f"{R}/tables/patients.tsv",
@@ -64,9 +56,7 @@ rule plot_dice:
 rule plot_training:
     """Draw loss and validation Dice of every training, with the chosen epoch."""
     input:
-        histories=[
-            f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in RUNS
-        ],
+        histories=[f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in RUNS],
     output:
         png=report(
             f"{R}/figures/training.png",

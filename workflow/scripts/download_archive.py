@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from chaosliver.archive import check_archive
 from chaosliver.download import download
 from chaosliver.jobs import run_job
 
 
-def main(*, url: str, sha256: str | None, cohort: str, archive: Path) -> None:
+def main(*, url: str, sha256: str | None, cohort: str, archive: Path, receipt: Path) -> None:
     """Fetch `url` to `archive`, resuming what an earlier call left, and check its SHA-256 (None: unknown)."""
     download(url, sha256, archive, cohort=cohort)
+    check_archive(archive, cohort, sha256, receipt)
 
 
 if "snakemake" in globals():
@@ -19,4 +21,5 @@ if "snakemake" in globals():
         sha256=snakemake.params.sha256,
         cohort=snakemake.wildcards.cohort,
         archive=Path(snakemake.output.archive),
+        receipt=Path(snakemake.output.receipt),
     )

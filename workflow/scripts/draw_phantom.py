@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from chaosliver.archive import check_archive
 from chaosliver.jobs import run_job
 from chaosliver.phantom import draw_archive
 
 
-def main(*, archive: Path, patients: list[str], seed: int, ground_truth: bool) -> None:
+def main(*, archive: Path, cohort: str, patients: list[str], seed: int, ground_truth: bool, receipt: Path) -> None:
     """Draw `patients` into the zip `archive`."""
     draw_archive(archive, patients, seed, ground_truth=ground_truth)
+    check_archive(archive, cohort, None, receipt)
 
 
 if "snakemake" in globals():
@@ -16,7 +18,9 @@ if "snakemake" in globals():
         main,
         log=snakemake.log[0],
         archive=Path(snakemake.output.archive),
+        cohort=snakemake.wildcards.cohort,
         patients=list(snakemake.params.patients),
         seed=snakemake.params.seed,
         ground_truth=snakemake.params.ground_truth,
+        receipt=Path(snakemake.output.receipt),
     )

@@ -1,14 +1,16 @@
-"""Unpack one patient's files from the cohort's archive."""
+"""Unpack what the study needs of one patient."""
 
 from pathlib import Path
 
-from chaosliver import archive as archives
+from chaosliver.archive import unpack_patient
 from chaosliver.jobs import run_job
 
 
-def main(*, archive: Path, members: Path, patient: str, folder: Path, index: Path) -> None:
-    """Copy the files that the table `members` lists for `patient` into `folder` and index them."""
-    archives.unpack_patient(archive, members, patient, folder, index)
+def main(
+    *, archive: Path, cohort: str, patient: str, sequences: list[str], ground_truth: bool, folder: Path, index: Path
+) -> None:
+    """Copy the patient's files from the zip or folder `archive` into `folder`, and index them."""
+    unpack_patient(archive, cohort, patient, sequences, ground_truth, folder, index)
 
 
 if "snakemake" in globals():
@@ -16,8 +18,10 @@ if "snakemake" in globals():
         main,
         log=snakemake.log[0],
         archive=Path(snakemake.params.archive),
-        members=Path(snakemake.input.members),
+        cohort=snakemake.params.cohort,
         patient=snakemake.wildcards.patient,
+        sequences=snakemake.params.sequences,
+        ground_truth=snakemake.params.ground_truth,
         folder=Path(snakemake.output.folder),
         index=Path(snakemake.output.index),
     )

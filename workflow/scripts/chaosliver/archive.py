@@ -9,7 +9,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from .anatomy import SEQUENCES
 from .disk import room_for
 from .errors import InputError
-from .files import read_tsv, sha256_of, write_tsv
+from .files import sha256_of, write_text
 from .indexes import write_index
 
 # Far above the real archives (a slice has 0.5 MB at most, the MR part of 20 patients 0.3 GB), far below a disk.
@@ -28,7 +28,6 @@ TOTAL_BYTES_AT_MOST = 8 << 30
 RATIO_AT_MOST = 200
 
 BLOCK_BYTES = 1 << 20
-COLUMNS = ("patient", "file", "name", "bytes", "checksum")
 FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
 LEFTOVERS = ("thumbs.db", "desktop.ini")
 # What zipfile raises of damaged headers, ValueError for names that are no text.
@@ -55,10 +54,6 @@ class Archive(Protocol):
     """An open archive: its members, sorted by patient and file."""
 
     members: list[Member]
-
-    def checksum(self, member: Member) -> str:
-        """CRC-32 of the member's bytes, eight hexadecimal digits."""
-        ...
 
     def open(self, member: Member) -> BinaryIO:
         """The member's bytes as a stream."""
@@ -104,47 +99,41 @@ def patient_sheet(path: Path, cohort: str) -> str:
     return "patient\tcohort\tsequences\n" + "".join(rows)
 
 
-def list_archive(
-    path: Path, cohort: str, sha256: str | None, patients: dict[str, list[str]], ground_truth: bool, members: Path
-) -> None:
-    """Write the table of the members that the study needs: those of `patients` (name to sequences).
+def check_archive(path: Path, cohort: str, sha256: str | None, receipt: Path) -> None:
+    """Write the receipt of the archive at `path`: its SHA-256, which must be the one given, or that it is a folder.
 
-    The zip must have the SHA-256 given (a folder has none, and None asks for none). With `ground_truth` the masks are
-    needed too, else they are left out.
-
-    Raises InputError for another SHA-256, and one that names every patient who is not, or not wholly, in the archive.
+    Raises InputError for another SHA-256, and for what open_archive refuses.
     """
     with open_archive(path) as archive:
-        if sha256 and path.is_file():
-            _verify(path, sha256, cohort)
-        wanted = {patient: _wanted_folders(sequences, ground_truth) for patient, sequences in patients.items()}
-        _require(archive, path, cohort, wanted)
-        chosen = [member for member in archive.members if member.folder in wanted.get(member.patient, ())]
-        write_tsv(members, COLUMNS, ({**member._asdict(), "checksum": archive.checksum(member)} for member in chosen))
-    logger.info("%s: %d files of %d patients are needed", path, len(chosen), len(wanted))
+        logger.info("%s: %d files of MR patients", path, len(archive.members))
+    found = "a folder" if path.is_dir() else sha256_of(path)
+    if sha256 and path.is_file() and found != sha256.lower():
+        raise InputError(
+            f"{path}: its SHA-256 is {found}, but archives.{cohort}.sha256 says {sha256}. If this is the archive you "
+            f"mean, set archives.{cohort}.sha256 to its SHA-256, or to null"
+        )
+    write_text(receipt, f"{found}\n")
 
 
-def unpack_patient(path: Path, members: Path, patient: str, folder: Path, index: Path) -> None:
-    """Copy one patient's `members` from the archive at `path` to `folder`, checked by size and CRC, and index them.
+def unpack_patient(
+    path: Path, cohort: str, patient: str, sequences: Sequence[str], ground_truth: bool, folder: Path, index: Path
+) -> None:
+    """Copy what a patient's `sequences` need from the archive at `path` to `folder`, and index it.
 
-    Raises InputError that names the member that is damaged, or differs from what `members` lists, or that the disk is
-    full.
+    With `ground_truth` the masks are needed too, else they are left out. Raises InputError that names what the archive
+    lacks of the patient, a member that is damaged, or a full disk.
     """
-    listed = [row for row in read_tsv(members, COLUMNS) if row["patient"] == patient]
-    if not listed:
-        raise InputError(f"{members}: lists no file of patient {patient}. {_relist(members)}")
+    wanted = _wanted_folders(sequences, ground_truth)
     folder.mkdir(parents=True, exist_ok=True)
-    with open_archive(path) as archive, room_for(folder, sum(int(row["bytes"]) for row in listed)):
-        held = {(member.patient, member.file): member for member in archive.members}
-        for row in listed:
-            # The path to write comes from the archive's own checked listing, never from the table.
-            member = held.get((patient, row["file"]))
-            if member is None or member.name != row["name"]:
-                raise InputError(f"{path}: has no member {row['name']}, which {members} lists. {_relist(members)}")
-            found = _copy(archive, path, member, folder / member.file)
-            if found != (int(row["bytes"]), row["checksum"]):
-                raise InputError(f"{path}: {member.name} differs from what {members} lists. {_relist(members)}")
-    write_index(index, folder, [{"file": row["file"]} for row in listed])
+    with open_archive(path) as archive:
+        of_patient = [member for member in archive.members if member.patient == patient]
+        if lacking := sorted(wanted - {member.folder for member in of_patient}):
+            raise InputError(_lacks(path, cohort, patient, lacking if of_patient else []))
+        chosen = [member for member in of_patient if member.folder in wanted]
+        with room_for(folder, sum(member.bytes for member in chosen)):
+            for member in chosen:
+                _copy(archive, path, member, folder / member.file)
+    write_index(index, folder, [{"file": member.file} for member in chosen])
 
 
 class _Zip:
@@ -155,9 +144,6 @@ class _Zip:
         _refuse_harmful(path, entries)
         self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
         _refuse_bomb(path, self.members)
-
-    def checksum(self, member: Member) -> str:
-        return f"{self._opened.getinfo(member.name).CRC:08x}"
 
     def open(self, member: Member) -> BinaryIO:
         # Python seeks there unasked, and a place before the beginning looks like a fault of the disk.
@@ -175,13 +161,6 @@ class _Folder:
         folders = [patient / folder for root in roots for patient in _children(root) for folder in FOLDERS]
         files = [file for folder in folders for file in _children(folder) if file.is_file()]
         self.members = _arrange(path, ((f.relative_to(self._root).as_posix(), f.stat().st_size) for f in files))
-
-    def checksum(self, member: Member) -> str:
-        crc = 0
-        with self.open(member) as stream:
-            while block := stream.read(BLOCK_BYTES):
-                crc = zlib.crc32(block, crc)
-        return f"{crc:08x}"
 
     def open(self, member: Member) -> BinaryIO:
         return (self._root / member.name).open("rb")
@@ -274,16 +253,7 @@ def _refuse_bomb(path: Path, members: list[Member]) -> None:
         )
 
 
-def _verify(path: Path, sha256: str, cohort: str) -> None:
-    found = sha256_of(path)
-    if found != sha256.lower():
-        raise InputError(
-            f"{path}: its SHA-256 is {found}, but archives.{cohort}.sha256 says {sha256}. If this is the archive you "
-            f"mean, set archives.{cohort}.sha256 to its SHA-256, or to null"
-        )
-
-
-def _wanted_folders(sequences: list[str], ground_truth: bool) -> set[str]:
+def _wanted_folders(sequences: Sequence[str], ground_truth: bool) -> set[str]:
     known = [SEQUENCES[sequence] for sequence in sequences]
     if "t1_out_of_phase" in sequences:
         # An out-of-phase image finds its ground truth by the place of the in-phase image beside it.
@@ -300,37 +270,25 @@ def _folders_by_patient(archive: Archive) -> dict[str, set[str]]:
     return held
 
 
-def _require(archive: Archive, path: Path, cohort: str, wanted: dict[str, set[str]]) -> None:
-    held = _folders_by_patient(archive)
-    lacking: dict[str, list[str]] = {}
-    for patient in sorted(wanted, key=_number):
-        lacks = sorted(wanted[patient] - held[patient]) if patient in held else ["all"]
-        for what in lacks:
-            lacking.setdefault(what, []).append(patient)
-    faults = [f"{what} of patient(s) {', '.join(names)}" for what, names in lacking.items()]
-    if faults:
-        raise InputError(
-            f"{path}: lacks what the patient sheet (config key `patients`) names for the {cohort} cohort: "
-            f"{'; '.join(faults)}. Correct the sheet, or write one from this archive: python "
-            f"workflow/scripts/write_patient_sheet.py '{path}' --cohort {cohort} > my_patients.tsv, and set `patients` "
-            "to it"
-        )
+def _lacks(path: Path, cohort: str, patient: str, folders: Sequence[str]) -> str:
+    what = f"{', '.join(folders)} of patient {patient}" if folders else f"patient {patient}"
+    return (
+        f"{path}: lacks {what}, which the patient sheet (config key `patients`) names for the {cohort} cohort. Correct "
+        f"the sheet, or write one from this archive: python workflow/scripts/write_patient_sheet.py '{path}' "
+        f"--cohort {cohort} > my_patients.tsv, and set `patients` to it"
+    )
 
 
-def _copy(archive: Archive, path: Path, member: Member, target: Path) -> tuple[int, str]:
-    """Copy a member block by block; its bytes and CRC-32."""
-    size, crc = 0, 0
+def _copy(archive: Archive, path: Path, member: Member, target: Path) -> None:
+    """Copy a member block by block; zipfile compares its CRC at the end."""
+    size = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with archive.open(member) as source, target.open("wb") as sink:
             while block := source.read(BLOCK_BYTES):
                 sink.write(block)
                 size += len(block)
-                crc = zlib.crc32(block, crc)
     except (*UNREADABLE, zlib.error, EOFError) as error:
         raise InputError(f"{path}: its member {member.name} is damaged ({error}). Get the archive anew") from error
-    return size, f"{crc:08x}"
-
-
-def _relist(members: Path) -> str:
-    return f"List the archive anew with: rm {members} && snakemake --cores 1 {members}"
+    if size != member.bytes:
+        raise InputError(f"{path}: its member {member.name} has {size} bytes, not {member.bytes}. Get the archive anew")

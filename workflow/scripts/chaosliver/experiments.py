@@ -112,10 +112,10 @@ def check_sequences(
                 )
 
 
-def is_fetched(cohort: str, config: Mapping[str, Any]) -> bool:
-    """Whether a cohort's archive is downloaded or drawn by the workflow, not the user's own file or folder."""
+def source_of(cohort: str, config: Mapping[str, Any]) -> str:
+    """Where a cohort's archive comes from: `phantom` before `path` before `url`."""
     archive = config["archives"][cohort]
-    return bool(archive.get("phantom") or not archive.get("path"))
+    return next(source for source in ("phantom", "path", "url") if archive.get(source))
 
 
 def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
@@ -123,7 +123,7 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
 
     The user's path may hold ~ and environment variables. Raises InputError where one of them is not set.
     """
-    if is_fetched(cohort, config):
+    if source_of(cohort, config) != "path":
         return f"{config['results']}/raw/{cohort}.zip"
     given = config["archives"][cohort]["path"]
     path = os.path.expandvars(Path(given).expanduser())

@@ -128,6 +128,22 @@ def cross_check(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     return known.findings
 
 
+def check_cohort(slices: Several[Path], checked: Path) -> None:
+    """Write the list of patients whose masks are theirs alone.
+
+    Raises InputError that names the patients, files and remedy where a mask occurs in two patients.
+    """
+    rows = [row for path in slices for row in read_tsv(path, SLICE_COLUMNS)]
+    if found := cross_check(rows):
+        listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in found)
+        raise InputError(
+            f"The same masks occur in several patients:{listed}\nMend the files, or drop one of them from the sheet."
+        )
+    write_tsv(
+        checked, ("patient",), ({"patient": patient} for patient in dict.fromkeys(row["patient"] for row in rows))
+    )
+
+
 def write_inventory(
     raw: Path, raw_index: Path, patient: str, sequences: list[str], ground_truth: bool, slices: Path, findings: Path
 ) -> None:

@@ -17,7 +17,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from .anatomy import ORGANS, SEQUENCES
-from .errors import InputError
 from .files import read_tsv, write_atomically, write_tsv
 from .inventory import AREAS, FINDING_COLUMNS, GAP_FACTOR, SLICE_COLUMNS, cross_check, log_findings
 
@@ -39,23 +38,13 @@ ROW_INCHES = 0.42
 def quality_control(
     slices: list[Path], findings: list[Path], patients_table: Path, findings_table: Path, picture: Path
 ) -> None:
-    """Gather the inventories of all patients into two tables and a picture, and check the patients against each other.
-
-    Raises InputError, after the outputs are written and every finding is logged, where a mask occurs in two patients.
-    """
+    """Gather the inventories of all patients into two tables and a picture, and log every finding."""
     slice_rows = [row for path in slices for row in read_tsv(path, SLICE_COLUMNS)]
-    finding_rows = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)]
-    crossed = cross_check(slice_rows)
-    finding_rows += crossed
+    finding_rows = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(slice_rows)
     write_tsv(patients_table, PATIENT_COLUMNS, summarise(slice_rows, finding_rows))
     write_tsv(findings_table, FINDING_COLUMNS, finding_rows)
     draw_overview(slice_rows, finding_rows, picture)
     log_findings(finding_rows, logging.WARNING)
-    if crossed:
-        listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in crossed)
-        raise InputError(
-            f"The same masks occur in several patients:{listed}\nMend the files, or drop one of them from the sheet."
-        )
 
 
 def summarise(slices: Iterable[Row], findings: Iterable[Row]) -> list[dict[str, Any]]:

@@ -1,0 +1,87 @@
+"""The embedded default, run as `make demo` runs it."""
+
+import cv2
+import numpy as np
+import yaml
+
+from chaosliver.files import read_tsv
+from chaosliver.metrics import dice
+from chaosliver.png import read_png
+
+THRESHOLDS = np.linspace(0, 255, 52)
+
+
+def test_the_tables_hold_every_patient_once_an_experiment(demo):
+    rows = read_tsv(demo.results / "tables/patients.tsv")
+    for experiment in ("demo", "demo_16bit"):
+        scored = [row["patient"] for row in rows if row["experiment"] == experiment]
+        assert sorted(scored, key=int) == [str(number) for number in range(1, 11)]
+    slices = read_tsv(demo.results / "tables/slices.tsv")
+    assert len({(row["experiment"], row["patient"], row["stem"]) for row in slices}) == len(slices)
+    assert {row["cohort"] for row in rows} == {"development", "test"}
+
+
+def test_the_table_and_the_place_of_the_figures_are_printed(demo):
+    printed = (demo.folder / "printed.txt").read_text()
+    assert (demo.results / "tables/summary.txt").read_text() in printed
+    assert "Figures: results/demo/figures" in printed
+
+
+def test_the_demo_never_mixes_with_a_study(demo):
+    assert sorted(path.name for path in (demo.folder / "results").iterdir()) == ["demo"]
+
+
+def test_a_prediction_lies_on_its_images_own_grid(demo):
+    sizes = set()
+    folder = demo.results / "predictions/demo/fold0_seed1"
+    for row in read_tsv(demo.results / "predictions/demo/fold0_seed1.tsv"):
+        image = read_png(demo.results / "png/8bit" / row["sequence"] / row["patient"] / f"{row['stem']}.png")
+        prediction = read_png(folder / row["file"])
+        assert prediction.shape == image.shape
+        assert set(np.unique(prediction)) <= {0, 255}
+        sizes.add(image.shape)
+    assert len(sizes) == 2
+
+
+def test_the_figures_are_pictures_with_something_on_them(demo):
+    for name in ("quality_control", "dice", "training", "overlays/demo", "overlays/demo_16bit"):
+        picture = cv2.imread(str(demo.results / f"figures/{name}.png"))
+        assert min(picture.shape[:2]) > 300, name
+        assert picture.std() > 10, name
+
+
+def band_dice(results, patients, low, high):
+    """Mean 3D Dice of the pixels between two grey levels."""
+    scores = []
+    for patient in patients:
+        names = [row["file"] for row in read_tsv(results / f"png/8bit/t1_in_phase/{patient}.tsv")]
+        images = np.concatenate(
+            [read_png(results / f"png/8bit/t1_in_phase/{patient}/{name}").ravel() for name in names]
+        )
+        masks = np.concatenate(
+            [read_png(results / f"masks/liver/t1_in_phase/{patient}/{name}").ravel() for name in names]
+        )
+        scores.append(dice(masks > 0, (images >= low) & (images <= high)))
+    return float(np.mean(scores))
+
+
+def test_the_best_threshold_tuned_on_training_patients_is_far_below_the_network(demo):
+    split = read_tsv(demo.results / "splits/two_fold.tsv")
+    scored = [row for row in read_tsv(demo.results / "tables/patients.tsv") if row["experiment"] == "demo"]
+    for fold in ("0", "1"):
+        training = [row["patient"] for row in split if row["fold"] == fold and row["role"] != "test"]
+        held_out = [row["patient"] for row in split if row["fold"] == fold and row["role"] == "test"]
+        bands = [(low, high) for low in THRESHOLDS[::2] for high in THRESHOLDS[::2] if low < high]
+        best = max(bands, key=lambda band: band_dice(demo.results, training, *band))
+        network = np.mean([float(row["dice_3d"]) for row in scored if row["fold"] == fold])
+        assert network - band_dice(demo.results, held_out, *best) >= 0.15
+
+
+def test_a_second_run_does_nothing(demo):
+    assert demo.planned() == {}
+
+
+def test_an_augmented_set_holds_what_the_config_asks_for(demo):
+    asked = yaml.safe_load((demo.folder / "config/demo.yaml").read_text())["augmentations"]["augmentor"]["samples"]
+    rows = read_tsv(demo.results / "augmented/augmentor/16bit/liver/t1_in_phase/two_fold_fold0.tsv")
+    assert len(rows) == 2 * asked
