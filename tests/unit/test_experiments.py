@@ -9,6 +9,8 @@ import yaml
 from chaosliver.anatomy import ORGANS
 from chaosliver.errors import InputError
 from chaosliver.experiments import (
+    Patient,
+    Run,
     archive_path,
     check_config,
     check_sequences,
@@ -72,7 +74,13 @@ def test_the_configured_grey_ranges_are_the_challenges_own(config):
         ("archives.development.sha256", "abc", r"config key archives\.development\.sha256"),
         ("study", ["orignal"], r"config key study: no experiment is named 'orignal'\. Known: original"),
         ("splits.five_fold.seed", None, r"config key splits\.five_fold\.seed"),
-        ("encodings.16bit.scaling", "slice", r"config key encodings\.16bit\.scaling"),
+        ("encodings.16bit.scaling", "slice", r"config key encodings\.16bit\.scaling: 16 bit keeps the exact"),
+        ("encodings.8bit.percentiles", [99, 1], r"encodings\.8bit\.percentiles: \[99, 1\] must rise"),
+        ("grey_ranges.liver", [70, 55], r"config key grey_ranges\.liver: \[70, 55\] must rise"),
+        ("baseline.recipe.learning_rate", "1e-4", r"learning_rate: '1e-4' .* YAML takes it for text: write 0\.0001"),
+        ("splits.five_fold.test", 4, r"config key splits\.five_fold: needs either folds or test"),
+        ("archives.test", {"ground_truth": True}, r"config key archives\.test: names neither a path nor a url"),
+        ("archives.test", {"ground_truth": True, "path": None}, r"archives\.test: names neither a path nor a url"),
         ("experiments.a/b", {}, r"a/b"),
     ],
 )
@@ -94,7 +102,8 @@ def test_a_missing_key_is_named(config):
         ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
         ({"augmentation": "much"}, r"experiments\.original\.augmentation: .*Known: augmentor, none"),
         ({"split": "random"}, r"experiments\.original\.split"),
-        ({"recipe": {"image_size": 250}}, r"image_size: 250 is no multiple of 16"),
+        ({"recipe": {"image_size": 250}}, r"image_size: 250 is not 2, 3"),
+        ({"recipe": {"image_size": 16}}, "image_size: 16 is not 2, 3"),
         ({"network": {"dropout": 1.0}}, r"experiments\.original\.network\.dropout"),
     ],
 )
@@ -120,6 +129,8 @@ def test_an_experiment_is_the_baseline_with_its_overrides(config):
         ("2\ttest\tt1_in_phase", r"archives\.test is not configured"),
         ("2\tdevelopment\tt1", "patient 2 has the sequences 't1'. Known: t1_in_phase"),
         ("2\tdevelopment\t", "patient 2 has the sequences ''"),
+        ("é\tdevelopment\tt2_spir", "patient 'é' must be named"),
+        ("2\tdevelopment\tt1_in_phase\tt2_spir", "patient 2 has cells in unknown columns"),
     ],
 )
 def test_a_wrong_row_of_the_sheet_is_named(config, tmp_path, row, words):
@@ -140,6 +151,18 @@ def test_a_sequence_that_no_patient_has_is_refused_before_the_dag(config, tmp_pa
         folds_of("five_fold", config, dict(list(patients.items())[:3]))
 
 
+def test_a_test_cohort_that_cannot_be_scored_is_refused(config):
+    patients = {str(number): Patient("development", ("t1_in_phase",)) for number in range(10)}
+    experiment = resolve_experiments(config, SCHEMA)["original"]
+    folds = folds_of("five_fold", config, patients)
+    with pytest.raises(InputError, match="no patient of the test cohort has a sequence that score_on names"):
+        check_sequences("original", experiment, folds, {**patients, "99": Patient("test", ("t2_spir",))})
+
+
+def test_a_run_is_known_by_its_name():
+    assert Run.parse("original", Run("original", "3", "12").name) == ("original", "3", "12")
+
+
 def test_a_path_comes_before_a_url_and_a_phantom_before_both(config, monkeypatch):
     assert archive_path("development", config) == "results/chaos/raw/development.zip"
     config["archives"]["development"]["path"] = "$CHAOS_TEST_ARCHIVE/a.zip"
@@ -147,6 +170,10 @@ def test_a_path_comes_before_a_url_and_a_phantom_before_both(config, monkeypatch
     assert archive_path("development", config) == "/data/a.zip"
     monkeypatch.delenv("CHAOS_TEST_ARCHIVE")
     with pytest.raises(InputError, match=r"config key archives\.development\.path: .* not set"):
+        archive_path("development", config)
+    monkeypatch.setenv("CHAOS_TEST_ARCHIVE", "")
+    config["archives"]["development"]["path"] = "$CHAOS_TEST_ARCHIVE"
+    with pytest.raises(InputError, match="empty or not set"):
         archive_path("development", config)
     config["archives"]["development"]["phantom"] = {"seed": 1}
     assert archive_path("development", config) == "results/chaos/raw/development.zip"

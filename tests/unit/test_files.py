@@ -36,6 +36,21 @@ def test_a_missing_table_or_column_is_named(tmp_path):
         read_tsv(tmp_path / "t.tsv", ("a", "b"))
 
 
+def test_a_spreadsheets_mark_is_no_part_of_the_first_column(tmp_path):
+    (tmp_path / "t.tsv").write_bytes("\ufeffa\tb\n1\t2\n".encode())
+    assert read_tsv(tmp_path / "t.tsv", ("a",)) == [{"a": "1", "b": "2"}]
+
+
+def test_what_is_no_table_is_named(tmp_path):
+    (tmp_path / "latin.tsv").write_bytes("a\tb\nGröße\t2\n".encode("latin-1"))
+    for path in (tmp_path / "latin.tsv", tmp_path):
+        with pytest.raises(InputError, match="cannot be read as a table"):
+            read_tsv(path)
+    (tmp_path / "commas.tsv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="Columns are separated by tabs"):
+        read_tsv(tmp_path / "commas.tsv", ("a", "b"))
+
+
 def test_sha256_is_that_of_the_standard(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")

@@ -11,6 +11,7 @@ import pydicom
 import pytest
 
 import draw_phantom
+from chaosliver.files import sha256_of
 from chaosliver.anatomy import ORGANS
 from chaosliver.phantom import MATRICES, MAXIMA, draw_archive
 
@@ -93,7 +94,10 @@ def test_ground_truth_has_all_organs_and_slices_without_liver(archive: Path, pat
 
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     draw_archive(tmp_path / "a.zip", ["1", "2"], seed=7)
-    draw_phantom.main(archive=tmp_path / "b.zip", patients=["1", "2"], seed=7, ground_truth=True)
+    receipt = tmp_path / "b.sha256"
+    job = {"archive": tmp_path / "b.zip", "cohort": "development", "receipt": receipt}
+    draw_phantom.main(**job, patients=["1", "2"], seed=7, ground_truth=True)
+    assert receipt.read_text() == f"{sha256_of(tmp_path / 'a.zip')}\n"
     draw_archive(tmp_path / "c.zip", ["1", "2"], seed=8)
     first, second, other = [(tmp_path / name).read_bytes() for name in ("a.zip", "b.zip", "c.zip")]
     assert first == second != other

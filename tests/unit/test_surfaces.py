@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -87,3 +88,28 @@ def test_equals_all_pairs_of_points(reference: np.ndarray, prediction: np.ndarra
 @given(masks)
 def test_border_by_its_definition(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(border(mask), border_by_definition(mask))
+
+
+def distances_by_simpleitk(border_of: np.ndarray, to: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Distance in mm of each border voxel of one mask from the border of the other, by SimpleITK's distance map."""
+
+    def contour(mask: np.ndarray) -> SimpleITK.Image:
+        image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
+        image.SetSpacing(spacing)
+        return SimpleITK.LabelContour(image, fullyConnected=False)
+
+    distance = SimpleITK.SignedMaurerDistanceMap(contour(to), squaredDistance=False, useImageSpacing=True)
+    return np.abs(SimpleITK.GetArrayFromImage(distance))[SimpleITK.GetArrayFromImage(contour(border_of)) > 0]
+
+
+def test_agrees_with_simpleitk_on_evenly_spaced_slices() -> None:
+    z, y, x = np.mgrid[:12, :40, :40]
+    reference = ((z - 6) / 5) ** 2 + ((y - 20) / 14) ** 2 + ((x - 18) / 11) ** 2 < 1
+    prediction = ((z - 5) / 4) ** 2 + ((y - 22) / 12) ** 2 + ((x - 19) / 13) ** 2 < 1
+    both = (
+        distances_by_simpleitk(reference, prediction, (1.4, 1.8, 5.5)),
+        distances_by_simpleitk(prediction, reference, (1.4, 1.8, 5.5)),
+    )
+    found = surface_distances(reference, prediction, 5.5 * np.arange(12), (1.8, 1.4))
+    assert found.assd_mm == pytest.approx(np.concatenate(both).mean(), abs=1e-4)
+    assert found.mssd_mm == pytest.approx(np.concatenate(both).max(), abs=1e-4)

@@ -7,7 +7,7 @@ import torch
 from chaosliver import training
 from chaosliver.batches import SliceSet
 from chaosliver.errors import InputError
-from chaosliver.training import fingerprint_of, load_checkpoint, train_network
+from chaosliver.training import fingerprint_of, is_finished, load_checkpoint, train_network
 
 
 def discs(count, seed):
@@ -39,7 +39,7 @@ def same_weights(first, second):
 
 
 def test_it_learns_and_chooses_the_best_epoch_on_validation_patients(data, tmp_path):
-    state = train_network(settings(), *data, tmp_path / "c.pt")
+    state = train_network(settings(), *data, tmp_path / "c.pt", None)
     dice = [row["validation_dice"] for row in state["history"]]
     assert dice[-1] > 0.8
     assert state["best_dice"] == max(dice)
@@ -48,14 +48,14 @@ def test_it_learns_and_chooses_the_best_epoch_on_validation_patients(data, tmp_p
 
 
 def test_the_same_settings_give_the_same_weights_bit_for_bit_and_another_seed_others(data, tmp_path):
-    first = train_network(settings(), *data, tmp_path / "a.pt")
-    assert same_weights(first, train_network(settings(), *data, tmp_path / "b.pt"))
-    assert not same_weights(first, train_network(settings(seed=2), *data, tmp_path / "c.pt"))
+    first = train_network(settings(), *data, tmp_path / "a.pt", None)
+    assert same_weights(first, train_network(settings(), *data, tmp_path / "b.pt", None))
+    assert not same_weights(first, train_network(settings(seed=2), *data, tmp_path / "c.pt", None))
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
 def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tmp_path, monkeypatch, epoch):
-    undisturbed = train_network(settings(), *data, tmp_path / "a.pt")
+    undisturbed = train_network(settings(), *data, tmp_path / "a.pt", None)
     report = training._report
 
     def strike(row, *rest):
@@ -65,21 +65,25 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tm
 
     monkeypatch.setattr(training, "_report", strike)
     with pytest.raises(KeyboardInterrupt):
-        train_network(settings(), *data, tmp_path / "b.pt")
+        train_network(settings(), *data, tmp_path / "b.pt", None)
     monkeypatch.undo()
-    resumed = train_network(settings(), *data, tmp_path / "b.pt")
+    resumed = train_network(settings(), *data, tmp_path / "b.pt", load_checkpoint(tmp_path / "b.pt", settings()))
     assert same_weights(undisturbed, resumed)
     assert undisturbed["history"] == resumed["history"]
 
 
 def test_a_finished_checkpoint_is_taken_only_for_the_very_same_settings(data, tmp_path, caplog):
     caplog.set_level("INFO")
-    state = train_network(settings(recipe={"epochs": 1}), *data, tmp_path / "c.pt")
+    state = train_network(settings(recipe={"epochs": 1}), *data, tmp_path / "c.pt", None)
     loaded = load_checkpoint(tmp_path / "c.pt", settings(recipe={"epochs": 1}))
     assert loaded["epoch"] == 1 and same_weights(state, loaded)
     assert load_checkpoint(tmp_path / "c.pt", settings(recipe={"epochs": 1}, code="other")) is None
     assert "is of other settings (code): training starts anew" in caplog.text
     assert load_checkpoint(tmp_path / "none.pt", settings()) is None
+    assert is_finished(loaded) and "optimiser" not in loaded
+    torch.save({"epoch": 1}, tmp_path / "c.pt")
+    with pytest.raises(InputError, match=r"c\.pt: is no checkpoint of this workflow"):
+        load_checkpoint(tmp_path / "c.pt", settings())
     (tmp_path / "c.pt").write_bytes(b"half")
     with pytest.raises(InputError, match=r"c\.pt: is no readable checkpoint"):
         load_checkpoint(tmp_path / "c.pt", settings())
@@ -93,7 +97,7 @@ def test_the_fingerprint_sees_every_setting():
 def test_a_loss_that_is_no_number_stops_the_training_with_its_epoch(data, tmp_path):
     broken = data[0]._replace(images=np.full_like(data[0].images, np.nan))
     with pytest.raises(InputError, match=r"loss became nan in epoch 1: lower recipe\.learning_rate"):
-        train_network(settings(), broken, data[1], tmp_path / "c.pt")
+        train_network(settings(), broken, data[1], tmp_path / "c.pt", None)
     assert not (tmp_path / "c.pt").exists()
 
 
@@ -108,5 +112,5 @@ def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, mon
         return loss
 
     monkeypatch.setattr(training, "_train_epoch", watch)
-    train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c.pt")
+    train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c.pt", None)
     assert modes == [True] * 3

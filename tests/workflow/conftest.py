@@ -20,14 +20,28 @@ SMALL = {
         "development": {"phantom": {"seed": 1}},
         "test": {"phantom": {"seed": 1}, "ground_truth": False},
     },
-    "splits": {"two_fold": {"folds": 2, "validation": 1, "seed": 1}},
+    "splits": {
+        "two_fold": {"folds": 2, "validation": 1, "seed": 1},
+        "holdout": {"test": 1, "validation": 1, "seed": 1},
+    },
     "augmentations": {"augmentor": {"samples": 8}},
     "baseline": {
         "split": "two_fold",
         "network": {"channels": 2, "depth": 2},
         "recipe": {"image_size": 32, "epochs": 1, "batch_size": 4},
     },
-    "experiments": {"small": {}, "plain": {"augmentation": "none", "encoding": "16bit"}},
+    "experiments": {
+        "small": {},
+        "plain": {"augmentation": "none", "encoding": "16bit"},
+        "other": {
+            "organ": "spleen",
+            "train_on": ["t1_in_phase", "t1_out_of_phase", "t2_spir"],
+            "score_on": ["t1_out_of_phase", "t2_spir"],
+            "encoding": "8bit_per_slice",
+            "keep_originals": True,
+            "split": "holdout",
+        },
+    },
     "study": ["small"],
     "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
 }

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import yaml
 
+from chaosliver.anatomy import SEQUENCES
 from chaosliver.files import read_tsv
 from chaosliver.metrics import dice
 from chaosliver.png import read_png
@@ -13,11 +14,11 @@ THRESHOLDS = np.linspace(0, 255, 52)
 
 def test_the_tables_hold_every_patient_once_an_experiment(demo):
     rows = read_tsv(demo.results / "tables/patients.tsv")
-    for experiment in ("demo", "demo_16bit"):
-        scored = [row["patient"] for row in rows if row["experiment"] == experiment]
-        assert sorted(scored, key=int) == [str(number) for number in range(1, 11)]
+    scored = sorted((row["experiment"], row["sequence"], int(row["patient"])) for row in rows)
+    runs = [("t1_8bit", "t1_in_phase"), *(("all_16bit", sequence) for sequence in SEQUENCES)]
+    assert scored == sorted((*run, patient) for run in runs for patient in range(1, 11))
     slices = read_tsv(demo.results / "tables/slices.tsv")
-    assert len({(row["experiment"], row["patient"], row["stem"]) for row in slices}) == len(slices)
+    assert len({(row["experiment"], row["sequence"], row["patient"], row["stem"]) for row in slices}) == len(slices)
     assert {row["cohort"] for row in rows} == {"development", "test"}
 
 
@@ -33,8 +34,8 @@ def test_the_demo_never_mixes_with_a_study(demo):
 
 def test_a_prediction_lies_on_its_images_own_grid(demo):
     sizes = set()
-    folder = demo.results / "predictions/demo/fold0_seed1"
-    for row in read_tsv(demo.results / "predictions/demo/fold0_seed1.tsv"):
+    folder = demo.results / "predictions/t1_8bit/fold0_seed1"
+    for row in read_tsv(demo.results / "predictions/t1_8bit/fold0_seed1.tsv"):
         image = read_png(demo.results / "png/8bit" / row["sequence"] / row["patient"] / f"{row['stem']}.png")
         prediction = read_png(folder / row["file"])
         assert prediction.shape == image.shape
@@ -44,7 +45,7 @@ def test_a_prediction_lies_on_its_images_own_grid(demo):
 
 
 def test_the_figures_are_pictures_with_something_on_them(demo):
-    for name in ("quality_control", "dice", "training", "overlays/demo", "overlays/demo_16bit"):
+    for name in ("quality_control", "dice", "training", "overlays/t1_8bit", "overlays/all_16bit"):
         picture = cv2.imread(str(demo.results / f"figures/{name}.png"))
         assert min(picture.shape[:2]) > 300, name
         assert picture.std() > 10, name
@@ -67,7 +68,7 @@ def band_dice(results, patients, low, high):
 
 def test_the_best_threshold_tuned_on_training_patients_is_far_below_the_network(demo):
     split = read_tsv(demo.results / "splits/two_fold.tsv")
-    scored = [row for row in read_tsv(demo.results / "tables/patients.tsv") if row["experiment"] == "demo"]
+    scored = [row for row in read_tsv(demo.results / "tables/patients.tsv") if row["experiment"] == "t1_8bit"]
     for fold in ("0", "1"):
         training = [row["patient"] for row in split if row["fold"] == fold and row["role"] != "test"]
         held_out = [row["patient"] for row in split if row["fold"] == fold and row["role"] == "test"]
@@ -83,5 +84,5 @@ def test_a_second_run_does_nothing(demo):
 
 def test_an_augmented_set_holds_what_the_config_asks_for(demo):
     asked = yaml.safe_load((demo.folder / "config/demo.yaml").read_text())["augmentations"]["augmentor"]["samples"]
-    rows = read_tsv(demo.results / "augmented/augmentor/16bit/liver/t1_in_phase/two_fold_fold0.tsv")
+    rows = read_tsv(demo.results / "augmented/augmentor/8bit/liver/t1_in_phase/two_fold_fold0.tsv")
     assert len(rows) == 2 * asked

@@ -2,9 +2,10 @@
 
 import os
 import time
+import zipfile
 
 import pytest
-from conftest import SMALL
+from conftest import SHEET, SMALL, write_sheet
 
 BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "collect_tables", "draw_overlays", "plot_dice"}
 
@@ -72,6 +73,29 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
     assert planned == {"collect_tables": 1, "plot_dice": 1, "plot_training": 1, "draw_overlays": 1}
+
+
+def test_a_patient_added_is_unpacked_and_prepared_alone(finished):
+    """From a folder: a phantom's archive changes with its patients."""
+    zipfile.ZipFile(finished.results / "raw/development.zip").extractall(finished.folder / "unpacked")
+    archives = {"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]}
+    few = {patient: cohort for patient, cohort in SHEET.items() if patient != "4"}
+    write_sheet(finished.folder / "config/small.tsv", few)
+    finished.configure(archives=archives, results="results/few")
+    finished.succeed("prepared")
+    write_sheet(finished.folder / "config/small.tsv", SHEET)
+    planned = finished.planned("prepared")
+    assert planned.pop("unpack_patient") == planned.pop("inventory_patient") == planned.pop("pair_slices") == 1
+    assert planned.pop("convert_images") == planned.pop("extract_masks") == 1
+    assert set(planned) == {"split_patients", "augment", "check_cohort", "quality_control"}
+
+
+def test_two_changes_at_once_are_both_seen(finished):
+    """A job that must run does not hide that another one below it has a reason of its own."""
+    finished.edit("workflow/scripts/chaosliver/montage.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    finished.configure(experiments={"small": {"recipe": {"epochs": 2}}})
+    planned = finished.planned()
+    assert (planned["quality_control"], planned["train"]) == (1, 2)
 
 
 def test_a_seed_added_trains_only_that_seed(finished):

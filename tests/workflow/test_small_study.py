@@ -1,5 +1,6 @@
 """The chain on a small phantom study: every rule runs, stages have names, and bad input stops it early."""
 
+import json
 import shutil
 import zipfile
 
@@ -10,7 +11,7 @@ from chaosliver.files import read_tsv
 
 STAGES = {
     "prepared": {"draw_phantom", "check_cohort", "unpack_patient", "augment", "convert_images", "quality_control"},
-    "trained": {"train"},
+    "trained": {"train", "quality_control"},
     "evaluated": {"predict", "evaluate", "draw_triplets"},
 }
 
@@ -40,7 +41,7 @@ def test_a_stage_has_a_name(fresh, stage):
     planned = fresh.planned(stage)
     assert STAGES[stage] <= set(planned)
     later = list(STAGES)[list(STAGES).index(stage) + 1 :]
-    assert not set(planned) & set().union(*(STAGES[name] for name in later))
+    assert not set(planned) & set().union(*(STAGES[name] for name in later)) - {"quality_control"}
 
 
 def test_a_held_out_patient_reaches_no_training(finished_once):
@@ -70,6 +71,47 @@ def test_a_damaged_patient_is_named_and_nothing_is_trained(fresh):
     assert "Patient 3 has" in printed
     assert damaged.name in printed
     assert not (fresh.results / "models").exists()
+
+
+def test_every_error_of_every_patient_is_told_before_the_study_stops(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    folder = fresh.folder / "unpacked"
+    zipfile.ZipFile(fresh.results / "raw/development.zip").extractall(folder)
+    damaged = [sorted(folder.glob(f"**/MR/{patient}/T2SPIR/DICOM_anon/*.dcm"))[2] for patient in ("2", "4")]
+    for path in damaged:
+        path.write_bytes(b"")
+    fresh.configure(archives={"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]})
+    fresh.fail("trained")
+    findings = read_tsv(fresh.results / "inventory/findings.tsv")
+    errors = {(row["patient"], row["file"].split("/")[-1]) for row in findings if row["severity"] == "error"}
+    assert {("2", damaged[0].name), ("4", damaged[1].name)} <= errors
+    assert (fresh.results / "figures/quality_control.png").is_file()
+
+
+def test_a_mask_that_two_patients_share_stops_the_study_before_training(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    folder = fresh.folder / "unpacked"
+    zipfile.ZipFile(fresh.results / "raw/development.zip").extractall(folder)
+    # Patients 1 and 3 have the same matrix: their masks' files can be exchanged unseen.
+    first, second = (sorted(folder.glob(f"**/MR/{patient}/T1DUAL/Ground/*.png")) for patient in ("1", "3"))
+    shutil.copy(first[6], second[6])
+    fresh.configure(archives={"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]})
+    printed = fresh.fail("trained")
+    assert "The same masks occur in several patients" in printed and second[6].name in printed
+    assert not (fresh.results / "models").exists()
+
+
+def test_all_sequences_another_organ_scaling_by_slice_and_a_holdout_run_to_the_tables(fresh):
+    write_sheet(fresh.folder / "config/small.tsv", SHEET, "t1_in_phase,t1_out_of_phase,t2_spir")
+    fresh.configure(study=["other"])
+    fresh.succeed()
+    rows = read_tsv(fresh.results / "tables/patients.tsv")
+    assert {row["sequence"] for row in rows} == {"t1_out_of_phase", "t2_spir"}
+    assert len([row for row in rows if row["cohort"] == "development"]) == 2
+    augmented = read_tsv(next((fresh.results / "augmented").rglob("holdout_fold0.tsv")))
+    assert {row["sequence"] for row in augmented} <= {"t1_in_phase", "t1_out_of_phase", "t2_spir"}
+    card = json.loads((fresh.results / "models/other/fold0_seed1/card.json").read_text())
+    assert card["keep_originals"] and len(card["train_on"]) == 6
 
 
 def test_a_folder_already_unpacked_serves_as_the_archive(fresh):
@@ -117,7 +159,10 @@ def test_without_network_the_key_for_a_local_archive_and_the_demo_are_named(fres
         ({"experiments": {"small": {"encoding": "12bit"}}}, "no encoding is named '12bit'"),
         ({"experiments": {"small": {"train_on": ["t1_out_of_phase"]}}}, "train_on names t1_out_of_phase, but no train"),
         ({"patients": "config/none.tsv"}, "config/none.tsv: no such table"),
-        ({"archives": {"development": {"path": "$NO_SUCH_VARIABLE", "phantom": None}}}, "variable that is not set"),
+        (
+            {"archives": {"development": {"path": "$NO_SUCH_VARIABLE", "phantom": None}}},
+            "variable that is empty or not",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_the_dag(fresh, changes, words):

@@ -69,6 +69,8 @@ rule unpack_patient:
         index=f"{R}/raw/{{patient}}.tsv",
     log:
         f"{R}/logs/unpack_patient/{{patient}}.log",
+    # All patients are looked at before one with errors stops the study: then every error is told at once.
+    priority: 1
     conda:
         "../../envs/data.yaml"
     params:

@@ -1,6 +1,7 @@
 """Validation, the study's experiments and runs, and what each rule needs. No rules."""
 
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -20,11 +21,13 @@ from chaosliver.experiments import (
 )
 from chaosliver.provenance import digest_of
 
+STARTED = time.time()
 SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 check_config(config, SCHEMA)
 
 R = config["results"]
 PATIENTS = read_sheet(Path(config["patients"]), config)
+ARCHIVES = {cohort: archive_path(cohort, config) for cohort in config["archives"]}
 EXPERIMENTS = resolve_experiments(config, SCHEMA)
 FOLDS = {split: folds_of(split, config, PATIENTS) for split in {e["split"] for e in EXPERIMENTS.values()}}
 for name, experiment in EXPERIMENTS.items():
@@ -91,7 +94,7 @@ def has_ground_truth(patient):
 
 
 def archive_of(wildcards):
-    return archive_path(cohort_of(wildcards), config)
+    return ARCHIVES[cohort_of(wildcards)]
 
 
 def cohort_of(wildcards):
@@ -101,7 +104,7 @@ def cohort_of(wildcards):
 def archive_inputs(wildcards):
     """The archive's receipt, whose content counts, and the archive where a rule makes it, whose age does not."""
     cohort = cohort_of(wildcards)
-    made = [] if source_of(cohort, config) == "path" else [ancient(archive_path(cohort, config))]
+    made = [] if source_of(cohort, config) == "path" else [ancient(ARCHIVES[cohort])]
     return {"receipt": f"{R}/raw/{cohort}.sha256", "archive": made}
 
 
@@ -169,43 +172,32 @@ def prediction_code(wildcards):
     return digest_of("predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
-def scored_patients(experiment, run):
+def scored_patients(wildcards):
     """The patients that a run's network never saw, or the test cohort."""
-    if run == TEST_COHORT:
+    if wildcards.run == TEST_COHORT:
         return patients_of("test")
-    fold = run.removeprefix("fold").split("_")[0]
-    return patients_in(EXPERIMENTS[experiment], fold, "test")
+    run = Run.parse(wildcards.experiment, wildcards.run)
+    return patients_in(EXPERIMENTS[run.experiment], run.fold, "test")
 
 
 def prediction_inputs(wildcards):
-    experiment = EXPERIMENTS[wildcards.experiment]
-    runs = [run.name for run in RUNS if run.experiment == wildcards.experiment]
-    models = [
-        f"{R}/models/{wildcards.experiment}/{run}"
-        for run in (runs if wildcards.run == TEST_COHORT else [wildcards.run])
+    runs = [
+        run.name for run in RUNS if run.experiment == wildcards.experiment and wildcards.run in (run.name, TEST_COHORT)
     ]
-    patients = scored_patients(wildcards.experiment, wildcards.run)
+    models = [f"{R}/models/{wildcards.experiment}/{run}" for run in runs]
     return {
         "cards": [f"{model}/card.json" for model in models],
         # The card holds the weights' checksum; the age of a large file says nothing.
         "weights": [ancient(f"{model}/weights.safetensors") for model in models],
-        "images": slice_indexes(f"png/{experiment['encoding']}", experiment["score_on"], patients),
+        "images": scored_indexes(wildcards)["image_indexes"],
+        "checked": f"{R}/inventory/{predicted_cohort(wildcards)}.checked.tsv",
     }
 
 
-def evaluation_inputs(wildcards):
+def scored_indexes(wildcards):
+    """Images of the patients that a run scores, and masks where there is ground truth."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    patients = scored_patients(wildcards.experiment, wildcards.run)
-    drawn = [patient for patient in patients if has_ground_truth(patient)]
-    return {
-        "mask_indexes": slice_indexes(f"masks/{experiment['organ']}", experiment["score_on"], drawn),
-        "pairs": [f"{R}/inventory/{patient}.pairs.tsv" for patient in patients],
-    }
-
-
-def triplet_inputs(wildcards):
-    experiment = EXPERIMENTS[wildcards.experiment]
-    patients = scored_patients(wildcards.experiment, wildcards.run)
+    patients = scored_patients(wildcards)
     drawn = [patient for patient in patients if has_ground_truth(patient)]
     return {
         "image_indexes": slice_indexes(f"png/{experiment['encoding']}", experiment["score_on"], patients),
@@ -213,10 +205,15 @@ def triplet_inputs(wildcards):
     }
 
 
+def evaluation_inputs(wildcards):
+    pairs = [f"{R}/inventory/{patient}.pairs.tsv" for patient in scored_patients(wildcards)]
+    return {"mask_indexes": scored_indexes(wildcards)["mask_indexes"], "pairs": pairs}
+
+
 def overlay_runs(wildcards):
     """The runs that can be compared with a ground truth."""
-    scored = PREDICTIONS[wildcards.experiment]
-    return [run for run in scored if any(map(has_ground_truth, scored_patients(wildcards.experiment, run)))]
+    cohorts = {run: "test" if run == TEST_COHORT else "development" for run in PREDICTIONS[wildcards.experiment]}
+    return [run for run, cohort in cohorts.items() if config["archives"][cohort]["ground_truth"]]
 
 
 def overlay_inputs(wildcards):
@@ -237,8 +234,9 @@ def images_folder(wildcards):
 
 def labels_of(wildcards):
     """What a run's rows say of themselves."""
-    fold, seed = ("all", "all") if wildcards.run == TEST_COHORT else wildcards.run.removeprefix("fold").split("_seed")
-    return {"experiment": wildcards.experiment, "fold": fold, "seed": seed}
+    if wildcards.run == TEST_COHORT:
+        return Run(wildcards.experiment, "all", "all")._asdict()
+    return Run.parse(wildcards.experiment, wildcards.run)._asdict()
 
 
 def training_data():
@@ -248,10 +246,7 @@ def training_data():
 
 
 def show_summary():
-    """Print the Dice table and where the rest lies."""
+    """Print the Dice table, if this call made it, and where the rest lies."""
     summary = Path(R) / "tables" / "summary.txt"
-    if summary.is_file():
-        print(
-            f"\n{summary.read_text(encoding='utf-8')}\nTables: {R}/tables   Figures: {R}/figures",
-            file=sys.stderr,
-        )
+    if summary.is_file() and summary.stat().st_mtime >= STARTED:
+        print(f"\n{summary.read_text(encoding='utf-8')}\nTables: {R}/tables   Figures: {R}/figures", file=sys.stderr)

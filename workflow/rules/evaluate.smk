@@ -54,7 +54,7 @@ rule evaluate:
 rule draw_triplets:
     """Show image, prediction and ground truth of each slice side by side, as the original study did."""
     input:
-        unpack(triplet_inputs),
+        unpack(scored_indexes),
         prediction_index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
     output:
         folder=directory(f"{R}/triplets/{{experiment}}/{{run}}"),
@@ -74,5 +74,6 @@ rule draw_triplets:
 rule evaluated:
     """Every figure per slice and per patient, and the triplets."""
     input:
+        rules.quality_control.output,
         [f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
         [f"{R}/triplets/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],

@@ -14,6 +14,7 @@ rule inventory_patient:
         findings=f"{R}/inventory/{{patient}}.findings.tsv",
     log:
         f"{R}/logs/inventory_patient/{{patient}}.log",
+    priority: 1
     conda:
         "../../envs/data.yaml"
     params:
@@ -32,6 +33,7 @@ rule check_cohort:
         checked=f"{R}/inventory/{{cohort}}.checked.tsv",
     log:
         f"{R}/logs/check_cohort/{{cohort}}.log",
+    priority: 1
     conda:
         "../../envs/data.yaml"
     params:
@@ -56,6 +58,7 @@ rule quality_control:
         ),
     log:
         f"{R}/logs/quality_control.log",
+    priority: 1
     conda:
         "../../envs/report.yaml"
     params:

@@ -37,4 +37,5 @@ rule train:
 rule trained:
     """Every network of the study."""
     input:
+        rules.quality_control.output,
         [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],

@@ -7,9 +7,17 @@ from chaosliver.jobs import run_job
 from chaosliver.runs import Data, run_training
 
 
-def main(*, settings: dict[str, Any], indexes: dict[str, list[Path]], checkpoint: Path, **outputs: Path) -> None:
+def main(
+    *,
+    settings: dict[str, Any],
+    indexes: dict[str, list[Path]],
+    checkpoint: Path,
+    history: Path,
+    weights: Path,
+    card: Path,
+) -> None:
     """Train, or re-emit what the finished checkpoint of the same settings, data and code holds."""
-    run_training(settings, Data(**indexes), checkpoint, outputs)
+    run_training(settings, Data(**indexes), checkpoint, {"history": history, "weights": weights, "card": card})
 
 
 if "snakemake" in globals():

@@ -19,6 +19,7 @@ from .disk import room_for
 from .errors import InputError
 from .files import sha256_of, write_text
 from .indexes import write_index
+from .order import natural
 
 # Far above the real archives (a slice has 0.5 MB at most, the MR part of 20 patients 0.3 GB), far below a disk.
 MEMBERS_AT_MOST = 200_000
@@ -124,12 +125,14 @@ def unpack_patient(
     lacks of the patient, a member that is damaged, or a full disk.
     """
     wanted = _wanted_folders(sequences, ground_truth)
+    # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
+    helpful = {SEQUENCES["t1_in_phase"].images} if "t1_out_of_phase" in sequences else set()
     folder.mkdir(parents=True, exist_ok=True)
     with open_archive(path) as archive:
         of_patient = [member for member in archive.members if member.patient == patient]
         if lacking := sorted(wanted - {member.folder for member in of_patient}):
             raise InputError(_lacks(path, cohort, patient, lacking if of_patient else []))
-        chosen = [member for member in of_patient if member.folder in wanted]
+        chosen = [member for member in of_patient if member.folder in wanted | helpful]
         with room_for(folder, sum(member.bytes for member in chosen)):
             for member in chosen:
                 _copy(archive, path, member, folder / member.file)
@@ -189,7 +192,7 @@ def _arrange(path: Path, files: Iterable[tuple[str, int]]) -> list[Member]:
             f"{path}: holds no MR patient. Expected is the layout of the CHAOS archive, "
             f"Train_Sets/MR/<patient>/{SEQUENCES['t1_in_phase'].images}/..., or a folder that is or holds MR"
         )
-    return sorted(members, key=lambda member: (_number(member.patient), member.file))
+    return sorted(members, key=lambda member: (natural(member.patient), member.file))
 
 
 def _place(name: str) -> tuple[str, str, str] | None:
@@ -202,11 +205,6 @@ def _place(name: str) -> tuple[str, str, str] | None:
     if folder not in FOLDERS or not base or base.startswith(".") or base.lower() in LEFTOVERS:
         return None
     return "/".join(parts[: at + 1]), parts[at + 1], f"{folder}/{base}"
-
-
-def _number(patient: str) -> tuple[float, str]:
-    """Sorts patient 2 before patient 10, and names that are no numbers last."""
-    return (int(patient) if patient.isdecimal() else float("inf"), patient)
 
 
 def _refuse_harmful(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -255,9 +253,6 @@ def _refuse_bomb(path: Path, members: list[Member]) -> None:
 
 def _wanted_folders(sequences: Sequence[str], ground_truth: bool) -> set[str]:
     known = [SEQUENCES[sequence] for sequence in sequences]
-    if "t1_out_of_phase" in sequences:
-        # An out-of-phase image finds its ground truth by the place of the in-phase image beside it.
-        known.append(SEQUENCES["t1_in_phase"])
     return {sequence.images for sequence in known} | (
         {sequence.ground for sequence in known} if ground_truth else set()
     )

@@ -21,7 +21,7 @@ REMEDY = "Fetch the file anew from the archive, or drop the patient or sequence 
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice: pixels [rows, columns] (uint16 or int16) and where they lie in the patient (mm, DICOM axes)."""
+    """One slice: pixels [rows, columns] (uint16) and where they lie in the patient (mm, DICOM axes)."""
 
     pixels: np.ndarray
     instance_number: int
@@ -119,7 +119,10 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
     if held != wanted or not wanted:
         raise _DamageError(f"the pixels are cut short or padded: {held} bytes instead of {wanted} ({rows} x {columns})")
     kind = "<i2" if _value(header, "PixelRepresentation") == 1 else "<u2"
-    return np.frombuffer(content, kind).reshape(rows, columns)
+    pixels = np.frombuffer(content, kind).reshape(rows, columns)
+    if pixels.min() < 0:
+        raise _DamageError(f"its grey values begin at {pixels.min()}: MR magnitudes are never negative")
+    return pixels.astype(np.uint16, copy=False)
 
 
 def _check_geometry(found: Slice) -> None:

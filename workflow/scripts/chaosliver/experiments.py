@@ -1,7 +1,9 @@
 """The configuration and the patient sheet, checked, and resolved into experiments and their runs."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,12 @@ class Run(NamedTuple):
     fold: str
     seed: str
 
+    @classmethod
+    def parse(cls, experiment: str, name: str) -> "Run":
+        """The run of an experiment whose part of a path is `name`."""
+        fold, seed = name.removeprefix("fold").split("_seed")
+        return cls(experiment, fold, seed)
+
     @property
     def name(self) -> str:
         """The run's part of a path."""
@@ -42,6 +50,13 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     for name in config["study"]:
         if name not in config["experiments"]:
             raise InputError(f"config key study: no experiment is named {name!r}. {_known(config['experiments'])}")
+    ranges = {f"grey_ranges.{organ}": limits for organ, limits in config["grey_ranges"].items()}
+    ranges |= {f"encodings.{name}.percentiles": value["percentiles"] for name, value in config["encodings"].items()}
+    for key, (low, high) in ranges.items():
+        if low >= high:
+            raise InputError(f"config key {key}: [{low}, {high}] must rise from the lower to the upper limit")
+    for cohort in config["archives"]:
+        source_of(cohort, config)
 
 
 def resolve_experiments(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -69,11 +84,16 @@ def read_sheet(path: Path, config: Mapping[str, Any]) -> dict[str, Patient]:
     patients: dict[str, Patient] = {}
     for row in read_tsv(path, SHEET_COLUMNS):
         name, cohort = row["patient"], row["cohort"]
+        if unknown := [str(column or "(none)") for column in row if column not in SHEET_COLUMNS]:
+            raise InputError(f"{path}: patient {name} has cells in unknown columns: {', '.join(unknown)}")
         sequences = tuple(part.strip() for part in (row["sequences"] or "").split(",") if part.strip())
-        if not name or not name.replace("-", "").replace("_", "").isalnum():
-            raise InputError(f"{path}: patient {name!r} must be named by letters, digits, - and _ alone")
+        if not re.fullmatch("[A-Za-z0-9_-]+", name):
+            raise InputError(f"{path}: patient {name!r} must be named by letters A to Z, digits, - and _ alone")
         if name in patients:
-            raise InputError(f"{path}: patient {name} stands there twice. Give each patient one row and one cohort")
+            raise InputError(
+                f"{path}: patient {name} stands there twice. Give each patient one row and one cohort; where both "
+                "archives have a patient of that number, rename the folder in one of them"
+            )
         if cohort not in COHORTS:
             raise InputError(f"{path}: patient {name} has the cohort {cohort!r}. {_known(COHORTS)}")
         if cohort not in config["archives"]:
@@ -103,19 +123,26 @@ def check_sequences(
 ) -> None:
     """Raise InputError where a fold would have nothing to train on, to validate on or to score."""
     needs = {"train": "train_on", "validation": "train_on", "test": "score_on"}
+    cohort = [patient for patient in patients.values() if patient.cohort == "test"]
+    if cohort and not any(set(patient.sequences) & set(experiment["score_on"]) for patient in cohort):
+        raise InputError(f"experiment {name}: no patient of the test cohort has a sequence that score_on names")
     for fold, roles in enumerate(folds):
         for role, key in needs.items():
             having = {s for patient, given in roles.items() if given == role for s in patients[patient].sequences}
             if missing := [sequence for sequence in experiment[key] if sequence not in having]:
                 raise InputError(
-                    f"experiment {name}: {key} names {missing[0]}, but no {role} patient of fold {fold} has it"
+                    f"experiment {name}: {key} names {missing[0]}, but no {role} patient of fold {fold} has it. "
+                    f"Choose another splits.{experiment['split']}.seed, or leave the sequence out"
                 )
 
 
 def source_of(cohort: str, config: Mapping[str, Any]) -> str:
     """Where a cohort's archive comes from: `phantom` before `path` before `url`."""
     archive = config["archives"][cohort]
-    return next(source for source in ("phantom", "path", "url") if archive.get(source))
+    for source in ("phantom", "path", "url"):
+        if archive.get(source):
+            return source
+    raise InputError(f"config key archives.{cohort}: names neither a path nor a url nor a phantom. Give one of them")
 
 
 def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
@@ -127,9 +154,9 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
         return f"{config['results']}/raw/{cohort}.zip"
     given = config["archives"][cohort]["path"]
     path = os.path.expandvars(Path(given).expanduser())
-    if "$" in path:
+    if "$" in path or not path.strip("."):
         raise InputError(
-            f"config key archives.{cohort}.path: {given} names an environment variable that is not set. "
+            f"config key archives.{cohort}.path: {given} names an environment variable that is empty or not set. "
             "Set it to the archive's zip or to the folder it was unpacked to"
         )
     return path
@@ -145,13 +172,17 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
             raise InputError(
                 f"config key experiments.{name}.{key}: no {key} is named {experiment[key]!r}. {_known(known)}"
             )
-    smallest = 2 ** experiment["network"]["depth"]
-    if experiment["recipe"]["image_size"] % smallest:
-        raise InputError(
-            f"config key experiments.{name}.recipe.image_size: {experiment['recipe']['image_size']} is no multiple of "
-            f"{smallest}, which a network of depth {experiment['network']['depth']} needs"
-        )
+    _check_size(name, experiment["recipe"]["image_size"], experiment["network"]["depth"])
     return experiment
+
+
+def _check_size(name: str, size: int, depth: int) -> None:
+    # At its deepest level a network must be left with more than one pixel, for BatchNorm to normalise by.
+    if size % 2**depth or size < 2 ** (depth + 1):
+        raise InputError(
+            f"config key experiments.{name}.recipe.image_size: {size} is not 2, 3, ... times {2**depth}, as a network "
+            f"of depth {depth} needs"
+        )
 
 
 def _check(given: Mapping[str, Any], schema: Mapping[str, Any], prefix: str) -> None:
@@ -170,8 +201,17 @@ def _messages(error: jsonschema.ValidationError, prefix: str) -> Iterator[str]:
             yield f"config key {inner}{unknown}: unknown. {_known(known)}"
     elif error.validator == "required":
         yield f"{at}: {error.message.replace(' is a required property', ' is missing')}"
+    elif error.validator in ("anyOf", "oneOf", "not"):
+        yield f"{at}: {error.schema['description']}"
     else:
-        yield f"{at}: {error.message}"
+        yield f"{at}: {error.message}{_hint(error)}"
+
+
+def _hint(error: jsonschema.ValidationError) -> str:
+    if error.validator == "type" and error.validator_value == "number" and isinstance(error.instance, str):
+        with suppress(ValueError):
+            return f". YAML takes it for text: write {float(error.instance)}"
+    return ""
 
 
 def _known(names: Any) -> str:

@@ -16,6 +16,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from .anatomy import SEQUENCES
 from .evaluation import PATIENT_COLUMNS
@@ -95,6 +96,7 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
             dice.set(title=experiment, ylabel="Validation Dice")
         for axes in panels[-1]:
             axes.set_xlabel("Epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in panels[:, 1]:
             axes.set_ylim(0, 1.02)
         figure.legend(handles=_history_legend(colors), loc="outside lower center", ncols=min(len(colors) + 3, 8))

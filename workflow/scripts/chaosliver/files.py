@@ -62,14 +62,16 @@ def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     Raises InputError where the file or one of `columns` is missing.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        # utf-8-sig, since spreadsheets put a mark before the first column's name.
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, delimiter="\t")
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             rows = list(reader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such table") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        cause = "no such table" if isinstance(error, FileNotFoundError) else f"cannot be read as a table ({error})"
+        raise InputError(f"{path}: {cause}") from None
     if missing:
-        raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}")
+        raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}. Columns are separated by tabs")
     return rows
 
 

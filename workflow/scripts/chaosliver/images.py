@@ -31,14 +31,14 @@ def to_8bit(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
 def encode_volume(slices: Sequence[np.ndarray], encoding: Mapping[str, Any]) -> tuple[list[np.ndarray], list[Any]]:
     """A volume's slices as 8- or 16-bit pixels, with the grey values (low, high) that a network maps to 0 and 1.
 
-    `slices` are unsigned integers [rows, columns]. `encoding` holds `bits`, `percentiles` and, for 8 bit, `scaling`:
+    `slices` are uint16 [rows, columns]. `encoding` holds `bits`, `percentiles` and, for 8 bit, `scaling`:
     `volume` keeps the scale between slices, `slice` scales each by itself, as the original study did. At 16 bit the
     exact values are kept, and the window is only noted.
     """
     volume = np.stack(slices)
     if encoding["bits"] == 16:
         window = window_of(volume, encoding["percentiles"])
-        return [pixels.astype(np.uint16) for pixels in slices], [window] * len(slices)
+        return list(slices), [window] * len(slices)
     if encoding["scaling"] == "volume":
         windows = [window_of(volume, encoding["percentiles"])] * len(slices)
     else:

@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from .anatomy import ORGANS, SEQUENCES
 from .files import read_tsv, write_atomically, write_tsv
 from .inventory import AREAS, FINDING_COLUMNS, GAP_FACTOR, SLICE_COLUMNS, cross_check, log_findings
+from .order import natural
 
 Row = Mapping[str, str]
 Key = tuple[str, str]
@@ -65,11 +66,7 @@ def _by_key(rows: Iterable[Row]) -> defaultdict[Key, list[Row]]:
 
 def _ordered(keys: Iterable[Key]) -> list[Key]:
     order = list(SEQUENCES)
-    return sorted(keys, key=lambda key: (*_natural(key[0]), order.index(key[1])))
-
-
-def _natural(patient: str) -> tuple[int, str]:
-    return int(patient) if patient.isdecimal() else 0, patient
+    return sorted(keys, key=lambda key: (natural(key[0]), order.index(key[1])))
 
 
 def _summary(key: Key, slices: list[Row], findings: list[Row]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from .batches import load_slices
 from .files import write_tsv
 from .models import save_model
 from .samples import Sample, list_augmented, list_samples
-from .training import HISTORY_COLUMNS, fingerprint_of, load_checkpoint, train_network
+from .training import HISTORY_COLUMNS, fingerprint_of, is_finished, load_checkpoint, train_network
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "Augmentor", "pydicom")
 
@@ -41,11 +41,11 @@ def run_training(settings: Mapping[str, Any], data: Data, checkpoint: Path, outp
     """
     settings = {**settings, "data": data.digest()}
     state = load_checkpoint(checkpoint, settings)
-    if state is None or state["epoch"] < settings["recipe"]["epochs"]:
+    if state is None or not is_finished(state):
         size = settings["recipe"]["image_size"]
         training = load_slices(_training_samples(data, settings["keep_originals"]), size)
         validation = load_slices(list_samples(data.validation_images, data.validation_masks), size)
-        state = train_network(settings, training, validation, checkpoint)
+        state = train_network(settings, training, validation, checkpoint, state)
     write_tsv(outputs["history"], HISTORY_COLUMNS, state["history"])
     facts = {
         **settings,

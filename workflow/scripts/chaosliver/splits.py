@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import InputError
+from .order import natural
 
-ROLES = ("train", "validation", "test")
 COLUMNS = ("fold", "patient", "role")
 
 
@@ -21,11 +21,6 @@ def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list
     random.Random(definition["seed"]).shuffle(order)
     held_out = _held_out(order, definition)
     return [_roles(order, test, definition, fold) for fold, test in enumerate(held_out)]
-
-
-def natural(patient: str) -> tuple[int, int, str]:
-    """Sort key that puts patient 2 before patient 10, and names that are no numbers last."""
-    return (0, int(patient), "") if patient.isdecimal() else (1, 0, patient)
 
 
 def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[str]]:

@@ -39,6 +39,8 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] |
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(f"{path}: is no readable checkpoint ({error}). Delete it to train from the start") from None
+    if "fingerprint" not in state:
+        raise InputError(f"{path}: is no checkpoint of this workflow. Delete it to train from the start")
     if state["fingerprint"] == fingerprint_of(settings):
         return state
     changed = [key for key in settings if json.dumps(state["settings"].get(key)) != json.dumps(settings[key])]
@@ -46,10 +48,21 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
+def is_finished(state: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint is that of a training that reached its last epoch."""
+    return state["epoch"] == state["settings"]["recipe"]["epochs"]
+
+
 def train_network(
-    settings: Mapping[str, Any], training: SliceSet, validation: SliceSet, checkpoint: Path
+    settings: Mapping[str, Any],
+    training: SliceSet,
+    validation: SliceSet,
+    checkpoint: Path,
+    state: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Train as `settings` say and return the finished checkpoint: `best` weights, `chosen_epoch`, `history`.
+
+    `state` is an unfinished checkpoint of these settings to go on from, or None.
 
     `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
     The state is saved to `checkpoint` after each epoch. The epoch is chosen by the mean over the validation patients
@@ -60,7 +73,7 @@ def train_network(
     device = choose_device()
     network = build_network(settings["network"]).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe["learning_rate"])
-    state = load_checkpoint(checkpoint, settings) or _first_state(settings)
+    state = state or _first_state(settings)
     if state["epoch"]:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
@@ -77,6 +90,9 @@ def train_network(
         if dice > state["best_dice"]:
             state |= {"best": _weights(network), "best_dice": dice, "chosen_epoch": epoch}
         state |= {"epoch": epoch, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
+        if is_finished(state):
+            # Nothing goes on from here: what is left serves to write the outputs again.
+            state = {key: value for key, value in state.items() if key not in ("network", "optimiser")}
         write_atomically(checkpoint, partial(torch.save, state))
         _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.images))
     return state
@@ -128,7 +144,7 @@ def _train_epoch(
 
 def _shuffled(count: int, batch_size: int) -> Iterator[np.ndarray]:
     order = torch.randperm(count).numpy()
-    # Evenly filled batches: a last batch of one slice would give BatchNorm nothing to normalise with.
+    # Evenly filled batches, so that BatchNorm's statistics are never those of one left-over slice beside full batches.
     yield from np.array_split(order, math.ceil(count / batch_size))
 
 

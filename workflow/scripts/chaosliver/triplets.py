@@ -24,6 +24,7 @@ def draw_triplets(
 
     Raises InputError where a slice has no image, or no mask while others of its volume have one.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     listed = []
     grey_rows, mask_rows = {}, {}
     for row in read_index(prediction_index, predictions, COLUMNS):
