@@ -11,8 +11,8 @@ import pydicom
 import pytest
 
 import draw_phantom
-from chaosliver.files import sha256_of
 from chaosliver.anatomy import ORGANS
+from chaosliver.files import sha256_of
 from chaosliver.phantom import MATRICES, MAXIMA, draw_archive
 
 PATIENTS = [str(patient) for patient in range(1, 9)]

@@ -45,6 +45,7 @@ SMALL = {
     "study": ["small"],
     "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
 }
+TARGETS = ("all", "total", "prepared", "trained", "evaluated", "summarised")
 SHEET = {"1": "development", "2": "development", "3": "development", "4": "development", "9": "test"}
 
 
@@ -89,7 +90,7 @@ class Study:
         if "Nothing to be done" in shown:
             return {}
         rows = re.findall(r"^(\w+) +(\d+)$", shown.split("Job stats:")[1], re.MULTILINE)
-        return {rule: int(count) for rule, count in rows if rule not in ("all", "total", "summarised")}
+        return {rule: int(count) for rule, count in rows if rule not in TARGETS}
 
     def configure(self, **changes: object) -> None:
         """Set top-level keys of the study's own configuration."""

@@ -2,10 +2,11 @@
 
 import os
 import time
-import zipfile
 
 import pytest
 from conftest import SHEET, SMALL, write_sheet
+
+from chaosliver.phantom import draw_archive
 
 BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "collect_tables", "draw_overlays", "plot_dice"}
 
@@ -76,14 +77,12 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):
-    """From a folder: a phantom's archive changes with its patients."""
-    zipfile.ZipFile(finished.results / "raw/development.zip").extractall(finished.folder / "unpacked")
-    archives = {"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]}
-    few = {patient: cohort for patient, cohort in SHEET.items() if patient != "4"}
-    write_sheet(finished.folder / "config/small.tsv", few)
-    finished.configure(archives=archives, results="results/few")
+    """From an archive on disk: a phantom's own changes with its patients."""
+    draw_archive(finished.folder / "five.zip", ["1", "2", "3", "4", "5"], seed=1)
+    archives = {"development": {"path": "five.zip", "sha256": None}, "test": SMALL["archives"]["test"]}
+    finished.configure(archives=archives, results="results/five")
     finished.succeed("prepared")
-    write_sheet(finished.folder / "config/small.tsv", SHEET)
+    write_sheet(finished.folder / "config/small.tsv", {**SHEET, "5": "development"})
     planned = finished.planned("prepared")
     assert planned.pop("unpack_patient") == planned.pop("inventory_patient") == planned.pop("pair_slices") == 1
     assert planned.pop("convert_images") == planned.pop("extract_masks") == 1
