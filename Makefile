@@ -18,7 +18,8 @@ setup: .venv/ready
 .venv/ready: pyproject.toml envs/constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...')"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt pip
+	@# Dependency groups came with pip 25.1.
+	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
 	touch $@
 
