@@ -1,6 +1,5 @@
 """Plots of the study's numbers: Dice of the experiments, and the course of the trainings."""
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -56,19 +55,15 @@ def plot_dice(patients_table: Path, experiments: Sequence[str], pictures: Iterab
     patients = average_over_seeds(typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS))
     patients = patients[patients["experiment"].isin(experiments) & patients["dice_3d"].notna()]
     patients["group"] = _group_titles(patients)
-    groups = list(dict.fromkeys(patients["group"]))
+    patients["row"] = _row_titles(patients)
+    patients = patients.sort_values("experiment", key=lambda names: names.map(experiments.index), kind="stable")
+    rows = list(dict.fromkeys(patients["row"]))
     with plt.rc_context(STYLE):
-        height = 1.5 + 0.42 * len(experiments) * max(len(groups), 1)
-        figure, panels = plt.subplots(1, len(DICE_PANELS), figsize=(WIDTH_INCHES, height), sharey=True, squeeze=False)
+        size = (WIDTH_INCHES, 1.2 + 0.5 * max(len(rows), 1))
+        figure, panels = plt.subplots(1, len(DICE_PANELS), figsize=size, sharey=True, squeeze=False)
         for axes, (measure, title) in zip(panels[0], DICE_PANELS.items(), strict=True):
-            _draw_boxes(axes, patients, measure, experiments, groups)
+            _draw_boxes(axes, patients, measure, rows)
             axes.set(title=title, xlabel="Dice", ylabel="", xlim=_dice_limits(patients[[*DICE_PANELS]].to_numpy()))
-        if len(groups) > 1:
-            handles = [
-                Line2D([], [], marker="s", linestyle="", color=color, label=group)
-                for group, color in zip(groups, itertools.cycle(PALETTE), strict=False)
-            ]
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(groups))
         save(figure, pictures)
 
 
@@ -126,18 +121,24 @@ def _group_titles(patients: pd.DataFrame) -> pd.Series:
     return titles
 
 
-def _draw_boxes(
-    axes: Axes, patients: pd.DataFrame, measure: str, experiments: Sequence[str], groups: Sequence[str]
-) -> None:
+def _row_titles(patients: pd.DataFrame) -> pd.Series:
+    """What stands before a box: the experiment, and where they differ the sequence and cohort."""
+    if len(set(patients["group"])) <= 1:
+        return patients["experiment"]
+    return patients["experiment"] + "\n" + patients["group"]
+
+
+def _draw_boxes(axes: Axes, patients: pd.DataFrame, measure: str, rows: Sequence[str]) -> None:
+    groups = list(dict.fromkeys(patients["group"]))
     shared = {
         "data": patients,
         "x": measure,
-        "y": "experiment",
+        "y": "row",
         "hue": "group",
-        "order": list(experiments),
-        "hue_order": list(groups),
+        "order": list(rows),
+        "hue_order": groups,
         "palette": [PALETTE[number % len(PALETTE)] for number in range(len(groups))],
-        "dodge": len(groups) > 1,
+        "dodge": False,
         "legend": False,
         "ax": axes,
     }
