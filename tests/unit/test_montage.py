@@ -93,18 +93,31 @@ def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: py
     assert "mask equals that of patient" in caplog.text
 
 
-def test_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> None:
+def test_an_error_or_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> None:
     rows, _ = cohort()
     write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
-    check_cohort.main(slices=[tmp_path / "slices.tsv"], checked=tmp_path / "checked.tsv")
+    write_tsv(tmp_path / "findings.tsv", FINDING_COLUMNS, [finding_row("2", "t2_spir", "a.dcm", "warning", "gap")])
+    check = {
+        "slices": [tmp_path / "slices.tsv"],
+        "findings": [tmp_path / "findings.tsv"],
+        "checked": tmp_path / "checked.tsv",
+    }
+    check_cohort.main(**check)
     assert [row["patient"] for row in read_tsv(tmp_path / "checked.tsv")] == list(
         dict.fromkeys(row["patient"] for row in rows)
     )
     (tmp_path / "checked.tsv").unlink()
     rows[2]["ground_digest"] = rows[6]["ground_digest"]
     write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
-    with pytest.raises(InputError, match="The same masks occur in several patients") as caught:
-        check_cohort.main(slices=[tmp_path / "slices.tsv"], checked=tmp_path / "checked.tsv")
-    for words in ("patient 2: T1DUAL/Ground/IMG-00003.png", "equals that of patient 10", "drop one of them"):
+    write_tsv(
+        tmp_path / "findings.tsv", FINDING_COLUMNS, [finding_row("10", "t2_spir", "b.dcm", "error", "unreadable")]
+    )
+    with pytest.raises(InputError, match="Nothing is trained while patients have errors") as caught:
+        check_cohort.main(**check)
+    for words in (
+        "patient 2: T1DUAL/Ground/IMG-00003.png",
+        "equals that of patient 10",
+        "patient 10: b.dcm: unreadable",
+    ):
         assert words in str(caught.value)
     assert not (tmp_path / "checked.tsv").exists()

@@ -81,7 +81,10 @@ def test_every_error_of_every_patient_is_told_before_the_study_stops(fresh):
     for path in damaged:
         path.write_bytes(b"")
     fresh.configure(archives={"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]})
-    fresh.fail("trained")
+    printed = fresh.fail("trained")
+    (told,) = [part for part in printed.split("ERROR ") if part.startswith("check_cohort/development")]
+    assert all(path.name in told for path in damaged)
+    assert not (fresh.results / "models").exists()
     findings = read_tsv(fresh.results / "inventory/findings.tsv")
     errors = {(row["patient"], row["file"].split("/")[-1]) for row in findings if row["severity"] == "error"}
     assert {("2", damaged[0].name), ("4", damaged[1].name)} <= errors
@@ -97,7 +100,7 @@ def test_a_mask_that_two_patients_share_stops_the_study_before_training(fresh):
     shutil.copy(first[6], second[6])
     fresh.configure(archives={"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]})
     printed = fresh.fail("trained")
-    assert "The same masks occur in several patients" in printed and second[6].name in printed
+    assert "the mask equals that of patient" in printed and second[6].name in printed
     assert not (fresh.results / "models").exists()
 
 

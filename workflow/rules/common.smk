@@ -72,9 +72,13 @@ def cohort_patients(wildcards):
     return patients_of(wildcards.cohort)
 
 
-def compared_inventories(wildcards):
+def cohort_inventories(wildcards):
+    """The inventories of a cohort; the test cohort's masks are compared with the development cohort's too."""
     cohorts = ("development",) if wildcards.cohort == "development" else ("development", "test")
-    return [f"{R}/inventory/{patient}.slices.tsv" for cohort in cohorts for patient in patients_of(cohort)]
+    return {
+        "slices": [f"{R}/inventory/{patient}.slices.tsv" for cohort in cohorts for patient in patients_of(cohort)],
+        "findings": [f"{R}/inventory/{patient}.findings.tsv" for patient in patients_of(wildcards.cohort)],
+    }
 
 
 def patient_sequences(wildcards):

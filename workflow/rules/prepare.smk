@@ -26,9 +26,9 @@ rule inventory_patient:
 
 
 rule check_cohort:
-    """Check a cohort's patients against each other: the test cohort against the development cohort too."""
+    """Stop the study where a patient of a cohort has an error, or the same mask as another."""
     input:
-        slices=compared_inventories,
+        unpack(cohort_inventories),
     output:
         checked=f"{R}/inventory/{{cohort}}.checked.tsv",
     log:

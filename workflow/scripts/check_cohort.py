@@ -1,4 +1,4 @@
-"""Check the patients against each other before anything is trained or scored."""
+"""Check a cohort before anything is trained or scored."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from chaosliver.inventory import check_cohort
 from chaosliver.jobs import run_job
 
 
-def main(*, slices: list[Path], checked: Path) -> None:
-    """Write the list of patients, or stop where a mask occurs in two of them."""
-    check_cohort(slices, checked)
+def main(*, slices: list[Path], findings: list[Path], checked: Path) -> None:
+    """Write the list of patients, or stop where one of them has an error."""
+    check_cohort(slices, findings, checked)
 
 
 if "snakemake" in globals():
@@ -16,5 +16,6 @@ if "snakemake" in globals():
         main,
         log=snakemake.log[0],
         slices=[Path(path) for path in snakemake.input.slices],
+        findings=[Path(path) for path in snakemake.input.findings],
         checked=Path(snakemake.output.checked),
     )

@@ -128,17 +128,16 @@ def cross_check(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     return known.findings
 
 
-def check_cohort(slices: Several[Path], checked: Path) -> None:
-    """Write the list of patients whose masks are theirs alone.
+def check_cohort(slices: Several[Path], findings: Several[Path], checked: Path) -> None:
+    """Write the list of patients, all of them without errors, and their masks theirs alone.
 
-    Raises InputError that names the patients, files and remedy where a mask occurs in two patients.
+    Raises InputError that lists every error of every patient, with the file and the remedy.
     """
     rows = [row for path in slices for row in read_tsv(path, SLICE_COLUMNS)]
-    if found := cross_check(rows):
-        listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in found)
-        raise InputError(
-            f"The same masks occur in several patients:{listed}\nMend the files, or drop one of them from the sheet."
-        )
+    found = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(rows)
+    if errors := [finding for finding in found if finding["severity"] == "error"]:
+        listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in errors)
+        raise InputError(f"Nothing is trained while patients have errors:{listed}\n{REMEDY}")
     write_tsv(
         checked, ("patient",), ({"patient": patient} for patient in dict.fromkeys(row["patient"] for row in rows))
     )
