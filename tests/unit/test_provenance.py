@@ -52,6 +52,19 @@ def test_a_network_concerns_only_its_own_experiments(scripts):
     assert digest("train", "networks.unet") != before[1]
 
 
+def test_what_two_networks_share_concerns_both_and_no_other(scripts):
+    names = ("networks.denseunet65", "networks.denseunet167", "networks.unet")
+    before = [digest("train", name) for name in names]
+    edit(scripts / "chaosliver" / "networks" / "denseunet.py", "BOTTLENECK = 4", "BOTTLENECK = 8")
+    assert [digest("train", name) == old for name, old in zip(names, before, strict=True)] == [False, False, True]
+
+
+def test_the_catalogue_of_networks_concerns_no_training(scripts):
+    before = digest("train", "networks.unet")
+    edit(scripts / "chaosliver" / "networks" / "catalogue.py", "lambda network: 5", "lambda network: 6")
+    assert digest("train", "networks.unet") == before
+
+
 def test_the_registry_and_the_package_files_are_reached(scripts):
     reached = {path.relative_to(scripts).as_posix() for path in provenance._reached(scripts / "train.py")}
     assert {"chaosliver/__init__.py", "chaosliver/networks/registry.py", "chaosliver/batches.py"} <= reached

@@ -7,19 +7,22 @@ import torch
 from torch import nn
 
 
-def build(channels: int, depth: int, dropout: float) -> nn.Module:
+def build(channels: int, depth: int, dropout: float, inputs: int = 1, outputs: int = 1) -> nn.Module:
     """A U-Net of `depth` poolings whose first level has `channels` channels, doubled at each further level."""
-    return UNet(channels, depth, dropout)
+    return UNet(channels, depth, dropout, inputs, outputs)
 
 
 class UNet(nn.Module):
-    """Maps images [batch, 1, rows, columns] to logits of that shape; rows and columns are multiples of 2 ** depth."""
+    """Maps images [batch, inputs, rows, columns] to logits [batch, outputs, rows, columns].
 
-    def __init__(self, channels: int, depth: int, dropout: float) -> None:
+    Rows and columns are multiples of 2 ** depth.
+    """
+
+    def __init__(self, channels: int, depth: int, dropout: float, inputs: int, outputs: int) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(depth + 1)]
         self.down = nn.ModuleList(
-            double_convolution(given, made) for given, made in zip([1, *widths], widths, strict=False)
+            double_convolution(given, made) for given, made in zip([inputs, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * made, made, 2, stride=2) for made in reversed(widths[:-1]))
         self.merge = nn.ModuleList(double_convolution(2 * made, made) for made in reversed(widths[:-1]))
@@ -27,7 +30,7 @@ class UNet(nn.Module):
         # At the end of the contracting path, as its authors placed it: the two deepest levels.
         self.dropout = nn.Dropout(dropout)
         self.dropped = {depth - 1, depth}
-        self.head = nn.Conv2d(channels, 1, 1)
+        self.head = nn.Conv2d(channels, outputs, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of the images."""
