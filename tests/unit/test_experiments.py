@@ -19,6 +19,7 @@ from chaosliver.experiments import (
     read_sheet,
     resolve_experiments,
 )
+from chaosliver.networks.catalogue import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -105,6 +106,14 @@ def test_a_missing_key_is_named(config):
         ({"recipe": {"image_size": 250}}, r"image_size: 250 is not 2, 3"),
         ({"recipe": {"image_size": 16}}, "image_size: 16 is not 2, 3"),
         ({"network": {"dropout": 1.0}}, r"experiments\.original\.network\.dropout"),
+        ({"network": {"name": "resnet"}}, r"experiments\.original\.network\.name: 'resnet' is not one of"),
+        ({"network": {"layers": 65}}, r"experiments\.original\.network\.layers: unknown"),
+        (
+            {"network": {"name": "denseunet65", "depth": 4}},
+            r"experiments\.original\.network\.depth: denseunet65 has no such setting\. Known: name, dropout",
+        ),
+        ({"network": {"name": "denseunet167"}, "recipe": {"image_size": 80}}, "80 is not .* 32, .* denseunet167 needs"),
+        ({"network": {"name": "denseunet167"}, "recipe": {"image_size": 32}}, "32 is not 2, 3"),
     ],
 )
 def test_an_experiment_that_is_nonsense_is_refused_by_name(config, overrides, words):
@@ -118,6 +127,25 @@ def test_an_experiment_is_the_baseline_with_its_overrides(config):
     assert experiment["encoding"] == "16bit"
     assert experiment["recipe"] == {**config["baseline"]["recipe"], "epochs": 3}
     assert config["baseline"]["recipe"]["epochs"] == 80
+
+
+def test_an_experiment_of_another_network_needs_its_name_alone_and_keeps_what_both_have(config):
+    config["experiments"]["original"]["network"] = {"name": "denseunet65"}
+    experiment = resolve_experiments(config, SCHEMA)["original"]
+    assert experiment["network"] == {"name": "denseunet65", "dropout": config["baseline"]["network"]["dropout"]}
+
+
+def test_a_setting_that_the_network_lacks_is_named(config):
+    del config["baseline"]["network"]["depth"]
+    check_config(config, SCHEMA)
+    with pytest.raises(InputError, match=r"experiments\.original\.network: 'depth' is missing, which unet needs"):
+        resolve_experiments(config, SCHEMA)
+
+
+def test_the_schema_and_the_catalogue_know_the_same_networks_and_settings():
+    known = SCHEMA["$defs"]["experiment"]["properties"]["network"]["properties"]
+    assert known["name"]["enum"] == list(NETWORKS)
+    assert set(known) == {"name"}.union(*(network.settings for network in NETWORKS.values()))
 
 
 @pytest.mark.parametrize(

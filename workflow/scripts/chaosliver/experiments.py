@@ -12,6 +12,7 @@ import jsonschema
 from .anatomy import SEQUENCES
 from .errors import InputError
 from .files import read_tsv
+from .networks.catalogue import NETWORKS, input_multiple
 from .splits import assign_roles
 
 COHORTS = ("development", "test")
@@ -163,7 +164,8 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
 
 
 def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    experiment = merge(config["baseline"], config["experiments"][name])
+    overrides = config["experiments"][name]
+    experiment = merge(config["baseline"], overrides)
     part = {"$ref": "#/$defs/experiment", "$defs": schema["$defs"]}
     _check(experiment, part, f"experiments.{name}.")
     for key, table in (("encoding", "encodings"), ("split", "splits"), ("augmentation", "augmentations")):
@@ -172,16 +174,29 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
             raise InputError(
                 f"config key experiments.{name}.{key}: no {key} is named {experiment[key]!r}. {_known(known)}"
             )
-    _check_size(name, experiment["recipe"]["image_size"], experiment["network"]["depth"])
+    experiment["network"] = _own_settings(name, experiment["network"], overrides.get("network", {}))
+    _check_size(name, experiment["recipe"]["image_size"], experiment["network"])
     return experiment
 
 
-def _check_size(name: str, size: int, depth: int) -> None:
+def _own_settings(name: str, network: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the experiment's network has; the baseline's may be another network's, and are left out."""
+    known = ("name", *NETWORKS[network["name"]].settings)
+    key = f"config key experiments.{name}.network"
+    if foreign := [setting for setting in given if setting not in known]:
+        raise InputError(f"{key}.{foreign[0]}: {network['name']} has no such setting. {_known(known)}")
+    if missing := [setting for setting in known if setting not in network]:
+        raise InputError(f"{key}: {missing[0]!r} is missing, which {network['name']} needs")
+    return {setting: network[setting] for setting in known}
+
+
+def _check_size(name: str, size: int, network: Mapping[str, Any]) -> None:
+    multiple = input_multiple(network)
     # At its deepest level a network must be left with more than one pixel, for BatchNorm to normalise by.
-    if size % 2**depth or size < 2 ** (depth + 1):
+    if size % multiple or size < 2 * multiple:
         raise InputError(
-            f"config key experiments.{name}.recipe.image_size: {size} is not 2, 3, ... times {2**depth}, as a network "
-            f"of depth {depth} needs"
+            f"config key experiments.{name}.recipe.image_size: {size} is not 2, 3, ... times {multiple}, as the "
+            f"experiment's {network['name']} needs"
         )
 
 
