@@ -8,7 +8,7 @@ from chaosliver.augmentation import augment_on_disk, augment_pair, operations_of
 from chaosliver.errors import InputError
 from chaosliver.indexes import write_index
 from chaosliver.png import read_png, write_png
-from chaosliver.samples import list_augmented, list_samples
+from chaosliver.samples import GEOMETRY, list_augmented, list_samples
 
 SETTINGS = {
     "samples": 12,
@@ -90,9 +90,9 @@ def originals(tmp_path):
                 pixels = disc() if tree == "masks/liver" else ramp(np.uint16, 1000 * int(patient))
                 write_png(folder / f"s{number}.png", pixels)
             index = folder.with_suffix(".tsv")
-            write_index(
-                index, folder, [{"file": f"s{n}.png", "low": 1, "high": 900} for n in range(3)], ("low", "high")
-            )
+            place = {"low": 1, "high": 900, "row_spacing_mm": 2, "column_spacing_mm": 2}
+            rows = [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(3)]
+            write_index(index, folder, rows, GEOMETRY)
             paths.append(index)
     return list_samples(indexes["png/8bit"], indexes["masks/liver"]), indexes
 
@@ -113,7 +113,7 @@ def test_names_keep_the_patient_and_the_window_goes_along(originals, tmp_path):
     assert len(augmented) == SETTINGS["samples"]
     assert {sample.patient for sample in augmented} == {"1", "2"}
     for sample in augmented:
-        assert sample.image.name == sample.mask.name
+        assert [sample.image.name] == [mask.name for mask in sample.masks]
         assert sample.image.name.startswith(f"{sample.patient}_t1_in_phase_{sample.stem}_")
         assert (sample.low, sample.high) == (1, 900)
         assert read_png(sample.image).max() <= 1000 * int(sample.patient) + 50

@@ -103,8 +103,12 @@ def test_a_missing_key_is_named(config):
         ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
         ({"augmentation": "much"}, r"experiments\.original\.augmentation: .*Known: augmentor, none"),
         ({"split": "random"}, r"experiments\.original\.split"),
-        ({"recipe": {"image_size": 250}}, r"image_size: 250 is not 2, 3"),
-        ({"recipe": {"image_size": 16}}, "image_size: 16 is not 2, 3"),
+        ({"recipe": {"grid": {"rows": 250}}}, r"recipe\.grid\.rows: 250 is not 2, 3"),
+        ({"recipe": {"grid": {"columns": 16}}}, "columns: 16 is not 2, 3"),
+        ({"based_on": "fsat"}, r"experiments\.original\.based_on: no experiment is named 'fsat'"),
+        ({"based_on": "original"}, r"experiments\.original\.based_on: leads back to itself"),
+        ({"recipe": {"context": 1}}, r"experiments\.original\.augmentation: .* recipe\.context must be 0"),
+        ({"other_organs": ["liver"]}, r"experiments\.original\.other_organs: liver is the organ itself"),
         ({"network": {"dropout": 1.0}}, r"experiments\.original\.network\.dropout"),
         ({"network": {"name": "resnet"}}, r"experiments\.original\.network\.name: 'resnet' is not one of"),
         ({"network": {"layers": 65}}, r"experiments\.original\.network\.layers: unknown"),
@@ -112,13 +116,24 @@ def test_a_missing_key_is_named(config):
             {"network": {"name": "denseunet65", "depth": 4}},
             r"experiments\.original\.network\.depth: denseunet65 has no such setting\. Known: name, dropout",
         ),
-        ({"network": {"name": "denseunet167"}, "recipe": {"image_size": 80}}, "80 is not .* 32, .* denseunet167 needs"),
-        ({"network": {"name": "denseunet167"}, "recipe": {"image_size": 32}}, "32 is not 2, 3"),
+        (
+            {"network": {"name": "denseunet167"}, "recipe": {"grid": {"rows": 80}}},
+            "80 is not .* 32, .* denseunet167 needs",
+        ),
+        ({"network": {"name": "denseunet167"}, "recipe": {"grid": {"rows": 32}}}, "32 is not 2, 3"),
     ],
 )
 def test_an_experiment_that_is_nonsense_is_refused_by_name(config, overrides, words):
     with pytest.raises(InputError, match=words):
         resolve_experiments(change(config, "experiments.original", overrides), SCHEMA)
+
+
+def test_an_experiment_may_be_based_on_another(config):
+    config["experiments"]["short"] = {"based_on": "fast", "recipe": {"epochs": 3}}
+    config["study"] = ["fast", "short"]
+    fast, short = resolve_experiments(config, SCHEMA).values()
+    assert short == {**fast, "recipe": {**fast["recipe"], "epochs": 3}}
+    assert short["network"] == {"name": "fast", "channels": 32, "depth": 4}
 
 
 def test_an_experiment_is_the_baseline_with_its_overrides(config):

@@ -17,13 +17,14 @@ COMMAND_LINE_TOOLS = {"write_patient_sheet"}
 
 # From the archive to figures for people: a module imports from its own room or from one before it.
 ROOMS = [
-    {"errors", "anatomy", "order", "files", "indexes", "jobs", "png", "disk", "provenance"},
+    {"errors", "anatomy", "order", "files", "indexes", "jobs", "png", "disk", "provenance", "grids"},
     {"archive", "download", "splits", "dicom", "phantom", "inventory"},
     {"networks.catalogue", "experiments", "masks", "images", "samples", "augmentation", "slicefiles"},
     {
         "networks",
         "networks.registry",
         "networks.unet",
+        "networks.fast",
         "networks.denseunet",
         "networks.denseunet65",
         "networks.denseunet167",
@@ -31,6 +32,8 @@ ROOMS = [
         "devices",
         "models",
         "training",
+        "transforms",
+        "losses",
         "prediction",
         "runs",
     },
@@ -40,6 +43,7 @@ ROOMS = [
 TORCH = {
     "networks.registry",
     "networks.unet",
+    "networks.fast",
     "networks.denseunet",
     "networks.denseunet65",
     "networks.denseunet167",
@@ -48,6 +52,8 @@ TORCH = {
     "training",
     "prediction",
     "runs",
+    "transforms",
+    "losses",
 }
 PANDAS = {"tables", "figures", "overlays", "montage"}
 

@@ -60,8 +60,9 @@ def patient(tmp_path, monkeypatch):
     for stem in ("a", "b"):
         (folder / f"{stem}.dcm").write_text(stem)
     write_index(tmp_path / "raw/7.tsv", folder, [{"file": "a.dcm"}, {"file": "b.dcm"}])
-    rows = [{"sequence": "t2_spir", "stem": stem, "image": f"{stem}.dcm"} for stem in ("b", "a")]
-    write_tsv(tmp_path / "pairs.tsv", ("sequence", "stem", "image"), rows)
+    place = {"row_spacing_mm": 1.5, "column_spacing_mm": 1.6, "position_mm": -3.25}
+    rows = [{"sequence": "t2_spir", "stem": stem, "image": f"{stem}.dcm", **place} for stem in ("b", "a")]
+    write_tsv(tmp_path / "pairs.tsv", tuple(rows[0]), rows)
     planes = {"a.dcm": np.full((2, 3), 40000, np.uint16), "b.dcm": np.arange(6, dtype=np.uint16).reshape(2, 3)}
     known = dict.fromkeys(Slice.__dataclass_fields__)
     monkeypatch.setattr(images, "read_slice", lambda path: Slice(**{**known, "pixels": planes[path.name]}))
@@ -71,7 +72,9 @@ def patient(tmp_path, monkeypatch):
 def test_a_sequence_is_converted_and_indexed_in_the_order_of_its_slices(patient):
     folder = patient / "png"
     convert_images(patient / "pairs.tsv", patient / "raw/7.tsv", "t2_spir", EXACT, folder, patient / "png.tsv")
-    assert [row["file"] for row in read_index(patient / "png.tsv", folder, ("low", "high"))] == ["b.png", "a.png"]
+    rows = read_index(patient / "png.tsv", folder, ("low", "high"))
+    assert [row["file"] for row in rows] == ["b.png", "a.png"]
+    assert (rows[0]["row_spacing_mm"], rows[0]["column_spacing_mm"], rows[0]["position_mm"]) == ("1.5", "1.6", "-3.25")
     assert read_png(folder / "a.png").tolist() == [[40000] * 3] * 2
 
 

@@ -16,6 +16,7 @@ TABLE = Path(__file__).resolve().parents[2] / "docs/networks.md"
 ROW = re.compile(r"\| `(\{name: .*?\})` \|.*\| ([\d,]+) \| ([\d.]+) \| (\d+) \|")
 SMALL = {
     "unet": {"name": "unet", "channels": 4, "depth": 3, "dropout": 0.5},
+    "fast": {"name": "fast", "channels": 4, "depth": 3},
     "denseunet65": {"name": "denseunet65", "dropout": 0.5},
     "denseunet167": {"name": "denseunet167", "dropout": 0.5},
 }
@@ -25,7 +26,8 @@ each_network = pytest.mark.parametrize("settings", SMALL.values(), ids=SMALL)
 def on_no_device(settings):
     """The network without weights: enough to count by."""
     with torch.device("meta"):
-        return build_network({"dropout": 0.0, **settings}).eval()
+        dropout = {"dropout": 0.0} if "dropout" in NETWORKS[settings["name"]].settings else {}
+        return build_network({**dropout, **settings}).eval()
 
 
 def parameters_of(network):

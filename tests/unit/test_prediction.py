@@ -9,18 +9,25 @@ from chaosliver.indexes import read_index, write_index
 from chaosliver.models import load_model, save_model
 from chaosliver.networks.registry import build_network
 from chaosliver.png import read_png, write_png
-from chaosliver.prediction import COLUMNS, predict_patients
+from chaosliver.prediction import COLUMNS, keep_largest, predict_patients
+from chaosliver.samples import GEOMETRY
 
 NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
-RECIPE = {"image_size": 16, "batch_size": 2, "precision": "float32"}
+RECIPE = {
+    "grid": {"rows": 16, "columns": 16, "spacing_mm": None},
+    "context": 0,
+    "normalisation": "window",
+    "batch_size": 2,
+    "precision": "float32",
+}
 
 
-def model(folder, logit, size=16):
+def model(folder, logit, **recipe):
     """A network that answers the same logit everywhere."""
     network = build_network(NETWORK)
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.constant_(network.head.bias, logit)
-    facts = {"network": NETWORK, "recipe": {**RECIPE, "image_size": size}}
+    facts = {"network": NETWORK, "recipe": {**RECIPE, **recipe}, "outputs": 1}
     save_model(folder / "card.json", folder / "weights.safetensors", network.state_dict(), facts)
     return folder / "card.json", folder / "weights.safetensors"
 
@@ -33,15 +40,16 @@ def images(tmp_path):
         for stem in ("a", "b", "c"):
             write_png(folder / f"{stem}.png", np.zeros(shape, np.uint8))
         index = folder.with_suffix(".tsv")
-        rows = [{"file": f"{stem}.png", "low": 0, "high": 255} for stem in "abc"]
-        write_index(index, folder, rows, ("low", "high"))
+        place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+        rows = [{"file": f"{stem}.png", **place, "position_mm": 9 * number} for number, stem in enumerate("abc")]
+        write_index(index, folder, rows, GEOMETRY)
         indexes.append(index)
     return indexes
 
 
 def predict(models, images, where, threshold=0.5):
     cards, weights = zip(*models, strict=True)
-    options = {"threshold": threshold, "threads": 1, "cohort": "test"}
+    options = {"threshold": threshold, "largest_component": False, "threads": 1, "cohort": "test"}
     predict_patients(cards, weights, images, folder=where, index=where.with_suffix(".tsv"), **options)
     return read_index(where.with_suffix(".tsv"), where, COLUMNS)
 
@@ -76,6 +84,24 @@ def test_weights_that_the_card_does_not_describe_are_refused(images, tmp_path):
         load_model(card, weights)
 
 
-def test_networks_of_different_image_sizes_are_not_averaged(images, tmp_path):
-    with pytest.raises(InputError, match="trained at different image sizes"):
-        predict([model(tmp_path / "m", 1.0), model(tmp_path / "n", 1.0, size=32)], images, tmp_path / "p")
+def test_networks_of_different_recipes_are_not_averaged(images, tmp_path):
+    models = [model(tmp_path / "m", 1.0), model(tmp_path / "n", 1.0, normalisation="volume")]
+    with pytest.raises(InputError, match="trained by different recipes"):
+        predict(models, images, tmp_path / "p")
+
+
+def test_only_the_largest_component_is_kept_and_an_empty_mask_stays_empty():
+    mask = np.zeros((3, 8, 8), bool)
+    mask[:, 1:4, 1:4] = True
+    mask[0, 6, 6] = True
+    kept = keep_largest(mask)
+    assert kept.sum() == 27 and not kept[0, 6, 6]
+    assert not keep_largest(np.zeros((3, 8, 8), bool)).any()
+
+
+def test_outside_the_networks_grid_there_is_no_organ(images, tmp_path):
+    grid = {"rows": 8, "columns": 8, "spacing_mm": 2}
+    predict([model(tmp_path / "m", 3.0, grid=grid)], images, tmp_path / "predictions")
+    mask = read_png(tmp_path / "predictions/t2_spir/1/a.png") > 0
+    assert 0 < mask.sum() <= 8 * 8
+    assert mask[10, 12]

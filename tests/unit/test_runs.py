@@ -12,14 +12,19 @@ from chaosliver.indexes import write_index
 from chaosliver.models import load_model
 from chaosliver.png import write_png
 from chaosliver.runs import Data, run_training
+from chaosliver.samples import GEOMETRY, OWNER
+
+
+def rows_of(count):
+    place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+    return [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(count)]
 
 
 def write_patient(root, tree, patient, planes, window=True):
     folder = root / tree / "t2_spir" / patient
     for number, plane in enumerate(planes):
         write_png(folder / f"s{number}.png", plane)
-    rows = [{"file": f"s{number}.png", "low": 0, "high": 255} for number in range(len(planes))]
-    write_index(folder.with_suffix(".tsv"), folder, rows, ("low", "high") if window else ())
+    write_index(folder.with_suffix(".tsv"), folder, rows_of(len(planes)), GEOMETRY if window else ())
     return folder.with_suffix(".tsv")
 
 
@@ -30,7 +35,7 @@ def data(tmp_path):
         slices = discs(8, int(patient))
         images = np.clip(slices.images * 100 + 50, 0, 255).astype(np.uint8)
         indexes[f"{role}_images"] = [write_patient(tmp_path, "png", patient, images)]
-        indexes[f"{role}_masks"] = [write_patient(tmp_path, "masks", patient, slices.masks * 255, window=False)]
+        indexes[f"{role}_masks"] = [write_patient(tmp_path, "masks", patient, slices.masks[:, 0] * 255, window=False)]
     return Data(**indexes, augmented=[])
 
 
@@ -66,8 +71,7 @@ def test_other_content_trains_anew(data, tmp_path, monkeypatch):
     run_training(SETTINGS, data, tmp_path / "c.pt", outputs(tmp_path / "a"))
     index = data.train_images[0]
     write_png(index.with_suffix("") / "s0.png", np.zeros((16, 16), np.uint8))
-    rows = [{"file": f"s{number}.png", "low": 0, "high": 255} for number in range(8)]
-    write_index(index, index.with_suffix(""), rows, ("low", "high"))
+    write_index(index, index.with_suffix(""), rows_of(8), GEOMETRY)
     read = []
     load = runs.load_slices
     monkeypatch.setattr(runs, "load_slices", lambda *given: read.append(1) or load(*given))
@@ -79,9 +83,9 @@ def test_augmented_samples_replace_the_originals_or_join_them(data, tmp_path):
     folder = tmp_path / "set"
     for kind in ("images", "masks"):
         write_png(folder / kind / "1_t2_spir_s0_00000.png", np.zeros((16, 16), np.uint8))
-    known = {"patient": "1", "sequence": "t2_spir", "stem": "s0", "low": 0, "high": 255}
-    rows = [{"file": f"{kind}/1_t2_spir_s0_00000.png", **known} for kind in ("images", "masks")]
-    write_index(tmp_path / "set.tsv", folder, rows, tuple(known))
+    known = {"patient": "1", "sequence": "t2_spir", "stem": "s0"}
+    rows = [{**rows_of(1)[0], **known, "file": f"{kind}/1_t2_spir_s0_00000.png"} for kind in ("images", "masks")]
+    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *GEOMETRY))
     augmented = data._replace(augmented=[tmp_path / "set.tsv"])
     assert len(runs._training_samples(augmented, keep_originals=False)) == 1
     assert len(runs._training_samples(augmented, keep_originals=True)) == 9

@@ -19,11 +19,28 @@ def discs(count, seed):
     for mask in masks:
         centre = draw.integers(5, 11, 2)
         mask[(rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < 16] = 1
-    return SliceSet(images + masks, masks, np.array([str(number % 3) for number in range(count)]))
+    patients = np.array([str(number % 3) for number in range(count)])
+    return SliceSet(images + masks, masks[:, None], patients, np.arange(count)[:, None])
 
 
 def settings(**changes):
-    recipe = {"image_size": 16, "epochs": 6, "batch_size": 4, "learning_rate": 0.01, "precision": "float32"}
+    recipe = {
+        "grid": {"rows": 16, "columns": 16, "spacing_mm": None},
+        "context": 0,
+        "normalisation": "window",
+        "transforms": "none",
+        "epochs": 6,
+        "batch_size": 4,
+        "loss": "bce",
+        "optimiser": "adam",
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "largest_gradient": None,
+        "schedule": "constant",
+        "warmup_epochs": 0,
+        "average": 0,
+        "precision": "float32",
+    }
     network = {"name": "unet", "channels": 4, "depth": 2, "dropout": 0.1}
     base = {"network": network, "recipe": {**recipe, **changes.pop("recipe", {})}, "seed": 1, "threads": 1, "code": "c"}
     return {**base, **changes}
@@ -53,9 +70,22 @@ def test_the_same_settings_give_the_same_weights_bit_for_bit_and_another_seed_ot
     assert not same_weights(first, train_network(settings(seed=2), *data, tmp_path / "c.pt", None))
 
 
+FAST = {
+    "transforms": "strong",
+    "loss": "bce_dice",
+    "optimiser": "adamw",
+    "weight_decay": 0.01,
+    "largest_gradient": 5.0,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "average": 0.9,
+}
+
+
+@pytest.mark.parametrize("recipe", [{}, FAST], ids=["original", "fast"])
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tmp_path, monkeypatch, epoch):
-    undisturbed = train_network(settings(), *data, tmp_path / "a.pt", None)
+def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tmp_path, monkeypatch, epoch, recipe):
+    undisturbed = train_network(settings(recipe=recipe), *data, tmp_path / "a.pt", None)
     report = training._report
 
     def strike(row, *rest):
@@ -65,9 +95,10 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tm
 
     monkeypatch.setattr(training, "_report", strike)
     with pytest.raises(KeyboardInterrupt):
-        train_network(settings(), *data, tmp_path / "b.pt", None)
+        train_network(settings(recipe=recipe), *data, tmp_path / "b.pt", None)
     monkeypatch.undo()
-    resumed = train_network(settings(), *data, tmp_path / "b.pt", load_checkpoint(tmp_path / "b.pt", settings()))
+    saved = load_checkpoint(tmp_path / "b.pt", settings(recipe=recipe))
+    resumed = train_network(settings(recipe=recipe), *data, tmp_path / "b.pt", saved)
     assert same_weights(undisturbed, resumed)
     assert undisturbed["history"] == resumed["history"]
 
@@ -96,7 +127,9 @@ def test_the_fingerprint_sees_every_setting():
 
 def test_a_loss_that_is_no_number_stops_the_training_with_its_epoch(data, tmp_path):
     broken = data[0]._replace(images=np.full_like(data[0].images, np.nan))
-    with pytest.raises(InputError, match=r"loss became nan in epoch 1: lower recipe\.learning_rate"):
+    with pytest.raises(
+        InputError, match=r"nan in epoch 1, batch 1 of 6 \(patients 0, .*\): lower recipe\.learning_rate"
+    ):
         train_network(settings(), broken, data[1], tmp_path / "c.pt", None)
     assert not (tmp_path / "c.pt").exists()
 
@@ -104,13 +137,52 @@ def test_a_loss_that_is_no_number_stops_the_training_with_its_epoch(data, tmp_pa
 def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, monkeypatch):
     """The original study's network stayed in evaluation mode after its first validation."""
     modes = []
-    train_epoch = training._train_epoch
+    train_epoch = training.train_epoch
 
-    def watch(network, *rest):
-        loss = train_epoch(network, *rest)
-        modes.append(network.training)
+    def watch(trainee, *rest):
+        loss = train_epoch(trainee, *rest)
+        modes.append(trainee.network.training)
         return loss
 
-    monkeypatch.setattr(training, "_train_epoch", watch)
+    monkeypatch.setattr(training, "train_epoch", watch)
     train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c.pt", None)
     assert modes == [True] * 3
+
+
+def test_without_validation_patients_the_last_epoch_is_chosen(data, tmp_path):
+    state = train_network(settings(recipe={"epochs": 2}), data[0], None, tmp_path / "c.pt", None)
+    assert state["chosen_epoch"] == 2 and state["best_dice"] is None
+    assert state["history"][0]["validation_dice"] is None
+
+
+def test_the_learning_rate_warms_up_and_falls_along_a_cosine(data, tmp_path):
+    recipe = {"schedule": "cosine", "warmup_epochs": 2}
+    rates = [
+        row["learning_rate"] for row in train_network(settings(recipe=recipe), *data, tmp_path / "c", None)["history"]
+    ]
+    assert rates[0] < rates[1] > rates[2] > rates[-1] > 0
+    assert max(rates) < 0.01
+
+
+def test_several_organs_and_neighbouring_slices_go_through(data, tmp_path):
+    slices, validation = (
+        part._replace(
+            masks=np.concatenate([part.masks, 1 - part.masks], axis=1),
+            neighbours=np.clip(np.arange(len(part.images))[:, None] + [-1, 0, 1], 0, len(part.images) - 1),
+        )
+        for part in data
+    )
+    state = train_network(settings(recipe={"context": 1}), slices, validation, tmp_path / "c.pt", None)
+    assert state["best"]["down.0.0.weight"].shape[1] == 3
+    assert state["best"]["head.weight"].shape[0] == 2
+    assert state["best_dice"] > 0.7
+
+
+def test_the_moving_average_is_what_is_handed_on(data, tmp_path, monkeypatch):
+    trained = []
+    update = training._update_average
+    monkeypatch.setattr(training, "_update_average", lambda trainee: update(trainee) or trained.append(trainee))
+    state = train_network(settings(recipe={"average": 0.99, "epochs": 1}), *data, tmp_path / "c.pt", None)
+    averaged, network = trained[-1].averaged.state_dict(), trained[-1].network.state_dict()
+    assert all(torch.equal(state["best"][name], averaged[name]) for name in averaged)
+    assert any(not torch.equal(averaged[name], network[name]) for name in averaged)

@@ -28,11 +28,16 @@ SMALL = {
     "baseline": {
         "split": "two_fold",
         "network": {"channels": 2, "depth": 2},
-        "recipe": {"image_size": 32, "epochs": 1, "batch_size": 4},
+        "recipe": {"grid": {"rows": 32, "columns": 32}, "epochs": 1, "batch_size": 4},
     },
     "experiments": {
         "small": {},
         "plain": {"augmentation": "none", "encoding": "16bit"},
+        "ours": {
+            "based_on": "fast",
+            "network": {"channels": 2, "depth": 2},
+            "recipe": {"grid": {"rows": 32, "columns": 48, "spacing_mm": 8.0}},
+        },
         "other": {
             "organ": "spleen",
             "train_on": ["t1_in_phase", "t1_out_of_phase", "t2_spir"],

@@ -117,6 +117,15 @@ def test_all_sequences_another_organ_scaling_by_slice_and_a_holdout_run_to_the_t
     assert card["keep_originals"] and len(card["train_on"]) == 6
 
 
+def test_the_fast_recipe_runs_to_the_tables(fresh):
+    fresh.configure(study=["ours"])
+    fresh.succeed()
+    card = json.loads((fresh.results / "models/ours/fold0_seed1/card.json").read_text())
+    assert card["outputs"] == 4 and card["recipe"]["context"] == 1
+    rows = read_tsv(fresh.results / "tables/patients.tsv")
+    assert {row["patient"] for row in rows} == set(SHEET)
+
+
 def test_a_folder_already_unpacked_serves_as_the_archive(fresh):
     fresh.succeed("results/small/raw/development.zip")
     archive = fresh.results / "raw/development.zip"

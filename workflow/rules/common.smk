@@ -152,7 +152,11 @@ def training_inputs(wildcards):
     for role in ("train", "validation"):
         patients = patients_in(experiment, wildcards.fold, role)
         inputs[f"{role}_images"] = slice_indexes(f"png/{experiment['encoding']}", experiment["train_on"], patients)
-        inputs[f"{role}_masks"] = slice_indexes(f"masks/{experiment['organ']}", experiment["train_on"], patients)
+        inputs[f"{role}_masks"] = [
+            index
+            for organ in (experiment["organ"], *experiment["other_organs"])
+            for index in slice_indexes(f"masks/{organ}", experiment["train_on"], patients)
+        ]
     return inputs
 
 

@@ -24,6 +24,7 @@ rule predict:
         mem_mb=config["training"]["memory_mb"],
     params:
         threshold=lookup(dpath="{experiment}/threshold", within=EXPERIMENTS),
+        largest_component=lookup(dpath="{experiment}/largest_component", within=EXPERIMENTS),
         cohort=predicted_cohort,
         threads=config["training"]["threads"],
         code=prediction_code,

@@ -12,14 +12,15 @@ def main(
     weights: list[Path],
     images: list[Path],
     threshold: float,
+    largest_component: bool,
     threads: int,
     cohort: str,
     folder: Path,
     index: Path,
 ) -> None:
     """Write a binary PNG per slice on the image's own grid, and their index."""
-    where = {"cohort": cohort, "folder": folder, "index": index}
-    predict_patients(cards, weights, images, threshold=threshold, threads=threads, **where)
+    rule = {"threshold": threshold, "largest_component": largest_component}
+    predict_patients(cards, weights, images, **rule, threads=threads, cohort=cohort, folder=folder, index=index)
 
 
 if "snakemake" in globals():
@@ -30,6 +31,7 @@ if "snakemake" in globals():
         weights=[Path(path) for path in snakemake.input.weights],
         images=[Path(path) for path in snakemake.input.images],
         threshold=snakemake.params.threshold,
+        largest_component=snakemake.params.largest_component,
         threads=snakemake.params.threads,
         cohort=snakemake.params.cohort,
         folder=Path(snakemake.output.folder),

@@ -16,7 +16,7 @@ from PIL import Image
 
 from .indexes import write_index
 from .png import read_png, write_png
-from .samples import Sample
+from .samples import GEOMETRY, OWNER, Sample
 
 
 def operations_of(settings: Mapping[str, Any]) -> list[tuple[float, Operation]]:
@@ -68,10 +68,10 @@ def augment_on_disk(originals: Sequence[Sample], settings: Mapping[str, Any], fo
     listed = []
     for number in range(settings["samples"]):
         original = choose.choice(originals)
-        image, mask = read_png(original.image), read_png(original.mask)
+        image, mask = read_png(original.image), read_png(original.masks[0])
         variant = augment_pair(image, mask, operations, f"{settings['seed']}/{number}")
         name = f"{original.patient}_{original.sequence}_{original.stem}_{number:05d}.png"
         for kind, pixels in zip(("images", "masks"), variant, strict=True):
             write_png(folder / kind / name, pixels)
             listed.append({**original._asdict(), "file": f"{kind}/{name}"})
-    write_index(index, folder, listed, ("patient", "sequence", "stem", "low", "high"))
+    write_index(index, folder, listed, (*OWNER, *GEOMETRY))

@@ -1,43 +1,51 @@
-"""From slices on disk to arrays at a network's resolution, and back to an image's own grid."""
+"""From slices on disk to arrays in memory, as a network sees them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
+from .grids import neighbours_of, onto_grid, see_volume
 from .png import read_png
 from .samples import Sample
 
 
 class SliceSet(NamedTuple):
-    """Slices in memory: images float32 and masks uint8 of 0 or 1, [slices, size, size], and each slice's patient."""
+    """Slices in memory.
+
+    `images` float32 [slices, rows, columns]; `masks` uint8 of 0 or 1 [slices, organs, rows, columns]; `patients` the
+    name of each slice's patient; `neighbours` int64 [slices, 2 * context + 1], the rows that a network sees together.
+    """
 
     images: np.ndarray
     masks: np.ndarray
     patients: np.ndarray
+    neighbours: np.ndarray
 
 
-def network_input(pixels: np.ndarray, low: float, high: float, size: int) -> np.ndarray:
-    """An image [rows, columns] as float32 [size, size], grey values `low` and `high` mapped to 0 and 1, unclipped."""
-    scaled = (pixels.astype(np.float32) - low) / (high - low)
-    return resize(scaled, (size, size))
+def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet:
+    """All samples in memory, volume by volume, on the recipe's grid and with its normalisation and context."""
+    grid = recipe["grid"]
+    organs = len(samples[0].masks)
+    images = np.empty((len(samples), grid["rows"], grid["columns"]), np.float32)
+    masks = np.empty((len(samples), organs, grid["rows"], grid["columns"]), np.uint8)
+    neighbours = []
+    first = 0
+    for volume in _volumes(samples):
+        rows = slice(first, first + len(volume))
+        images[rows], seen_on = see_volume([sample.plane() for sample in volume], recipe)
+        for row, sample in enumerate(volume, first):
+            for organ, path in enumerate(sample.masks):
+                covered = onto_grid((read_png(path) > 0).astype(np.float32), seen_on)
+                masks[row, organ] = covered >= 0.5
+        neighbours.append(first + neighbours_of([sample.position_mm for sample in volume], recipe["context"]))
+        first = rows.stop
+    patients = np.array([sample.patient for sample in samples])
+    return SliceSet(images, masks, patients, np.concatenate(neighbours))
 
 
-def resize(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A float32 plane resampled to [rows, columns]: by area where it shrinks (no aliasing), else linearly."""
-    if plane.shape == shape:
-        return plane
-    shrinks = shape[0] < plane.shape[0]
-    return cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def load_slices(samples: Sequence[Sample], size: int) -> SliceSet:
-    """All samples in memory at the network's resolution."""
-    images = np.empty((len(samples), size, size), np.float32)
-    masks = np.empty((len(samples), size, size), np.uint8)
-    for row, sample in enumerate(samples):
-        images[row] = network_input(read_png(sample.image), sample.low, sample.high, size)
-        covered = resize((read_png(sample.mask) > 0).astype(np.float32), (size, size))
-        masks[row] = covered >= 0.5
-    return SliceSet(images, masks, np.array([sample.patient for sample in samples]))
+def _volumes(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Samples that follow one another and lie on one grid: a volume, or augmented samples of one original's matrix."""
+    for _, volume in groupby(samples, key=lambda sample: (sample.patient, sample.sequence, sample.image.parent)):
+        yield list(volume)

@@ -164,7 +164,7 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
 
 
 def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    overrides = config["experiments"][name]
+    overrides = _with_ancestors(name, config["experiments"])
     experiment = merge(config["baseline"], overrides)
     part = {"$ref": "#/$defs/experiment", "$defs": schema["$defs"]}
     _check(experiment, part, f"experiments.{name}.")
@@ -175,7 +175,8 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
                 f"config key experiments.{name}.{key}: no {key} is named {experiment[key]!r}. {_known(known)}"
             )
     experiment["network"] = _own_settings(name, experiment["network"], overrides.get("network", {}))
-    _check_size(name, experiment["recipe"]["image_size"], experiment["network"])
+    _check_grid(name, experiment["recipe"]["grid"], experiment["network"])
+    _check_supervision(name, experiment)
     return experiment
 
 
@@ -190,13 +191,38 @@ def _own_settings(name: str, network: Mapping[str, Any], given: Mapping[str, Any
     return {setting: network[setting] for setting in known}
 
 
-def _check_size(name: str, size: int, network: Mapping[str, Any]) -> None:
+def _with_ancestors(name: str, experiments: Mapping[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The overrides of an experiment, merged over those of the experiment that it is `based_on`."""
+    overrides = dict(experiments[name])
+    parent = overrides.pop("based_on", None)
+    if parent is None:
+        return overrides
+    if parent not in experiments or parent in (*seen, name):
+        cause = "leads back to itself" if parent in experiments else f"no experiment is named {parent!r}"
+        raise InputError(f"config key experiments.{name}.based_on: {cause}. {_known(experiments)}")
+    return merge(_with_ancestors(parent, experiments, (*seen, name)), overrides)
+
+
+def _check_grid(name: str, grid: Mapping[str, Any], network: Mapping[str, Any]) -> None:
     multiple = input_multiple(network)
-    # At its deepest level a network must be left with more than one pixel, for BatchNorm to normalise by.
-    if size % multiple or size < 2 * multiple:
+    for side in ("rows", "columns"):
+        # At its deepest level a network must be left with more than one pixel, for BatchNorm to normalise by.
+        if grid[side] % multiple or grid[side] < 2 * multiple:
+            raise InputError(
+                f"config key experiments.{name}.recipe.grid.{side}: {grid[side]} is not 2, 3, ... times {multiple}, as "
+                f"the experiment's {network['name']} needs"
+            )
+
+
+def _check_supervision(name: str, experiment: Mapping[str, Any]) -> None:
+    key = f"config key experiments.{name}"
+    if experiment["organ"] in experiment["other_organs"]:
+        raise InputError(f"{key}.other_organs: {experiment['organ']} is the organ itself. Leave it out")
+    augmented = experiment["augmentation"] != "none"
+    if augmented and (experiment["recipe"]["context"] or experiment["other_organs"]):
         raise InputError(
-            f"config key experiments.{name}.recipe.image_size: {size} is not 2, 3, ... times {multiple}, as the "
-            f"experiment's {network['name']} needs"
+            f"{key}.augmentation: {experiment['augmentation']} makes single slices with the mask of one organ, so "
+            "recipe.context must be 0 and other_organs empty. Set recipe.transforms to strong instead"
         )
 
 

@@ -13,6 +13,8 @@ from .indexes import read_index, write_index
 from .png import read_png, write_png
 
 FULL_SCALE_8BIT = 255
+# What a network must know of a slice beside its pixels.
+PLACE = ("row_spacing_mm", "column_spacing_mm", "position_mm")
 
 
 def window_of(pixels: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
@@ -55,7 +57,7 @@ def convert_images(
     Raises InputError where a file read back differs from what was written, as on a failing disk.
     """
     raw = raw_index.with_suffix("")
-    rows = [row for row in read_tsv(pairs, ("sequence", "stem", "image")) if row["sequence"] == sequence]
+    rows = [row for row in read_tsv(pairs, ("sequence", "stem", "image", *PLACE)) if row["sequence"] == sequence]
     read_index(raw_index, raw, only={row["image"] for row in rows})
     encoded, windows = encode_volume([read_slice(raw / row["image"]).pixels for row in rows], encoding)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,5 +67,5 @@ def convert_images(
         write_png(path, pixels)
         if not np.array_equal(read_png(path), pixels):
             raise InputError(f"{path}: reads back otherwise than it was written. Check the disk")
-        listed.append({"file": path.name, "low": low, "high": high})
-    write_index(index, folder, listed, ("low", "high"))
+        listed.append({**row, "file": path.name, "low": low, "high": high})
+    write_index(index, folder, listed, ("low", "high", *PLACE))

@@ -15,7 +15,7 @@ from .networks.registry import build_network
 
 
 def save_model(card: Path, weights: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
-    """Write the weights, then a JSON card with `facts` (at least `network`) and the weights' SHA-256."""
+    """Write the weights, then a JSON card with `facts` (network, recipe, outputs and more) and the weights' SHA-256."""
     write_atomically(weights, lambda partial: safetensors.torch.save_file(dict(tensors), partial))
     text = json.dumps({**facts, "weights_sha256": sha256_of(weights)}, indent=2, sort_keys=True)
     write_text(card, text + "\n")
@@ -29,6 +29,7 @@ def load_model(card: Path, weights: Path) -> tuple[nn.Module, dict[str, Any]]:
     facts = json.loads(card.read_text(encoding="utf-8"))
     if not weights.is_file() or sha256_of(weights) != facts["weights_sha256"]:
         raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
-    network = build_network(facts["network"])
+    shape = {"inputs": 2 * facts["recipe"]["context"] + 1, "outputs": facts["outputs"]}
+    network = build_network({**facts["network"], **shape})
     network.load_state_dict(safetensors.torch.load_file(weights))
     return network.eval(), facts

@@ -1,19 +1,21 @@
 """Segmenting patients with one network, or with several by their mean probability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 
-from .batches import network_input, resize
 from .devices import autocast, choose_device
 from .errors import InputError
-from .indexes import read_index, write_index
+from .grids import Plane, neighbours_of, off_grid, see_volume
+from .indexes import write_index
 from .models import load_model
-from .png import read_png, write_png
+from .png import write_png
+from .samples import list_images
 
 COLUMNS = ("cohort", "patient", "sequence", "stem")
 
@@ -24,6 +26,7 @@ def predict_patients(
     images: Sequence[Path],
     *,
     threshold: float,
+    largest_component: bool,
     threads: int,
     cohort: str,
     folder: Path,
@@ -32,7 +35,7 @@ def predict_patients(
     """Write `folder`/<sequence>/<patient>/<stem>.png, 0 or 255 on each image's own grid, and their index.
 
     `images` are the indexes <encoding>/<sequence>/<patient>.tsv. A pixel is of the organ where the networks' mean
-    probability is at least `threshold`.
+    probability is at least `threshold` and, if asked for, in the volume's largest connected component.
     """
     torch.set_num_threads(threads)
     device = choose_device()
@@ -42,39 +45,58 @@ def predict_patients(
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
     for image_index in images:
-        patient, sequence = image_index.stem, image_index.parent.name
-        rows = read_index(image_index, image_index.with_suffix(""), ("low", "high"))
-        planes = [read_png(image_index.with_suffix("") / row["file"]) for row in rows]
-        inputs = np.stack(
-            [
-                network_input(plane, float(row["low"]), float(row["high"]), recipe["image_size"])
-                for plane, row in zip(planes, rows, strict=True)
-            ]
-        )
-        for row, plane, probability in zip(rows, planes, probabilities(networks, inputs, recipe, device), strict=True):
-            name = f"{sequence}/{patient}/{row['file']}"
-            organ = resize(probability, plane.shape) >= threshold
-            write_png(folder / name, np.where(organ, 255, 0).astype(np.uint8))
-            listed.append(
-                {"file": name, "cohort": cohort, "patient": patient, "sequence": sequence, "stem": Path(name).stem}
-            )
+        volume = list_images(image_index)
+        organ = segment_volume(networks, [sample.plane() for sample in volume], recipe, threshold, device)
+        if largest_component:
+            organ = keep_largest(organ)
+        for sample, mask in zip(volume, organ, strict=True):
+            name = f"{sample.sequence}/{sample.patient}/{sample.stem}.png"
+            write_png(folder / name, np.where(mask, 255, 0).astype(np.uint8))
+            listed.append({**sample._asdict(), "file": name, "cohort": cohort})
     write_index(index, folder, listed, COLUMNS)
 
 
-def probabilities(
-    networks: Sequence[nn.Module], inputs: np.ndarray, recipe: dict[str, Any], device: torch.device
+def segment_volume(
+    networks: Sequence[nn.Module],
+    volume: Sequence[Plane],
+    recipe: Mapping[str, Any],
+    threshold: float,
+    device: torch.device,
 ) -> np.ndarray:
-    """Mean probability over the networks, float32 [slices, size, size], of inputs of that shape."""
+    """Mask of the organ, bool [slices, rows, columns] on the image's own grid."""
+    seen, grid = see_volume(volume, recipe)
+    together = neighbours_of([plane.position_mm for plane in volume], recipe["context"])
+    chance = probabilities(networks, seen[together], recipe, device)
+    return np.stack(
+        [off_grid(plane, grid, own.pixels.shape) >= threshold for plane, own in zip(chance, volume, strict=True)]
+    )
+
+
+def keep_largest(mask: np.ndarray) -> np.ndarray:
+    """The largest component of a mask [slices, rows, columns], connected over faces; an empty mask as it is."""
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
+
+
+def probabilities(
+    networks: Sequence[nn.Module], inputs: np.ndarray, recipe: Mapping[str, Any], device: torch.device
+) -> np.ndarray:
+    """Mean probability of the first organ over the networks, float32 [slices, rows, columns].
+
+    `inputs` are float32 [slices, channels, rows, columns].
+    """
     means = []
     with torch.inference_mode(), autocast(device, recipe["precision"]):
         for batch in np.array_split(inputs, -(-len(inputs) // recipe["batch_size"])):
-            planes = torch.from_numpy(batch).unsqueeze(1).to(device, memory_format=torch.channels_last)
-            mean = sum(torch.sigmoid(network(planes).float()) for network in networks) / len(networks)
-            means.append(mean.squeeze(1).cpu().numpy())
+            planes = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
+            mean = sum(torch.sigmoid(network(planes)[:, 0].float()) for network in networks) / len(networks)
+            means.append(mean.cpu().numpy())
     return np.concatenate(means)
 
 
 def _common_recipe(recipes: Sequence[dict[str, Any]], cards: Sequence[Path]) -> dict[str, Any]:
-    if len({recipe["image_size"] for recipe in recipes}) > 1:
-        raise InputError(f"{cards[0]} and its fellows were trained at different image sizes: retrain them together")
+    if any(recipe != recipes[0] for recipe in recipes):
+        raise InputError(f"{cards[0]} and its fellows were trained by different recipes: retrain them together")
     return recipes[0]

@@ -42,9 +42,10 @@ def run_training(settings: Mapping[str, Any], data: Data, checkpoint: Path, outp
     settings = {**settings, "data": data.digest()}
     state = load_checkpoint(checkpoint, settings)
     if state is None or not is_finished(state):
-        size = settings["recipe"]["image_size"]
-        training = load_slices(_training_samples(data, settings["keep_originals"]), size)
-        validation = load_slices(list_samples(data.validation_images, data.validation_masks), size)
+        recipe = settings["recipe"]
+        training = load_slices(_training_samples(data, settings["keep_originals"]), recipe)
+        validating = list_samples(data.validation_images, data.validation_masks)
+        validation = load_slices(validating, recipe) if validating else None
         state = train_network(settings, training, validation, checkpoint, state)
     write_tsv(outputs["history"], HISTORY_COLUMNS, state["history"])
     facts = {
@@ -52,6 +53,7 @@ def run_training(settings: Mapping[str, Any], data: Data, checkpoint: Path, outp
         "fingerprint": fingerprint_of(settings),
         "chosen_epoch": state["chosen_epoch"],
         "validation_dice": state["best_dice"],
+        "outputs": len({index.parents[1].name for index in data.train_masks}),
         "train_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.train_images}),
         "validate_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.validation_images}),
         "versions": {package: version(package) for package in PACKAGES},

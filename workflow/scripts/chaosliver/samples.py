@@ -1,48 +1,69 @@
-"""The slices on disk that a network learns from: an image, its mask, and whose they are."""
+"""The slices on disk that a network learns from: an image, its masks, and whose they are."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InputError
+from .grids import Plane
 from .indexes import read_index
+from .png import read_png
+
+GEOMETRY = ("low", "high", "row_spacing_mm", "column_spacing_mm", "position_mm")
+OWNER = ("patient", "sequence", "stem")
 
 
 class Sample(NamedTuple):
-    """A slice on disk, with its mask and the grey values (low, high) that a network maps to 0 and 1."""
+    """A slice on disk, with its masks, its window (low, high), its spacing and its place along z in mm."""
 
     patient: str
     sequence: str
     stem: str
     image: Path
-    mask: Path
+    masks: tuple[Path, ...]
     low: float
     high: float
+    row_spacing_mm: float
+    column_spacing_mm: float
+    position_mm: float
+
+    def plane(self) -> Plane:
+        """The image with its geometry, read from disk."""
+        spacing = (self.row_spacing_mm, self.column_spacing_mm)
+        return Plane(read_png(self.image), self.low, self.high, spacing, self.position_mm)
+
+
+def list_images(index: Path) -> list[Sample]:
+    """All slices of an index of images <encoding>/<sequence>/<patient>.tsv, in its order, without masks.
+
+    Raises InputError that names a file that is missing or altered.
+    """
+    rows = read_index(index, index.with_suffix(""), GEOMETRY)
+    return [
+        _sample(
+            {**row, "patient": index.stem, "sequence": index.parent.name, "stem": Path(row["file"]).stem}, index, ()
+        )
+        for row in rows
+    ]
 
 
 def list_samples(images: Sequence[Path], masks: Sequence[Path]) -> list[Sample]:
-    """All slices of the given indexes of images, each with the mask of the same stem, in the order of the indexes.
+    """All slices of the given indexes of images, each with the masks of the same stem, in the order of the indexes.
 
-    The indexes lie at <encoding>/<sequence>/<patient>.tsv and <organ>/<sequence>/<patient>.tsv, in the same order.
-    Raises InputError that names an image without mask or a file that is missing or altered.
+    The indexes lie at <encoding>/<sequence>/<patient>.tsv and <organ>/<sequence>/<patient>.tsv; `masks` may hold
+    several organs, whose order is kept. Raises InputError that names an image without mask or a file that is missing
+    or altered.
     """
+    drawn = {index: {row["file"] for row in read_index(index, index.with_suffix(""))} for index in masks}
     samples = []
-    for image_index, mask_index in zip(images, masks, strict=True):
-        drawn = {row["file"] for row in read_index(mask_index, mask_index.with_suffix(""))}
-        for row in read_index(image_index, image_index.with_suffix(""), ("low", "high")):
-            if row["file"] not in drawn:
-                raise InputError(f"{image_index}: {row['file']} has no mask in {mask_index}")
-            samples.append(
-                Sample(
-                    patient=image_index.stem,
-                    sequence=image_index.parent.name,
-                    stem=Path(row["file"]).stem,
-                    image=image_index.with_suffix("") / row["file"],
-                    mask=mask_index.with_suffix("") / row["file"],
-                    low=float(row["low"]),
-                    high=float(row["high"]),
-                )
-            )
+    for image_index in images:
+        volume = (image_index.parent.name, image_index.name)
+        own = [index for index in masks if (index.parent.name, index.name) == volume]
+        for sample in list_images(image_index):
+            name = sample.image.name
+            if missing := [index for index in own if name not in drawn[index]]:
+                raise InputError(f"{image_index}: {name} has no mask in {missing[0]}")
+            samples.append(sample._replace(masks=tuple(index.with_suffix("") / name for index in own)))
     return samples
 
 
@@ -51,26 +72,19 @@ def list_augmented(index: Path) -> list[Sample]:
 
     Raises InputError that names an image without mask or a file that is missing or altered.
     """
-    folder = index.with_suffix("")
-    rows = read_index(index, folder, ("patient", "sequence", "stem", "low", "high"))
+    rows = read_index(index, index.with_suffix(""), (*OWNER, *GEOMETRY))
     listed = {row["file"] for row in rows}
     samples = []
     for row in rows:
         kind, name = row["file"].split("/")
         if kind == "images":
-            samples.append(_augmented(row, folder, name))
             if f"masks/{name}" not in listed:
                 raise InputError(f"{index}: {row['file']} has no mask")
+            samples.append(_sample(row, index, (index.with_suffix("") / "masks" / name,)))
     return samples
 
 
-def _augmented(row: Mapping[str, str], folder: Path, name: str) -> Sample:
-    return Sample(
-        patient=row["patient"],
-        sequence=row["sequence"],
-        stem=row["stem"],
-        image=folder / "images" / name,
-        mask=folder / "masks" / name,
-        low=float(row["low"]),
-        high=float(row["high"]),
-    )
+def _sample(row: Mapping[str, str], index: Path, masks: tuple[Path, ...]) -> Sample:
+    geometry = {column: float(row[column]) for column in GEOMETRY}
+    owner = {column: row[column] for column in OWNER}
+    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **geometry)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +19,30 @@ from .batches import SliceSet
 from .devices import autocast, choose_device, make_repeatable
 from .errors import InputError
 from .files import write_atomically
+from .losses import LOSSES, weighted
 from .networks.registry import build_network
+from .transforms import augment
 
 HISTORY_COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_dice", "learning_rate")
 
 progress = logging.getLogger("progress")
+
+
+class Validation(NamedTuple):
+    """Mean loss over slices, and mean over patients of the Dice of all their slices; None without patients."""
+
+    loss: float | None
+    dice: float | None
+
+
+class Trainee(NamedTuple):
+    """A network in training: itself, the moving average of its weights (or itself), optimiser, recipe and device."""
+
+    network: nn.Module
+    averaged: nn.Module
+    optimiser: torch.optim.Optimizer
+    recipe: Mapping[str, Any]
+    device: torch.device
 
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
@@ -56,111 +75,170 @@ def is_finished(state: Mapping[str, Any]) -> bool:
 def train_network(
     settings: Mapping[str, Any],
     training: SliceSet,
-    validation: SliceSet,
+    validation: SliceSet | None,
     checkpoint: Path,
     state: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Train as `settings` say and return the finished checkpoint: `best` weights, `chosen_epoch`, `history`.
 
-    `state` is an unfinished checkpoint of these settings to go on from, or None.
-
     `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
-    The state is saved to `checkpoint` after each epoch. The epoch is chosen by the mean over the validation patients
-    of their Dice over all slices. Raises InputError where the loss is no finite number.
+    `state` is an unfinished checkpoint of these settings to go on from, or None. The state is saved to `checkpoint`
+    after each epoch. The epoch is chosen by the mean over the validation patients of their Dice over all slices;
+    without validation patients it is the last. Raises InputError where the loss is no finite number.
     """
     recipe = settings["recipe"]
     make_repeatable(settings["seed"], settings["threads"])
-    device = choose_device()
-    network = build_network(settings["network"]).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe["learning_rate"])
+    trainee = _prepare(settings, training.masks.shape[1])
     state = state or _first_state(settings)
     if state["epoch"]:
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
+        _restore(trainee, state)
         logging.info("going on after epoch %d of %s", state["epoch"], checkpoint)
     for epoch in range(state["epoch"] + 1, recipe["epochs"] + 1):
         started = time.perf_counter()
         # Each epoch draws from a seed of its own: resuming then needs no saved state of the random generators.
         torch.manual_seed(_epoch_seed(settings["seed"], epoch))
-        training_loss = _train_epoch(network, optimiser, training, recipe, device)
-        validation_loss, dice = validate(network, validation, recipe, device)
-        _require_finite(training_loss, validation_loss, epoch)
-        row = (epoch, training_loss, validation_loss, dice, recipe["learning_rate"])
+        loss = train_epoch(trainee, training, epoch)
+        measured = validate(trainee, validation) if validation else Validation(None, None)
+        row = (epoch, loss, measured.loss, measured.dice, trainee.optimiser.param_groups[0]["lr"])
         state["history"].append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
-        if dice > state["best_dice"]:
-            state |= {"best": _weights(network), "best_dice": dice, "chosen_epoch": epoch}
-        state |= {"epoch": epoch, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
-        if is_finished(state):
-            # Nothing goes on from here: what is left serves to write the outputs again.
-            state = {key: value for key, value in state.items() if key not in ("network", "optimiser")}
+        state = {**state, "epoch": epoch}
+        if measured.dice is None or measured.dice > state["best_dice"]:
+            state |= {"best": _weights(trainee.averaged), "best_dice": measured.dice, "chosen_epoch": epoch}
+        # Nothing goes on from the last epoch: what is kept then serves to write the outputs again.
+        state = {**_without_progress(state), **({} if is_finished(state) else _progress(trainee))}
         write_atomically(checkpoint, partial(torch.save, state))
         _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.images))
     return state
 
 
-def validate(
-    network: nn.Module, slices: SliceSet, recipe: Mapping[str, Any], device: torch.device
-) -> tuple[float, float]:
-    """Mean loss over slices, and mean over patients of the Dice of all their slices, at the network's resolution."""
-    network.eval()
+def train_epoch(trainee: Trainee, slices: SliceSet, epoch: int) -> float:
+    """One pass over the slices in random order; `epoch` counts from 1. Returns the mean loss.
+
+    Raises InputError that names the epoch, the batch and its patients where the loss is no finite number.
+    """
+    recipe, total = trainee.recipe, 0.0
+    # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
+    trainee.network.train()
+    batches = list(_shuffled(len(slices.images), recipe["batch_size"]))
+    for number, rows in enumerate(batches):
+        _set_learning_rate(trainee, epoch - 1 + number / len(batches))
+        images, masks = _batch(slices, rows, trainee.device)
+        if recipe["transforms"] == "strong":
+            images, masks = augment(images, masks)
+        loss = _step(trainee, images.contiguous(memory_format=torch.channels_last), masks)
+        if not math.isfinite(loss):
+            patients = ", ".join(sorted(set(slices.patients[rows])))
+            raise InputError(
+                f"the loss became {loss} in epoch {epoch}, batch {number + 1} of {len(batches)} (patients {patients}): "
+                "lower recipe.learning_rate, or look at these patients' images"
+            )
+        total += loss * len(rows)
+    return total / len(slices.images)
+
+
+def validate(trainee: Trainee, slices: SliceSet) -> Validation:
+    """Loss and Dice of the averaged network for the first organ, at the network's resolution."""
+    trainee.averaged.eval()
     losses, shared, sizes = [], {}, {}
-    with torch.inference_mode(), autocast(device, recipe["precision"]):
-        for rows in np.array_split(np.arange(len(slices.images)), math.ceil(len(slices.images) / recipe["batch_size"])):
-            images, masks = _batch(slices, rows, device)
-            logits = network(images).float()
-            losses += [_loss(logits, masks).item()] * len(rows)
-            predicted = logits > 0
-            overlap = (predicted & (masks > 0)).sum((1, 2, 3)).tolist()
-            size = (predicted.sum((1, 2, 3)) + masks.sum((1, 2, 3))).tolist()
+    with torch.inference_mode(), autocast(trainee.device, trainee.recipe["precision"]):
+        for rows in _in_batches(np.arange(len(slices.images)), trainee.recipe["batch_size"]):
+            images, masks = _batch(slices, rows, trainee.device)
+            logits = trainee.averaged(images.contiguous(memory_format=torch.channels_last)).float()
+            losses += [weighted(LOSSES[trainee.recipe["loss"]](logits, masks)).item()] * len(rows)
+            predicted, reference = logits[:, 0] > 0, masks[:, 0] > 0
+            overlap = (predicted & reference).sum((1, 2)).tolist()
+            size = (predicted.sum((1, 2)) + reference.sum((1, 2))).tolist()
             for patient, common, both in zip(slices.patients[rows], overlap, size, strict=True):
                 shared[patient] = shared.get(patient, 0) + common
                 sizes[patient] = sizes.get(patient, 0) + both
     dice = [2 * shared[patient] / sizes[patient] if sizes[patient] else 1.0 for patient in sizes]
-    return float(np.mean(losses)), float(np.mean(dice))
+    return Validation(float(np.mean(losses)), float(np.mean(dice)))
 
 
-def _train_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    slices: SliceSet,
-    recipe: Mapping[str, Any],
-    device: torch.device,
-) -> float:
-    """One pass over the slices in random order. Returns the mean loss."""
-    # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
-    network.train()
-    total = 0.0
-    for rows in _shuffled(len(slices.images), recipe["batch_size"]):
-        images, masks = _batch(slices, rows, device)
-        with autocast(device, recipe["precision"]):
-            logits = network(images)
-        loss = _loss(logits.float(), masks)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.item() * len(rows)
-    return total / len(slices.images)
+def _prepare(settings: Mapping[str, Any], organs: int) -> Trainee:
+    recipe, device = settings["recipe"], choose_device()
+    shape = {"inputs": 2 * recipe["context"] + 1, "outputs": organs}
+    network = build_network({**settings["network"], **shape}).to(device, memory_format=torch.channels_last)
+    averaged = copy.deepcopy(network) if recipe["average"] else network
+    # Decaying BatchNorm's scales and biases towards 0 serves nothing.
+    groups = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe["weight_decay"]},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimiser"]]
+    return Trainee(network, averaged, optimiser(groups, lr=recipe["learning_rate"]), recipe, device)
+
+
+def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
+    with autocast(trainee.device, trainee.recipe["precision"]):
+        logits = trainee.network(images)
+    loss = weighted(LOSSES[trainee.recipe["loss"]](logits.float(), masks))
+    trainee.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if trainee.recipe["largest_gradient"] is not None:
+        nn.utils.clip_grad_norm_(trainee.network.parameters(), trainee.recipe["largest_gradient"])
+    trainee.optimiser.step()
+    if trainee.recipe["average"]:
+        _update_average(trainee)
+    return loss.item()
+
+
+@torch.no_grad()
+def _update_average(trainee: Trainee) -> None:
+    """Exponential moving average of weights and statistics; it forgets its beginning faster than its rate says."""
+    steps = trainee.optimiser.state[trainee.optimiser.param_groups[0]["params"][0]]["step"]
+    decay = min(trainee.recipe["average"], (1 + float(steps)) / (10 + float(steps)))
+    for mean, new in zip(trainee.averaged.state_dict().values(), trainee.network.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(new, 1 - decay)
+        else:
+            mean.copy_(new)
+
+
+def _set_learning_rate(trainee: Trainee, epochs_done: float) -> None:
+    """Warm up linearly, then stay, or fall along half a cosine to 0 at the last epoch."""
+    recipe = trainee.recipe
+    rate = recipe["learning_rate"] * min(1.0, (epochs_done + 0.01) / max(recipe["warmup_epochs"], 0.01))
+    if recipe["schedule"] == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * epochs_done / recipe["epochs"]))
+    for group in trainee.optimiser.param_groups:
+        group["lr"] = rate
 
 
 def _shuffled(count: int, batch_size: int) -> Iterator[np.ndarray]:
-    order = torch.randperm(count).numpy()
-    # Evenly filled batches, so that BatchNorm's statistics are never those of one left-over slice beside full batches.
-    yield from np.array_split(order, math.ceil(count / batch_size))
+    yield from _in_batches(torch.randperm(count).numpy(), batch_size)
+
+
+def _in_batches(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    # Evenly filled, so that BatchNorm's statistics are never those of one left-over slice beside full batches.
+    yield from np.array_split(rows, math.ceil(len(rows) / batch_size))
 
 
 def _batch(slices: SliceSet, rows: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    images = torch.from_numpy(slices.images[rows]).unsqueeze(1).to(device, memory_format=torch.channels_last)
-    masks = torch.from_numpy(slices.masks[rows]).unsqueeze(1).to(device, torch.float32)
-    return images, masks
-
-
-def _loss(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    return nn.functional.binary_cross_entropy_with_logits(logits, masks)
+    images = torch.from_numpy(slices.images[slices.neighbours[rows]]).to(device)
+    return images, torch.from_numpy(slices.masks[rows]).to(device, torch.float32)
 
 
 def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
     # Contiguous, since safetensors refuses the strides of channels_last.
-    return {name: copy.deepcopy(tensor).cpu().contiguous() for name, tensor in network.state_dict().items()}
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _progress(trainee: Trainee) -> dict[str, Any]:
+    """What the next epoch goes on from."""
+    progress = {"network": trainee.network.state_dict(), "optimiser": trainee.optimiser.state_dict()}
+    return {**progress, "averaged": trainee.averaged.state_dict() if trainee.recipe["average"] else None}
+
+
+def _without_progress(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in ("network", "optimiser", "averaged")}
+
+
+def _restore(trainee: Trainee, state: Mapping[str, Any]) -> None:
+    trainee.network.load_state_dict(state["network"])
+    trainee.optimiser.load_state_dict(state["optimiser"])
+    if trainee.recipe["average"]:
+        trainee.averaged.load_state_dict(state["averaged"])
 
 
 def _first_state(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,17 +250,15 @@ def _epoch_seed(seed: int, epoch: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{epoch}".encode()).digest()[:8], "big") >> 1
 
 
-def _require_finite(training_loss: float, validation_loss: float, epoch: int) -> None:
-    if not math.isfinite(training_loss + validation_loss):
-        raise InputError(f"the loss became {training_loss} in epoch {epoch}: lower recipe.learning_rate")
-
-
-def _report(row: Mapping[str, float], epochs: int, seconds: float, slices: int) -> None:
-    epoch = int(row["epoch"])
+def _report(row: Mapping[str, Any], epochs: int, seconds: float, slices: int) -> None:
+    epoch = row["epoch"]
     # Ten lines for a terminal, every epoch for the log.
     log = progress.info if epoch % max(1, epochs // 10) == 0 or epoch == epochs else logging.info
+    measured = (
+        "" if row["validation_dice"] is None else ", validation loss {validation_loss:.4f}, Dice {validation_dice:.4f}"
+    )
     log(
-        "epoch %d/%d: loss %.4f, validation loss %.4f, Dice %.4f; %.1f slices/s, about %.0f s left",
-        *(epoch, epochs, row["training_loss"], row["validation_loss"], row["validation_dice"]),
+        "epoch %d/%d: loss %.4f%s; %.1f slices/s, about %.0f s left",
+        *(epoch, epochs, row["training_loss"], measured.format(**row)),
         *(slices / seconds, seconds * (epochs - epoch)),
     )

@@ -17,6 +17,7 @@ class Network(NamedTuple):
 # By the name of the network's module.
 NETWORKS = {
     "unet": Network(("channels", "depth", "dropout"), lambda network: network["depth"]),
+    "fast": Network(("channels", "depth"), lambda network: network["depth"] + 1),
     "denseunet65": Network(("dropout",), lambda network: 5),
     "denseunet167": Network(("dropout",), lambda network: 5),
 }

@@ -1,0 +1,26 @@
+"""Losses by hand."""
+
+import math
+
+import pytest
+import torch
+
+from chaosliver.losses import bce, bce_dice, weighted
+
+
+def test_cross_entropy_is_per_organ():
+    logits = torch.zeros(2, 3, 4, 4)
+    assert bce(logits, torch.ones(2, 3, 4, 4)).tolist() == pytest.approx([math.log(2)] * 3)
+
+
+def test_dice_of_a_perfect_and_of_an_opposite_prediction():
+    masks = torch.zeros(1, 1, 8, 8)
+    masks[..., :4] = 1
+    sure = 50 * (2 * masks - 1)
+    assert bce_dice(sure, masks).item() == pytest.approx(0, abs=1e-4)
+    assert bce_dice(-sure, masks).item() > 50
+
+
+def test_the_first_organ_weighs_most():
+    assert weighted(torch.tensor([1.0, 0.0, 0.0, 0.0])).item() == pytest.approx(1 / 1.75)
+    assert weighted(torch.tensor([0.7])).item() == pytest.approx(0.7)

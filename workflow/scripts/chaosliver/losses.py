@@ -1,0 +1,33 @@
+"""What training lowers."""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+# The other organs are supervision for free, not the aim.
+SHARE_OF_OTHER_ORGANS = 0.25
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def bce(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of logits and masks [batch, organs, rows, columns], per organ [organs]."""
+    return F.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((0, 2, 3))
+
+
+def bce_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy plus soft Dice over the batch (Milletari et al., 3DV 2016, doi 10.1109/3DV.2016.79)."""
+    chance = torch.sigmoid(logits)
+    shared, sizes = (chance * masks).sum((0, 2, 3)), (chance + masks).sum((0, 2, 3))
+    return bce(logits, masks) + 1 - (2 * shared + 1) / (sizes + 1)
+
+
+LOSSES: dict[str, Loss] = {"bce": bce, "bce_dice": bce_dice}
+
+
+def weighted(per_organ: torch.Tensor) -> torch.Tensor:
+    """Mean over the organs; the first is the one that is scored, and weighs most."""
+    weights = torch.full_like(per_organ, SHARE_OF_OTHER_ORGANS)
+    weights[0] = 1
+    return (per_organ * weights).sum() / weights.sum()
