@@ -80,6 +80,7 @@ def test_the_configured_grey_ranges_are_the_challenges_own(config):
         ("grey_ranges.liver", [70, 55], r"config key grey_ranges\.liver: \[70, 55\] must rise"),
         ("baseline.recipe.learning_rate", "1e-4", r"learning_rate: '1e-4' .* YAML takes it for text: write 0\.0001"),
         ("splits.five_fold.test", 4, r"config key splits\.five_fold: needs either folds or test"),
+        ("splits.published.test", [13], r"config key splits\.published\.test: must be a number of patients, or a list"),
         ("archives.test", {"ground_truth": True}, r"config key archives\.test: names neither a path nor a url"),
         ("archives.test", {"ground_truth": True, "path": None}, r"archives\.test: names neither a path nor a url"),
         ("experiments.a/b", {}, r"a/b"),

@@ -29,6 +29,14 @@ def test_the_published_holdout_is_16_to_4_with_validation_from_the_training_side
     assert counts == {"train": 14, "validation": 2, "test": 4}
 
 
+def test_patients_may_be_held_out_by_name():
+    (roles,) = assign_roles(PATIENTS, {"test": ["13", "33", "39"], "validation": 0, "seed": 1})
+    assert [patient for patient, role in roles.items() if role == "test"] == ["13", "33", "39"]
+    assert "validation" not in roles.values()
+    with pytest.raises(InputError, match="test names 99, which is no development patient"):
+        assign_roles(PATIENTS, {"test": ["13", "99"], "validation": 0, "seed": 1})
+
+
 def test_the_seed_decides_and_the_sheets_order_does_not():
     definition = {"folds": 5, "validation": 2, "seed": 1}
     split = assign_roles(PATIENTS, definition)

@@ -129,6 +129,8 @@ def check_sequences(
         raise InputError(f"experiment {name}: no patient of the test cohort has a sequence that score_on names")
     for fold, roles in enumerate(folds):
         for role, key in needs.items():
+            if role == "validation" and role not in roles.values():
+                continue
             having = {s for patient, given in roles.items() if given == role for s in patients[patient].sequences}
             if missing := [sequence for sequence in experiment[key] if sequence not in having]:
                 raise InputError(

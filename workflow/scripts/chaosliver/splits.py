@@ -14,8 +14,8 @@ def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list
     """Role of each patient in each fold: a list of folds, each {patient: train | validation | test}.
 
     `definition` holds `seed`, `validation` (number of patients drawn from the training side) and either `folds` (each
-    patient is held out exactly once) or `test` (one fold that holds out that many patients, as the original study).
-    Raises InputError where too few patients would be left for training.
+    patient is held out exactly once) or `test` (one fold that holds out that many patients, as the original study, or
+    the patients listed). Raises InputError where too few patients would be left for training, or one is unknown.
     """
     order = sorted(patients, key=natural)
     random.Random(definition["seed"]).shuffle(order)
@@ -24,6 +24,10 @@ def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list
 
 
 def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[str]]:
+    if isinstance(definition.get("test"), list):
+        if unknown := sorted(set(definition["test"]) - set(order)):
+            raise InputError(f"test names {', '.join(unknown)}, which is no development patient of the sheet")
+        return [definition["test"]]
     if "test" in definition:
         return [list(order[: definition["test"]])]
     folds = definition["folds"]

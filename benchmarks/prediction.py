@@ -1,0 +1,71 @@
+"""Prediction of a volume: this project's batches and the original's loop over single slices, side by side.
+
+Both apply the original network (64 to 1024 channels), with the same weights, to the same random slices; before anything
+is timed their probabilities are checked to agree. Each does its work in turn, round after round; the medians are
+compared.
+"""
+
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from training_step import arguments_of, finish, in_turn, load_average, ratio, settings_of, training
+
+from chaosliver.networks.registry import build_network
+from chaosliver.prediction import probabilities
+
+SLICES = 12
+ORIGINAL, OURS = "original's loop", "this project"
+# What bfloat16 may change of a probability.
+TOLERANCE = 0.02
+
+
+def main() -> None:
+    """Measure, print the table, and write it where `--output` says."""
+    arguments = arguments_of(__doc__)
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    settings = settings_of("original", arguments.threads)
+    grid = settings["recipe"]["grid"]
+    slices = np.random.default_rng(1).normal(size=(SLICES, 1, grid["rows"], grid["columns"])).astype(np.float32)
+    device = training.choose_device()
+    original, ours = (build_network(settings["network"]).to(device).eval() for _ in range(2))
+    ours.load_state_dict(original.state_dict())
+    ours.to(memory_format=torch.channels_last)
+    works: dict[str, Callable[[], np.ndarray]] = {
+        ORIGINAL: lambda: one_by_one(original, slices, device),
+        OURS: lambda: probabilities([ours], slices, settings["recipe"], device),
+    }
+    difference = np.abs(works[OURS]() - works[ORIGINAL]()).max()
+    if not difference < TOLERANCE:
+        raise AssertionError(f"the probabilities differ by up to {difference}")
+    load = load_average()
+    times = in_turn(works, arguments.rounds, arguments.clock)
+    medians = {what: statistics.median(times[what]) for what in works}
+    print(f"{device.type}, {torch.get_num_threads()} threads; load average {load}")
+    rows = [
+        {
+            "what": what,
+            "seconds_per_slice": medians[what] / SLICES,
+            "slices_per_second": SLICES / medians[what],
+            "ratio_to_original": ratio(times, ORIGINAL, what),
+        }
+        for what in works
+    ]
+    finish(rows, arguments, load)
+
+
+def one_by_one(network: nn.Module, slices: np.ndarray, device: torch.device) -> np.ndarray:
+    """The original script's way, written anew from its description: float32, channels first, one slice after another."""
+    found = []
+    for image in slices:
+        with torch.no_grad():
+            logits = network(torch.from_numpy(image).unsqueeze(0).to(device))
+        found.append(torch.sigmoid(logits).cpu().numpy()[0, 0])
+    return np.stack(found)
+
+
+if __name__ == "__main__":
+    main()
