@@ -1,0 +1,138 @@
+"""A training that is killed at any moment ends, when it is started again, with the weights of an undisturbed one."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaosliver.files import sha256_of
+from chaosliver.indexes import write_index
+from chaosliver.png import write_png
+from chaosliver.samples import GEOMETRY
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
+SETTINGS = {
+    "network": {"name": "fast", "channels": 4, "depth": 2},
+    "recipe": {
+        "grid": {"rows": 32, "columns": 32, "spacing_mm": None},
+        "context": 1,
+        "normalisation": "volume",
+        "transforms": "strong",
+        "epochs": 25,
+        "batch_size": 4,
+        "loss": "bce_dice",
+        "optimiser": "adamw",
+        "learning_rate": 0.005,
+        "weight_decay": 0.01,
+        "largest_gradient": 5.0,
+        "schedule": "cosine",
+        "warmup_epochs": 1,
+        "average": 0.9,
+        "precision": "auto",
+    },
+    "keep_originals": True,
+    "seed": 1,
+    "threads": 1,
+    "code": "none",
+}
+# Strikes named in words happen at that very moment; others are sent from outside.
+DRIVER = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from chaosliver import models, training
+from chaosliver.runs import Data, run_training
+
+folder, strike, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+save, write_text = torch.save, models.write_text
+
+def half_a_checkpoint(state, path):
+    if state["epoch"] == 3:
+        Path(path).write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(state, path)
+
+if strike == "inside a checkpoint write":
+    training.torch.save = half_a_checkpoint
+if strike == "between weights and card":
+    models.write_text = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+print("begun", flush=True)
+roles = {f"{role}_{kind}": [folder.parent / f"{kind}/t2_spir/{patient}.tsv"]
+         for role, patient in (("train", "1"), ("validation", "2")) for kind in ("images", "masks")}
+outputs = {name: folder / file for name, file in
+           (("history", "history.tsv"), ("weights", "weights.safetensors"), ("card", "card.json"))}
+run_training(settings, Data(**roles, augmented=[]), folder / "checkpoint.pt", outputs)
+"""
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory):
+    """Two patients with noisy discs."""
+    root = tmp_path_factory.mktemp("kills")
+    draw = np.random.default_rng(1)
+    rows, columns = np.mgrid[:32, :32]
+    for patient in ("1", "2"):
+        for number in range(12):
+            centre = draw.integers(12, 20, 2)
+            mask = ((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < 50) * np.uint8(255)
+            image = np.clip(mask * 0.5 + draw.normal(60, 20, mask.shape), 0, 255).astype(np.uint8)
+            for kind, plane in (("images", image), ("masks", mask)):
+                write_png(root / kind / "t2_spir" / patient / f"s{number:02d}.png", plane)
+        place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+        listed = [{"file": f"s{number:02d}.png", **place, "position_mm": 9 * number} for number in range(12)]
+        for kind in ("images", "masks"):
+            folder = root / kind / "t2_spir" / patient
+            write_index(folder.with_suffix(".tsv"), folder, listed, GEOMETRY)
+    return root
+
+
+def start(folder, strike="never"):
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(folder), strike, json.dumps(SETTINGS)],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def finish(folder):
+    assert start(folder).wait(timeout=300) == 0
+    return [sha256_of(folder / name) for name in ("weights.safetensors", "card.json", "history.tsv")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(slices):
+    began = time.perf_counter()
+    return finish(slices / "undisturbed"), time.perf_counter() - began
+
+
+@pytest.mark.parametrize("strike", ["inside a checkpoint write", "between weights and card"])
+def test_a_strike_while_files_are_written_loses_nothing(slices, undisturbed, strike):
+    folder = slices / strike.replace(" ", "_")
+    assert start(folder, strike).wait(timeout=300) == -signal.SIGKILL
+    assert not (folder / "card.json").exists()
+    assert finish(folder) == undisturbed[0]
+
+
+def test_ten_strikes_at_random_moments_lose_nothing(slices, undisturbed):
+    expected, seconds = undisturbed
+    folder, chance = slices / "struck", random.Random(1)
+    struck = 0
+    for number in range(10):
+        training = start(folder)
+        training.stdout.readline()
+        # Past the imports, and never so late that the training would end by itself before the last strikes.
+        time.sleep(chance.uniform(0, seconds / 8))
+        training.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
+        struck += training.wait(timeout=60) < 0
+    assert struck >= 5
+    assert finish(folder) == expected
