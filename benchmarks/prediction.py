@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import nn
-from training_step import arguments_of, finish, in_turn, load_average, ratio, settings_of, training
+from training_step import arguments_of, finish, in_turn, load_average, ratio, settings_of
 
+from chaosliver.devices import choose_device
 from chaosliver.networks.registry import build_network
 from chaosliver.prediction import probabilities
 
@@ -30,7 +31,7 @@ def main() -> None:
     settings = settings_of("original", arguments.threads)
     grid = settings["recipe"]["grid"]
     slices = np.random.default_rng(1).normal(size=(SLICES, 1, grid["rows"], grid["columns"])).astype(np.float32)
-    device = training.choose_device()
+    device = choose_device()
     original, ours = (build_network(settings["network"]).to(device).eval() for _ in range(2))
     ours.load_state_dict(original.state_dict())
     ours.to(memory_format=torch.channels_last)
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def one_by_one(network: nn.Module, slices: np.ndarray, device: torch.device) -> np.ndarray:
-    """The original script's way, written anew from its description: float32, channels first, one slice after another."""
+    """The original script's way, written anew from its description: float32, channels first, slice by slice."""
     found = []
     for image in slices:
         with torch.no_grad():

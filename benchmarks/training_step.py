@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver import training
 from chaosliver.batches import SliceSet
-from chaosliver.devices import numerics_for
+from chaosliver.devices import choose_device, numerics_for
 from chaosliver.experiments import merge
 from chaosliver.files import write_tsv
 from chaosliver.networks.registry import build_network
@@ -75,7 +75,7 @@ def works_of(threads: int) -> tuple[dict[str, Callable[[], object]], dict[str, i
         ours[what] = repeatable(training.train_epoch, trainee, slices, 1)
         batches[what] = settings["recipe"]["batch_size"]
     settings = settings_of("original", threads)
-    device = training.choose_device()
+    device = choose_device()
     images, masks = (torch.from_numpy(part) for part in random_batch(settings))
     original = original_step(build_network(settings["network"]).to(device), images, masks, device)
     lowered = numerics_for(device, "auto").lowered or torch.float32
@@ -100,7 +100,7 @@ def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]
     # Each slice is its own neighbour: the arithmetic is that of three different ones.
     neighbours = np.repeat(np.arange(len(images))[:, None], 2 * settings["recipe"]["context"] + 1, axis=1)
     slices = SliceSet(images[:, 0], masks.astype(np.uint8), np.full(len(images), "1"), neighbours)
-    return training._prepare(settings, settings["organs"]), slices
+    return training.prepare(settings, settings["organs"], choose_device()), slices
 
 
 def random_batch(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

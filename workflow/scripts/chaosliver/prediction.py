@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 from torch import nn
 
-from .devices import autocast, choose_device
+from .devices import autocast, claimed_device, memory_advice
 from .errors import InputError
 from .grids import Plane, neighbours_of, off_grid, see_volume
 from .indexes import write_index
@@ -38,21 +38,22 @@ def predict_patients(
     probability is at least `threshold` and, if asked for, in the volume's largest connected component.
     """
     torch.set_num_threads(threads)
-    device = choose_device()
     models = [load_model(card, path) for card, path in zip(cards, weights, strict=True)]
-    networks = [network.to(device, memory_format=torch.channels_last) for network, _ in models]
     recipe = _common_recipe([facts["recipe"] for _, facts in models], cards)
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
-    for image_index in images:
-        volume = list_images(image_index)
-        organ = segment_volume(networks, [sample.plane() for sample in volume], recipe, threshold, device)
-        if largest_component:
-            organ = keep_largest(organ)
-        for sample, mask in zip(volume, organ, strict=True):
-            name = f"{sample.sequence}/{sample.patient}/{sample.stem}.png"
-            write_png(folder / name, np.where(mask, 255, 0).astype(np.uint8))
-            listed.append({**sample._asdict(), "file": name, "cohort": cohort})
+    size = (recipe["batch_size"], recipe["grid"]["rows"], recipe["grid"]["columns"])
+    with claimed_device() as device, memory_advice(*size):
+        networks = [network.to(device, memory_format=torch.channels_last) for network, _ in models]
+        for image_index in images:
+            volume = list_images(image_index)
+            organ = segment_volume(networks, [sample.plane() for sample in volume], recipe, threshold, device)
+            if largest_component:
+                organ = keep_largest(organ)
+            for sample, mask in zip(volume, organ, strict=True):
+                name = f"{sample.sequence}/{sample.patient}/{sample.stem}.png"
+                write_png(folder / name, np.where(mask, 255, 0).astype(np.uint8))
+                listed.append({**sample._asdict(), "file": name, "cohort": cohort})
     write_index(index, folder, listed, COLUMNS)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from .batches import SliceSet
-from .devices import autocast, choose_device, make_repeatable
+from .devices import Numerics, claimed_device, make_repeatable, memory_advice, numerics_for, to_device
 from .errors import InputError
 from .files import write_atomically
 from .losses import LOSSES, weighted
@@ -36,13 +36,13 @@ class Validation(NamedTuple):
 
 
 class Trainee(NamedTuple):
-    """A network in training: itself, the moving average of its weights (or itself), optimiser, recipe and device."""
+    """A network in training: itself, the moving average of its weights (or itself), optimiser, recipe and numbers."""
 
     network: nn.Module
     averaged: nn.Module
     optimiser: torch.optim.Optimizer
     recipe: Mapping[str, Any]
-    device: torch.device
+    numerics: Numerics
 
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
@@ -84,12 +84,26 @@ def train_network(
     `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
     `state` is an unfinished checkpoint of these settings to go on from, or None. The state is saved to `checkpoint`
     after each epoch. The epoch is chosen by the mean over the validation patients of their Dice over all slices;
-    without validation patients it is the last. Raises InputError where the loss is no finite number.
+    without validation patients it is the last. Raises InputError where the loss is no finite number, and where memory
+    does not suffice, with what to lower.
     """
     recipe = settings["recipe"]
     make_repeatable(settings["seed"], settings["threads"])
-    trainee = _prepare(settings, training.masks.shape[1])
-    state = state or _first_state(settings)
+    size = (recipe["batch_size"], recipe["grid"]["rows"], recipe["grid"]["columns"])
+    with claimed_device() as device, memory_advice(*size):
+        trainee = prepare(settings, training.masks.shape[1], device)
+        return _train_on(trainee, settings, training, validation, checkpoint, state or _first_state(settings))
+
+
+def _train_on(
+    trainee: Trainee,
+    settings: Mapping[str, Any],
+    training: SliceSet,
+    validation: SliceSet | None,
+    checkpoint: Path,
+    state: dict[str, Any],
+) -> dict[str, Any]:
+    recipe = trainee.recipe
     if state["epoch"]:
         _restore(trainee, state)
         logging.info("going on after epoch %d of %s", state["epoch"], checkpoint)
@@ -122,7 +136,7 @@ def train_epoch(trainee: Trainee, slices: SliceSet, epoch: int) -> float:
     batches = list(_shuffled(len(slices.images), recipe["batch_size"]))
     for number, rows in enumerate(batches):
         _set_learning_rate(trainee, epoch - 1 + number / len(batches))
-        images, masks = _batch(slices, rows, trainee.device)
+        images, masks = _batch(slices, rows, trainee.numerics.device)
         if recipe["transforms"] == "strong":
             images, masks = augment(images, masks)
         loss = _step(trainee, images.contiguous(memory_format=torch.channels_last), masks)
@@ -140,9 +154,9 @@ def validate(trainee: Trainee, slices: SliceSet) -> Validation:
     """Loss and Dice of the averaged network for the first organ, at the network's resolution."""
     trainee.averaged.eval()
     losses, shared, sizes = [], {}, {}
-    with torch.inference_mode(), autocast(trainee.device, trainee.recipe["precision"]):
+    with torch.inference_mode(), trainee.numerics.autocast():
         for rows in _in_batches(np.arange(len(slices.images)), trainee.recipe["batch_size"]):
-            images, masks = _batch(slices, rows, trainee.device)
+            images, masks = _batch(slices, rows, trainee.numerics.device)
             logits = trainee.averaged(images.contiguous(memory_format=torch.channels_last)).float()
             losses += [weighted(LOSSES[trainee.recipe["loss"]](logits, masks)).item()] * len(rows)
             predicted, reference = logits[:, 0] > 0, masks[:, 0] > 0
@@ -155,8 +169,9 @@ def validate(trainee: Trainee, slices: SliceSet) -> Validation:
     return Validation(float(np.mean(losses)), float(np.mean(dice)))
 
 
-def _prepare(settings: Mapping[str, Any], organs: int) -> Trainee:
-    recipe, device = settings["recipe"], choose_device()
+def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> Trainee:
+    """A fresh network for so many organs, on the device, with what its training needs."""
+    recipe = settings["recipe"]
     shape = {"inputs": 2 * recipe["context"] + 1, "outputs": organs}
     network = build_network({**settings["network"], **shape}).to(device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(network) if recipe["average"] else network
@@ -166,18 +181,22 @@ def _prepare(settings: Mapping[str, Any], organs: int) -> Trainee:
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimiser"]]
-    return Trainee(network, averaged, optimiser(groups, lr=recipe["learning_rate"]), recipe, device)
+    numerics = numerics_for(device, recipe["precision"])
+    return Trainee(network, averaged, optimiser(groups, lr=recipe["learning_rate"]), recipe, numerics)
 
 
 def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
-    with autocast(trainee.device, trainee.recipe["precision"]):
+    scaler = trainee.numerics.scaler
+    with trainee.numerics.autocast():
         logits = trainee.network(images)
     loss = weighted(LOSSES[trainee.recipe["loss"]](logits.float(), masks))
     trainee.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    scaler.scale(loss).backward()
     if trainee.recipe["largest_gradient"] is not None:
+        scaler.unscale_(trainee.optimiser)
         nn.utils.clip_grad_norm_(trainee.network.parameters(), trainee.recipe["largest_gradient"])
-    trainee.optimiser.step()
+    scaler.step(trainee.optimiser)
+    scaler.update()
     if trainee.recipe["average"]:
         _update_average(trainee)
     return loss.item()
@@ -215,8 +234,8 @@ def _in_batches(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
 
 
 def _batch(slices: SliceSet, rows: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    images = torch.from_numpy(slices.images[slices.neighbours[rows]]).to(device)
-    return images, torch.from_numpy(slices.masks[rows]).to(device, torch.float32)
+    images = to_device(torch.from_numpy(slices.images[slices.neighbours[rows]]), device)
+    return images, to_device(torch.from_numpy(slices.masks[rows]), device).float()
 
 
 def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -226,17 +245,22 @@ def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
 
 def _progress(trainee: Trainee) -> dict[str, Any]:
     """What the next epoch goes on from."""
-    progress = {"network": trainee.network.state_dict(), "optimiser": trainee.optimiser.state_dict()}
-    return {**progress, "averaged": trainee.averaged.state_dict() if trainee.recipe["average"] else None}
+    return {
+        "network": trainee.network.state_dict(),
+        "averaged": trainee.averaged.state_dict() if trainee.recipe["average"] else None,
+        "optimiser": trainee.optimiser.state_dict(),
+        "scaler": trainee.numerics.scaler.state_dict(),
+    }
 
 
 def _without_progress(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in state.items() if key not in ("network", "optimiser", "averaged")}
+    return {key: value for key, value in state.items() if key not in ("network", "averaged", "optimiser", "scaler")}
 
 
 def _restore(trainee: Trainee, state: Mapping[str, Any]) -> None:
     trainee.network.load_state_dict(state["network"])
     trainee.optimiser.load_state_dict(state["optimiser"])
+    trainee.numerics.scaler.load_state_dict(state["scaler"])
     if trainee.recipe["average"]:
         trainee.averaged.load_state_dict(state["averaged"])
 
