@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prepare import ENVIRONMENT, ROOT, circumstances, prepare
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, prepare
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -282,14 +282,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    default = os.environ.get(ENVIRONMENT)
-    parser.add_argument(
-        "archive",
-        nargs="?",
-        type=Path,
-        default=Path(default) if default else None,
-        help=f"the 14 patients, zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}",
-    )
+    add_archive(parser, f"the 14 patients, zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}")
     parser.add_argument("--peers", nargs="+", choices=list(WORKERS), default=list(WORKERS))
     parser.add_argument("--minutes", type=float, default=20, help="of training; default: %(default)s")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores (%(default)s)")

@@ -243,15 +243,16 @@ def _processor() -> str:
     return next(names, platform.processor() or "unknown processor")
 
 
+def add_archive(parser: argparse.ArgumentParser, words: str) -> None:
+    """Let a benchmark be given an archive, or take the one that the environment names; `words` explain it."""
+    default = os.environ.get(ENVIRONMENT)
+    parser.add_argument("archive", nargs="?", type=Path, default=Path(default) if default else None, help=words)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    default = os.environ.get(ENVIRONMENT)
-    parser.add_argument(
-        "archive",
-        nargs="?",
-        type=Path,
-        default=Path(default) if default else None,
-        help=f"zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}, else a phantom is drawn",
+    add_archive(
+        parser, f"zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}, else a phantom is drawn"
     )
     parser.add_argument("--patient", help="by default the archive's first")
     parser.add_argument("--sequence", choices=list(SEQUENCES), default="t1_in_phase")

@@ -10,9 +10,9 @@ from chaosliver import images
 from chaosliver.dicom import Slice
 from chaosliver.errors import InputError
 from chaosliver.files import write_tsv
-from chaosliver.images import convert_images, encode_volume, to_8bit, window_of
+from chaosliver.images import convert_images, encode_volume, window_of
 from chaosliver.indexes import read_index, write_index
-from chaosliver.png import read_png
+from chaosliver.png import read_png, to_8bit
 
 VOLUME = {"bits": 8, "scaling": "volume", "percentiles": [0, 100]}
 SLICE = {"bits": 8, "scaling": "slice", "percentiles": [0, 100]}

@@ -10,9 +10,8 @@ from .dicom import read_slice
 from .errors import InputError
 from .files import read_tsv
 from .indexes import read_index, write_index
-from .png import read_png, write_png
+from .png import FULL_SCALE_8BIT, read_png, to_8bit, write_png
 
-FULL_SCALE_8BIT = 255
 # What a network must know of a slice beside its pixels.
 PLACE = ("row_spacing_mm", "column_spacing_mm", "position_mm")
 
@@ -21,13 +20,6 @@ def window_of(pixels: np.ndarray, percentiles: Sequence[float]) -> tuple[float, 
     """Grey values (low, high) at two percentiles of `pixels`, at least one grey level apart."""
     low, high = np.percentile(pixels, percentiles)
     return float(low), float(max(high, low + 1))
-
-
-def to_8bit(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Scale `pixels` linearly so that the window becomes 0 to 255; what lies outside it is clipped. Returns uint8."""
-    low, high = window
-    scaled = (pixels.astype(np.float32) - low) * (FULL_SCALE_8BIT / (high - low))
-    return np.rint(np.clip(scaled, 0, FULL_SCALE_8BIT)).astype(np.uint8)
 
 
 def encode_volume(slices: Sequence[np.ndarray], encoding: Mapping[str, Any]) -> tuple[list[np.ndarray], list[Any]]:

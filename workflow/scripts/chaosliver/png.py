@@ -7,6 +7,8 @@ import numpy as np
 
 from .errors import InputError
 
+FULL_SCALE_8BIT = 255
+
 
 def read_png(path: Path) -> np.ndarray:
     """Pixels of a grey PNG, uint8 or uint16 [rows, columns].
@@ -33,3 +35,10 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
         raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.tobytes())
+
+
+def to_8bit(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Scale `pixels` linearly so that the window becomes 0 to 255; what lies outside it is clipped. Returns uint8."""
+    low, high = window
+    scaled = (pixels.astype(np.float32) - low) * (FULL_SCALE_8BIT / (high - low))
+    return np.rint(np.clip(scaled, 0, FULL_SCALE_8BIT)).astype(np.uint8)

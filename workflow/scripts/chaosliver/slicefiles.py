@@ -7,7 +7,7 @@ import numpy as np
 
 from .errors import InputError
 from .indexes import read_index
-from .png import read_png
+from .png import read_png, to_8bit
 
 
 def read_binary(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
@@ -28,9 +28,7 @@ def read_binary(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 def read_grey(row: dict[str, str], folder: Path) -> np.ndarray:
     """The image of an index row, uint8 (rows, columns), with the row's grey values `low` and `high` as 0 and 255."""
-    low, high = float(row["low"]), float(row["high"])
-    scaled = (read_png(folder / row["file"]).astype(np.float32) - low) * (255 / (high - low))
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return to_8bit(read_png(folder / row["file"]), (float(row["low"]), float(row["high"])))
 
 
 def indexed_by_stem(folder: Path, columns: Sequence[str] = ()) -> dict[str, dict[str, str]]:
