@@ -37,7 +37,7 @@ ROOMS = [
         "prediction",
         "runs",
     },
-    {"metrics", "surfaces", "evaluation", "triplets"},
+    {"metrics", "surfaces", "evaluation", "triplets", "statistics"},
     {"tables", "figures", "montage", "overlays"},
 ]
 TORCH = {

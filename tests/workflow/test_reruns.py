@@ -8,7 +8,9 @@ from conftest import SHEET, SMALL, write_sheet
 
 from chaosliver.phantom import draw_archive
 
-BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "collect_tables", "draw_overlays", "plot_dice"}
+# Tables and figures that any experiment's result reaches.
+SUMMARIES = {"collect_tables", "compare_experiments", "plot_dice"}
+BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "draw_overlays"} | SUMMARIES
 
 
 def touch_all(folder):
@@ -73,7 +75,7 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
-    assert planned == {"collect_tables": 1, "plot_dice": 1, "plot_training": 1, "draw_overlays": 1}
+    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "draw_overlays"}, 1)
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):

@@ -38,6 +38,9 @@ RUNS = [
     for fold in range(len(FOLDS[experiment["split"]]))
     for seed in experiment["seeds"]
 ]
+# Every comparison is with the first experiment of the study; another organ's figures are no comparison.
+BASELINE = next(iter(EXPERIMENTS))
+COMPARED = [name for name, experiment in EXPERIMENTS.items() if experiment["organ"] == EXPERIMENTS[BASELINE]["organ"]]
 TEST_COHORT = "test_cohort"
 # The test cohort is segmented by all networks of an experiment together.
 PREDICTIONS = {

@@ -30,6 +30,29 @@ rule collect_tables:
         "../scripts/collect_tables.py"
 
 
+rule compare_experiments:
+    """Compare each experiment with the study's first, patient by patient."""
+    input:
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        comparisons_table=report(
+            f"{R}/tables/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Results",
+            labels={"figure": "Table of comparisons"},
+        ),
+    log:
+        f"{R}/logs/compare_experiments.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        experiments=COMPARED,
+        baseline=BASELINE,
+        code=digest_of("compare_experiments"),
+    script:
+        "../scripts/compare_experiments.py"
+
+
 rule plot_dice:
     """Draw the box plots of Dice by experiment."""
     input:
@@ -108,6 +131,7 @@ rule summarised:
         rules.prepared.input,
         rules.evaluated.input,
         rules.collect_tables.output,
+        rules.compare_experiments.output,
         rules.plot_dice.output,
         rules.plot_training.output,
         expand(rules.draw_overlays.output, experiment=EXPERIMENTS),
