@@ -37,8 +37,8 @@ ROOMS = [
         "prediction",
         "runs",
     },
-    {"metrics", "surfaces", "evaluation", "triplets", "statistics"},
-    {"tables", "figures", "montage", "overlays"},
+    {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "statistics"},
+    {"tables", "publication", "figures", "montage", "overlays"},
 ]
 TORCH = {
     "networks.registry",

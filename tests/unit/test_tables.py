@@ -45,6 +45,15 @@ def test_statistics_are_over_patients_and_seeds_are_replicates() -> None:
     assert (row["dice_3d_min"], row["dice_3d_max"]) == pytest.approx((0.65, 0.85))
 
 
+def test_an_interval_of_the_mean_stands_where_there_are_patients_enough() -> None:
+    patients = [patient_row(str(number), dice=0.8 + number / 100, assd_mm=None) for number in range(8)]
+    patients += [patient_row("1", experiment="few"), patient_row("2", experiment="few")]
+    slices = [row for number in range(8) for row in slice_rows(str(number))] + slice_rows("1", experiment="few")
+    many, few = summary_of(patients, slices).to_dict("records")
+    assert 0.8 < many["dice_3d_ci_low"] < many["dice_3d_mean"] < many["dice_3d_ci_high"] < 0.87
+    assert pd.isna([few["dice_3d_ci_low"], few["dice_3d_ci_high"], many["assd_mm_ci_low"]]).all()
+
+
 def test_an_empty_prediction_is_counted_and_its_distance_left_out() -> None:
     failed = {"dice_3d": 0.0, "assd_mm": None, "mssd_mm": None, "challenge_score": 0.0, "predicted_ml": 0.0}
     patients = [patient_row("1", dice=0.8), patient_row("2", **failed)]

@@ -16,8 +16,8 @@ rule collect_tables:
         experiments_table=report(
             f"{R}/tables/experiments.tsv",
             caption="../report/tables.rst",
-            category="Results",
-            labels={"figure": "Table of experiments"},
+            category="Tables",
+            labels={"table": "Experiments"},
         ),
         summary=f"{R}/tables/summary.txt",
     log:
@@ -38,8 +38,8 @@ rule compare_experiments:
         comparisons_table=report(
             f"{R}/tables/comparisons.tsv",
             caption="../report/comparisons.rst",
-            category="Results",
-            labels={"figure": "Table of comparisons"},
+            category="Tables",
+            labels={"table": "Comparisons with the baseline"},
         ),
     log:
         f"{R}/logs/compare_experiments.log",
@@ -51,6 +51,34 @@ rule compare_experiments:
         code=digest_of("compare_experiments"),
     script:
         "../scripts/compare_experiments.py"
+
+
+rule write_publication_table:
+    """Print the table of experiments as a paper does."""
+    input:
+        experiments_table=f"{R}/tables/experiments.tsv",
+    output:
+        tidy=f"{R}/tables/publication.tsv",
+        markdown=report(
+            f"{R}/tables/publication.md",
+            caption="../report/publication.rst",
+            category="Tables",
+            labels={"table": "For publication, Markdown"},
+        ),
+        latex=report(
+            f"{R}/tables/publication.tex",
+            caption="../report/publication.rst",
+            category="Tables",
+            labels={"table": "For publication, LaTeX"},
+        ),
+    log:
+        f"{R}/logs/write_publication_table.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("write_publication_table"),
+    script:
+        "../scripts/write_publication_table.py"
 
 
 rule plot_dice:
@@ -132,6 +160,7 @@ rule summarised:
         rules.evaluated.input,
         rules.collect_tables.output,
         rules.compare_experiments.output,
+        rules.write_publication_table.output,
         rules.plot_dice.output,
         rules.plot_training.output,
         expand(rules.draw_overlays.output, experiment=EXPERIMENTS),

@@ -9,10 +9,11 @@ from .anatomy import SEQUENCES
 from .errors import InputError
 from .evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from .files import read_tsv, write_text, write_tsv
+from .statistics import mean_interval
 
 GROUP = ["experiment", "cohort", "sequence"]
 COUNTS = ("patients", "slices", "share_of_empty_slices", "empty_predictions", "volumes_without_distance")
-STATISTICS = ("mean", "sd", "median", "min", "max")
+STATISTICS = ("mean", "sd", "median", "min", "max", "ci_low", "ci_high")
 EXPERIMENT_COLUMNS = (*GROUP, *COUNTS, *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS))
 TEXT_COLUMNS = {"experiment", "fold", "seed", "cohort", "patient", "sequence", "stem"}
 SUMMARY_HEADS = (
@@ -78,8 +79,9 @@ def average_over_seeds(patients: pd.DataFrame) -> pd.DataFrame:
 def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """One row per experiment, cohort and sequence with `EXPERIMENT_COLUMNS`, in the order of the rows given.
 
-    The statistics are over patients. `empty_predictions` and `volumes_without_distance` count predicted volumes, of
-    all seeds: those without a voxel, and those with ground truth whose ASSD does not exist.
+    The statistics are over patients, and the interval is the bootstrap's for the mean. `empty_predictions` and
+    `volumes_without_distance` count predicted volumes, of all seeds: those without a voxel, and those with ground
+    truth whose ASSD does not exist.
     """
     _refuse_repeats(patients)
     rows = []
@@ -96,8 +98,7 @@ def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
             "volumes_without_distance": int((volumes["dice_3d"].notna() & volumes["assd_mm"].isna()).sum()),
         }
         for measure in MEASURES:
-            of_patients = group[measure]
-            values = (of_patients.mean(), of_patients.std(), of_patients.median(), of_patients.min(), of_patients.max())
+            values = _statistics_of(group[measure].dropna())
             row |= {f"{measure}_{name}": value for name, value in zip(STATISTICS, values, strict=True)}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(EXPERIMENT_COLUMNS))
@@ -123,6 +124,12 @@ def _refuse_repeats(patients: pd.DataFrame) -> None:
             f"experiment {row['experiment']}: patient {row['patient']}, {row['sequence']} is scored twice under seed "
             f"{row['seed']}. Give each run's table once, and hold out each patient in one fold"
         )
+
+
+def _statistics_of(patients: pd.Series) -> tuple[float, ...]:
+    """The values of `STATISTICS`; NaN for an interval of too few patients."""
+    interval = mean_interval(patients.to_numpy(float)) or (float("nan"), float("nan"))
+    return patients.mean(), patients.std(), patients.median(), patients.min(), patients.max(), *interval
 
 
 def _summary_cells(row: dict[str, object]) -> list[str]:
