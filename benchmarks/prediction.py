@@ -1,4 +1,4 @@
-"""Prediction of a volume: this project's batches and the original's loop over single slices, side by side.
+"""Prediction of a volume: this project's way and the original's loop over single slices, side by side.
 
 Both apply the original network (64 to 1024 channels), with the same weights, to the same random slices; before anything
 is timed their probabilities are checked to agree. Each does its work in turn, round after round; the medians are
@@ -15,7 +15,7 @@ from training_step import arguments_of, finish, in_turn, load_average, ratio, se
 
 from chaosliver.devices import choose_device
 from chaosliver.networks.registry import build_network
-from chaosliver.prediction import probabilities
+from chaosliver.prediction import for_inference, probabilities
 
 SLICES = 12
 ORIGINAL, OURS = "original's loop", "this project"
@@ -34,7 +34,7 @@ def main() -> None:
     device = choose_device()
     original, ours = (build_network(settings["network"]).to(device).eval() for _ in range(2))
     ours.load_state_dict(original.state_dict())
-    ours.to(memory_format=torch.channels_last)
+    ours = for_inference(ours, device, settings["recipe"]["precision"])
     works: dict[str, Callable[[], np.ndarray]] = {
         ORIGINAL: lambda: one_by_one(original, slices, device),
         OURS: lambda: probabilities([ours], slices, settings["recipe"], device),

@@ -1,8 +1,9 @@
 """Slices in memory, as a network sees them."""
 
 import numpy as np
+import pytest
 
-from chaosliver.batches import load_slices
+from chaosliver.batches import SliceSet, SliceStream, load_slices
 from chaosliver.png import write_png
 from chaosliver.samples import Sample
 
@@ -24,7 +25,7 @@ def sample(folder, patient, number, size):
 
 def test_volumes_of_several_matrices_become_one_array_and_no_slice_has_another_patients_neighbour(tmp_path):
     samples = [sample(tmp_path, patient, number, size) for patient, size in (("1", 32), ("2", 48)) for number in (1, 2)]
-    slices = load_slices(samples, RECIPE)
+    slices = load_slices(samples, RECIPE, room=10**6, workers=1)
     assert slices.images.shape == (4, 16, 16) and slices.images.dtype == np.float32
     assert slices.masks.shape == (4, 2, 16, 16)
     assert slices.masks[:, 0, :, :8].all() and not slices.masks[:, 0, :, 8:].any()
@@ -32,3 +33,51 @@ def test_volumes_of_several_matrices_become_one_array_and_no_slice_has_another_p
     assert slices.patients.tolist() == ["1", "1", "2", "2"]
     assert slices.neighbours.tolist() == [[0, 0, 1], [0, 1, 1], [2, 2, 3], [2, 3, 3]]
     assert slices.images.mean((1, 2)).tolist() == [1, 2, 1, 2]
+
+
+@pytest.fixture
+def samples(tmp_path):
+    volumes = [("1", 32, 3), ("2", 48, 1), ("3", 32, 4)]
+    return [
+        sample(tmp_path, patient, number, size) for patient, size, count in volumes for number in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("normalisation", ["window", "volume"])
+@pytest.mark.parametrize("spacing", [None, 2.5])
+def test_a_stream_gives_the_same_numbers_as_memory_in_the_order_asked_for(samples, normalisation, spacing):
+    grid = {"rows": 16, "columns": 16, "spacing_mm": spacing}
+    recipe = {"grid": grid, "context": 1, "normalisation": normalisation}
+    held, streamed = (load_slices(samples, recipe, room, workers=2) for room in (10**6, 0))
+    assert isinstance(held, SliceSet) and isinstance(streamed, SliceStream)
+    assert (held.organs, streamed.organs) == (2, 2)
+    assert held.patients.tolist() == streamed.patients.tolist()
+    batches = [np.array(rows) for rows in ([7, 0, 3], [1], [2, 6], [4, 5], [0, 7])]
+    for first, second in zip(held.read(batches), streamed.read(batches), strict=True):
+        for ours, theirs in zip(first, second, strict=True):
+            assert ours.dtype == theirs.dtype
+            assert np.array_equal(ours, theirs)
+
+
+def test_what_takes_just_the_room_is_held_and_a_byte_less_streams(samples):
+    held = load_slices(samples, RECIPE, room=10**6, workers=1)
+    assert isinstance(load_slices(samples, RECIPE, held.held_bytes, 1), SliceSet)
+    assert isinstance(load_slices(samples, RECIPE, held.held_bytes - 1, 1), SliceStream)
+
+
+def test_a_stream_reads_no_more_than_a_few_batches_ahead(samples, monkeypatch):
+    stream = SliceStream(samples, RECIPE, workers=2)
+    read = []
+    batch = stream._batch
+    monkeypatch.setattr(stream, "_batch", lambda rows: read.append(rows) or batch(rows))
+    batches = stream.read([np.array([row % 8]) for row in range(1000)])
+    next(batches)
+    batches.close()
+    assert len(read) <= 3
+
+
+def test_a_slice_that_vanished_while_it_is_streamed_stops_the_reading(samples):
+    stream = SliceStream(samples, RECIPE, workers=2)
+    samples[4].image.unlink()
+    with pytest.raises(Exception, match=samples[4].image.name):
+        list(stream.read([np.array([0]), np.array([4])]))

@@ -221,3 +221,28 @@ def test_a_path_comes_before_a_url_and_a_phantom_before_both(config, monkeypatch
         archive_path("development", config)
     config["archives"]["development"]["phantom"] = {"seed": 1}
     assert archive_path("development", config) == "results/chaos/raw/development.zip"
+
+
+def test_a_snapshot_follows_its_experiment_as_one_of_its_own(config):
+    study = change(change(config, "study", ["original"]), "experiments.original", {"recipe": {"snapshots": [20, 40]}})
+    experiments = resolve_experiments(study, SCHEMA)
+    assert list(experiments) == ["original", "original_epoch20", "original_epoch40"]
+    assert experiments["original"]["snapshot"] is None
+    assert experiments["original_epoch40"]["snapshot"] == {"of": "original", "epoch": 40}
+    taken = change(study, "experiments.original_epoch40", {})
+    with pytest.raises(InputError, match=r"experiments\.original_epoch40: the snapshot of original has that name"):
+        resolve_experiments(taken, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"snapshots": [20, 90]}, r"experiments\.original\.recipe\.snapshots: 90 lies beyond the 80 epochs"),
+        ({"patience": 5}, r"experiments\.original\.recipe\.patience: without validation patients"),
+        ({"snapshots": [0]}, r"experiments\.original\.recipe\.snapshots\.0: 0 is less than the minimum of 1"),
+    ],
+)
+def test_epochs_that_cannot_be_are_refused(config, recipe, message):
+    study = change(change(config, "study", ["original"]), "experiments.original", {"recipe": recipe})
+    with pytest.raises(InputError, match=message):
+        resolve_experiments(change(study, "splits.five_fold.validation", 0), SCHEMA)

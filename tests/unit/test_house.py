@@ -17,7 +17,7 @@ COMMAND_LINE_TOOLS = {"write_patient_sheet"}
 
 # From the archive to figures for people: a module imports from its own room or from one before it.
 ROOMS = [
-    {"errors", "anatomy", "order", "files", "indexes", "jobs", "png", "disk", "provenance", "grids"},
+    {"errors", "anatomy", "order", "files", "indexes", "jobs", "png", "disk", "memory", "provenance", "grids"},
     {"archive", "download", "splits", "dicom", "phantom", "inventory"},
     {"networks.catalogue", "experiments", "masks", "images", "samples", "augmentation", "slicefiles"},
     {
@@ -32,6 +32,10 @@ ROOMS = [
         "devices",
         "models",
         "training",
+        "checkpoints",
+        "stopping",
+        "events",
+        "snapshots",
         "transforms",
         "losses",
         "prediction",
@@ -50,6 +54,8 @@ TORCH = {
     "devices",
     "models",
     "training",
+    "checkpoints",
+    "events",
     "prediction",
     "runs",
     "transforms",
@@ -140,7 +146,7 @@ def pins(requirements: list) -> dict[str, str]:
 
 def test_conda_environments_and_constraints_have_the_pins_of_pyproject():
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    ours = pins(groups["workflow"]) | pins(groups["test"])
+    ours = pins(groups["workflow"]) | pins(groups["tensorboard"]) | pins(groups["test"])
     for path in (ROOT / "envs").glob("*.yaml"):
         (listed,) = [
             entry["pip"] for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, dict)

@@ -94,12 +94,20 @@ def test_logits_have_the_images_rows_and_columns_at_every_multiple(settings):
 def test_gradients_reach_every_parameter(settings):
     torch.manual_seed(0)
     network = build_network({**settings, "inputs": 3, "outputs": 2})
-    logits = network(torch.randn(3, 3, 32, 64))
-    assert logits.shape == (3, 2, 32, 64)
-    logits.square().mean().backward()
+    answers = network(torch.randn(3, 3, 32, 64))
+    answers = (answers,) if isinstance(answers, torch.Tensor) else answers
+    assert answers[0].shape == (3, 2, 32, 64)
+    sum(logits.square().mean() for logits in answers).backward()
     without = [name for name, tensor in network.named_parameters() if tensor.grad is None or not tensor.grad.any()]
     assert not without
     assert all(tensor.grad.isfinite().all() for tensor in network.parameters())
+
+
+def test_the_fast_network_answers_at_each_level_in_training_and_once_in_evaluation():
+    network = build_network({**SMALL["fast"], "outputs": 2})
+    image = torch.randn(2, 1, 64, 32)
+    assert [tuple(logits.shape[2:]) for logits in network(image)] == [(64, 32), (16, 8), (8, 4)]
+    assert network.eval()(image).shape == (2, 2, 64, 32)
 
 
 @pytest.mark.parametrize("name", ["unet", "denseunet65"])

@@ -9,7 +9,7 @@ from chaosliver.indexes import read_index, write_index
 from chaosliver.models import load_model, save_model
 from chaosliver.networks.registry import build_network
 from chaosliver.png import read_png, write_png
-from chaosliver.prediction import COLUMNS, keep_largest, predict_patients
+from chaosliver.prediction import COLUMNS, for_inference, keep_largest, predict_patients, probabilities
 from chaosliver.samples import GEOMETRY
 
 NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
@@ -105,3 +105,30 @@ def test_outside_the_networks_grid_there_is_no_organ(images, tmp_path):
     mask = read_png(tmp_path / "predictions/t2_spir/1/a.png") > 0
     assert 0 < mask.sum() <= 8 * 8
     assert mask[10, 12]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("unet", {"channels": 4, "depth": 2, "dropout": 0.2}),
+        ("fast", {"channels": 4, "depth": 2}),
+        ("denseunet65", {"dropout": 0.0}),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_what_is_made_ready_for_inference_gives_the_networks_own_probabilities(name, settings, precision):
+    torch.manual_seed(1)
+    network = build_network({"name": name, **settings, "inputs": 1, "outputs": 2})
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.2)
+            layer.running_var.uniform_(0.5, 2)
+    inputs = torch.randn(3, 1, 64, 64)
+    with torch.no_grad():
+        expected = torch.sigmoid(network.eval()(inputs)[:, 0]).numpy()
+    recipe = {**RECIPE, "precision": precision}
+    device = torch.device("cpu")
+    ready = for_inference(network, device, precision)
+    found = probabilities([ready], inputs.numpy(), recipe, device)
+    assert np.abs(found - expected).max() < (1e-5 if precision == "float32" else 0.03)
+    assert next(network.parameters()).dtype == torch.float32

@@ -7,11 +7,11 @@ import pytest
 from test_training import discs, settings
 
 from chaosliver import runs
-from chaosliver.files import read_tsv
+from chaosliver.files import read_tsv, sha256_of
 from chaosliver.indexes import write_index
 from chaosliver.models import load_model
 from chaosliver.png import write_png
-from chaosliver.runs import Data, run_training
+from chaosliver.runs import Data, Outputs
 from chaosliver.samples import GEOMETRY, OWNER
 
 
@@ -40,7 +40,11 @@ def data(tmp_path):
 
 
 def outputs(folder):
-    return {"history": folder / "history.tsv", "weights": folder / "weights.safetensors", "card": folder / "card.json"}
+    return Outputs(folder / "history.tsv", folder / "weights.safetensors", folder / "card.json", folder / "snapshots")
+
+
+def run_training(settings, data, checkpoints, outputs, events=None):
+    runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
 
 
 SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True}
@@ -48,34 +52,80 @@ SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True}
 
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
     made = outputs(tmp_path / "m")
-    run_training(SETTINGS, data, tmp_path / "c.pt", made)
-    history = read_tsv(made["history"])
-    card = json.loads(made["card"].read_text())
+    run_training(SETTINGS, data, tmp_path / "c", made)
+    history = read_tsv(made.history)
+    card = json.loads(made.card.read_text())
     assert [row["epoch"] for row in history] == ["1", "2"]
     chosen = history[card["chosen_epoch"] - 1]
     assert float(chosen["validation_dice"]) == pytest.approx(card["validation_dice"], rel=1e-5)
     assert (card["train_on"], card["validate_on"]) == (["t2_spir/1"], ["t2_spir/2"])
     assert card["versions"]["torch"]
-    load_model(made["card"], made["weights"])
+    load_model(made.card, made.weights)
 
 
 def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(data, tmp_path, monkeypatch):
     first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
-    run_training(SETTINGS, data, tmp_path / "c.pt", first)
+    run_training(SETTINGS, data, tmp_path / "c", first)
     monkeypatch.setattr(runs, "load_slices", lambda *_: pytest.fail("slices were read"))
-    run_training(SETTINGS, data, tmp_path / "c.pt", second)
-    assert all(first[kind].read_bytes() == second[kind].read_bytes() for kind in first)
+    run_training(SETTINGS, data, tmp_path / "c", second)
+    for kind in ("history", "weights", "card"):
+        assert getattr(first, kind).read_bytes() == getattr(second, kind).read_bytes()
+
+
+SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True}
+
+
+def test_snapshots_lie_beside_the_weights_and_stand_in_the_card(data, tmp_path):
+    made = outputs(tmp_path / "m")
+    run_training(SNAPSHOTS, data, tmp_path / "c", made)
+    card = json.loads(made.card.read_text())
+    assert sorted(card["snapshots"]) == ["1", "2"]
+    for epoch, snapshot in card["snapshots"].items():
+        assert snapshot["weights_sha256"] == sha256_of(made.snapshots / f"epoch{epoch}.safetensors")
+
+
+def test_a_training_whose_snapshot_was_deleted_starts_anew_to_the_same_bytes(data, tmp_path, caplog):
+    first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    run_training(SNAPSHOTS, data, tmp_path / "c", first)
+    (lost,) = (tmp_path / "c").glob("*.epoch2.pt")
+    lost.unlink()
+    run_training(SNAPSHOTS, data, tmp_path / "c", second)
+    assert f"{lost.name} is missing: training starts anew" in caplog.text
+    assert first.card.read_bytes() == second.card.read_bytes()
+
+
+def test_settings_taken_back_are_re_emitted_and_not_trained_again(data, tmp_path, monkeypatch):
+    first, third = outputs(tmp_path / "1"), outputs(tmp_path / "3")
+    run_training(SETTINGS, data, tmp_path / "c", first)
+    run_training({**SETTINGS, "seed": 2}, data, tmp_path / "c", outputs(tmp_path / "2"))
+    monkeypatch.setattr(runs, "load_slices", lambda *_: pytest.fail("slices were read"))
+    run_training(SETTINGS, data, tmp_path / "c", third)
+    assert first.weights.read_bytes() == third.weights.read_bytes()
+
+
+def test_streamed_slices_give_the_same_weights_to_the_bit(data, tmp_path, monkeypatch):
+    first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    run_training(SETTINGS, data, tmp_path / "c", first)
+    monkeypatch.setattr(runs, "bytes_for_data", lambda _: 0)
+    run_training(SETTINGS, data, tmp_path / "d", second)
+    assert first.weights.read_bytes() == second.weights.read_bytes()
+
+
+def test_events_are_written_where_asked_for(data, tmp_path):
+    pytest.importorskip("tensorboard")
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"), events=tmp_path / "events")
+    assert list((tmp_path / "events").glob("events.*"))
 
 
 def test_other_content_trains_anew(data, tmp_path, monkeypatch):
-    run_training(SETTINGS, data, tmp_path / "c.pt", outputs(tmp_path / "a"))
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
     index = data.train_images[0]
     write_png(index.with_suffix("") / "s0.png", np.zeros((16, 16), np.uint8))
     write_index(index, index.with_suffix(""), rows_of(8), GEOMETRY)
     read = []
     load = runs.load_slices
     monkeypatch.setattr(runs, "load_slices", lambda *given: read.append(1) or load(*given))
-    run_training(SETTINGS, data, tmp_path / "c.pt", outputs(tmp_path / "b"))
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "b"))
     assert read
 
 

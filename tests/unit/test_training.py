@@ -1,13 +1,17 @@
 """Training learns, goes on exactly after a kill, and stops where the loss is no number."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
 
 from chaosliver import training
 from chaosliver.batches import SliceSet
-from chaosliver.errors import InputError
-from chaosliver.training import fingerprint_of, is_finished, load_checkpoint, train_network
+from chaosliver.checkpoints import checkpoint_path, load_checkpoint
+from chaosliver.errors import InputError, StoppedError
+from chaosliver.training import is_finished, train_network
 
 
 def discs(count, seed):
@@ -40,6 +44,9 @@ def settings(**changes):
         "warmup_epochs": 0,
         "average": 0,
         "precision": "float32",
+        "compile": False,
+        "patience": None,
+        "snapshots": [],
     }
     network = {"name": "unet", "channels": 4, "depth": 2, "dropout": 0.1}
     base = {"network": network, "recipe": {**recipe, **changes.pop("recipe", {})}, "seed": 1, "threads": 1, "code": "c"}
@@ -51,12 +58,15 @@ def data():
     return discs(24, 1), discs(9, 2)
 
 
+_compile = torch.compile
+
+
 def same_weights(first, second):
     return all(torch.equal(first["best"][name], second["best"][name]) for name in first["best"])
 
 
 def test_it_learns_and_chooses_the_best_epoch_on_validation_patients(data, tmp_path):
-    state = train_network(settings(), *data, tmp_path / "c.pt", None)
+    state = train_network(settings(), *data, tmp_path / "c")
     dice = [row["validation_dice"] for row in state["history"]]
     assert dice[-1] > 0.8
     assert state["best_dice"] == max(dice)
@@ -65,9 +75,9 @@ def test_it_learns_and_chooses_the_best_epoch_on_validation_patients(data, tmp_p
 
 
 def test_the_same_settings_give_the_same_weights_bit_for_bit_and_another_seed_others(data, tmp_path):
-    first = train_network(settings(), *data, tmp_path / "a.pt", None)
-    assert same_weights(first, train_network(settings(), *data, tmp_path / "b.pt", None))
-    assert not same_weights(first, train_network(settings(seed=2), *data, tmp_path / "c.pt", None))
+    first = train_network(settings(), *data, tmp_path / "a")
+    assert same_weights(first, train_network(settings(), *data, tmp_path / "b"))
+    assert not same_weights(first, train_network(settings(seed=2), *data, tmp_path / "c"))
 
 
 FAST = {
@@ -85,7 +95,7 @@ FAST = {
 @pytest.mark.parametrize("recipe", [{}, FAST], ids=["original", "fast"])
 @pytest.mark.parametrize("epoch", [1, 4])
 def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tmp_path, monkeypatch, epoch, recipe):
-    undisturbed = train_network(settings(recipe=recipe), *data, tmp_path / "a.pt", None)
+    undisturbed = train_network(settings(recipe=recipe), *data, tmp_path / "a")
     report = training._report
 
     def strike(row, *rest):
@@ -95,34 +105,65 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_undisturbed_one(data, tm
 
     monkeypatch.setattr(training, "_report", strike)
     with pytest.raises(KeyboardInterrupt):
-        train_network(settings(recipe=recipe), *data, tmp_path / "b.pt", None)
+        train_network(settings(recipe=recipe), *data, tmp_path / "b")
     monkeypatch.undo()
-    saved = load_checkpoint(tmp_path / "b.pt", settings(recipe=recipe))
-    resumed = train_network(settings(recipe=recipe), *data, tmp_path / "b.pt", saved)
+    resumed = train_network(settings(recipe=recipe), *data, tmp_path / "b")
     assert same_weights(undisturbed, resumed)
     assert undisturbed["history"] == resumed["history"]
 
 
-def test_a_finished_checkpoint_is_taken_only_for_the_very_same_settings(data, tmp_path, caplog):
-    caplog.set_level("INFO")
-    state = train_network(settings(recipe={"epochs": 1}), *data, tmp_path / "c.pt", None)
-    loaded = load_checkpoint(tmp_path / "c.pt", settings(recipe={"epochs": 1}))
-    assert loaded["epoch"] == 1 and same_weights(state, loaded)
-    assert load_checkpoint(tmp_path / "c.pt", settings(recipe={"epochs": 1}, code="other")) is None
-    assert "is of other settings (code): training starts anew" in caplog.text
-    assert load_checkpoint(tmp_path / "none.pt", settings()) is None
-    assert is_finished(loaded) and "optimiser" not in loaded
-    torch.save({"epoch": 1}, tmp_path / "c.pt")
-    with pytest.raises(InputError, match=r"c\.pt: is no checkpoint of this workflow"):
-        load_checkpoint(tmp_path / "c.pt", settings())
-    (tmp_path / "c.pt").write_bytes(b"half")
-    with pytest.raises(InputError, match=r"c\.pt: is no readable checkpoint"):
-        load_checkpoint(tmp_path / "c.pt", settings())
+def test_a_finished_training_is_not_trained_again(data, tmp_path, monkeypatch):
+    first = train_network(settings(recipe={"epochs": 1}), *data, tmp_path)
+    monkeypatch.setattr(training, "train_epoch", lambda *_: pytest.fail("it trained"))
+    second = train_network(settings(recipe={"epochs": 1}), *data, tmp_path)
+    assert same_weights(first, second) and is_finished(second) and "optimiser" not in second
 
 
-def test_the_fingerprint_sees_every_setting():
-    assert fingerprint_of(settings()) == fingerprint_of(settings())
-    assert fingerprint_of(settings()) != fingerprint_of(settings(threads=2))
+def test_a_signal_stops_a_training_at_its_next_batch_and_it_goes_on_exactly(data, tmp_path):
+    undisturbed = train_network(settings(), *data, tmp_path / "a")
+
+    def strike(row):
+        if row["epoch"] == 3:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    with pytest.raises(StoppedError, match=r"stopped by SIGUSR1 in epoch 4\. Epoch 3 is saved: run again to go on"):
+        train_network(settings(), *data, tmp_path / "b", strike)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert same_weights(undisturbed, train_network(settings(), *data, tmp_path / "b"))
+
+
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_a_snapshot_is_what_a_training_of_so_many_epochs_hands_on(data, tmp_path, average):
+    recipe = {"snapshots": [2, 4], "average": average}
+    train_network(settings(recipe=recipe), *data, tmp_path / "a")
+    for epochs in (2, 4):
+        whole = settings(recipe=recipe)
+        snapshot = load_checkpoint(checkpoint_path(tmp_path / "a", whole, epochs), whole)
+        shorter = train_network(settings(recipe={"epochs": epochs, "average": average}), *data, tmp_path / f"b{epochs}")
+        assert same_weights(snapshot, shorter)
+        assert snapshot["history"] == shorter["history"]
+        assert snapshot["chosen_epoch"] == shorter["chosen_epoch"]
+
+
+def test_patience_ends_a_training_that_gets_no_better_and_fills_its_later_snapshots(data, tmp_path, monkeypatch):
+    dice = iter([0.1, 0.5, 0.4, 0.5, 0.2, 0.1])
+    monkeypatch.setattr(training, "validate", lambda *_: training.Validation(1.0, next(dice)))
+    patient = settings(recipe={"patience": 2, "snapshots": [1, 5]})
+    state = train_network(patient, *data, tmp_path)
+    assert (state["epoch"], state["chosen_epoch"]) == (4, 2)
+    assert is_finished(state) and "optimiser" not in state
+    assert load_checkpoint(checkpoint_path(tmp_path, patient, 1), patient)["chosen_epoch"] == 1
+    assert same_weights(load_checkpoint(checkpoint_path(tmp_path, patient, 5), patient), state)
+
+
+def test_a_compiled_network_learns_the_same_weights_under_the_same_names(data, tmp_path, monkeypatch):
+    plain = train_network(settings(recipe={"epochs": 1}), *data, tmp_path / "a")
+    compiled = []
+    # Its own code generator needs a C++ compiler and a minute: the eager back end goes the same way.
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(1) or _compile(network, backend="eager"))
+    other = train_network(settings(recipe={"epochs": 1, "compile": True}), *data, tmp_path / "b")
+    assert compiled and plain["best"].keys() == other["best"].keys()
+    assert same_weights(plain, other)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_with_its_epoch(data, tmp_path):
@@ -130,8 +171,8 @@ def test_a_loss_that_is_no_number_stops_the_training_with_its_epoch(data, tmp_pa
     with pytest.raises(
         InputError, match=r"nan in epoch 1, batch 1 of 6 \(patients 0, .*\): lower recipe\.learning_rate"
     ):
-        train_network(settings(), broken, data[1], tmp_path / "c.pt", None)
-    assert not (tmp_path / "c.pt").exists()
+        train_network(settings(), broken, data[1], tmp_path / "c")
+    assert not (tmp_path / "c").exists()
 
 
 def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, monkeypatch):
@@ -145,21 +186,19 @@ def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, mon
         return loss
 
     monkeypatch.setattr(training, "train_epoch", watch)
-    train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c.pt", None)
+    train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c")
     assert modes == [True] * 3
 
 
 def test_without_validation_patients_the_last_epoch_is_chosen(data, tmp_path):
-    state = train_network(settings(recipe={"epochs": 2}), data[0], None, tmp_path / "c.pt", None)
+    state = train_network(settings(recipe={"epochs": 2}), data[0], None, tmp_path / "c")
     assert state["chosen_epoch"] == 2 and state["best_dice"] is None
     assert state["history"][0]["validation_dice"] is None
 
 
 def test_the_learning_rate_warms_up_and_falls_along_a_cosine(data, tmp_path):
     recipe = {"schedule": "cosine", "warmup_epochs": 2}
-    rates = [
-        row["learning_rate"] for row in train_network(settings(recipe=recipe), *data, tmp_path / "c", None)["history"]
-    ]
+    rates = [row["learning_rate"] for row in train_network(settings(recipe=recipe), *data, tmp_path / "c")["history"]]
     assert rates[0] < rates[1] > rates[2] > rates[-1] > 0
     assert max(rates) < 0.01
 
@@ -172,7 +211,7 @@ def test_several_organs_and_neighbouring_slices_go_through(data, tmp_path):
         )
         for part in data
     )
-    state = train_network(settings(recipe={"context": 1}), slices, validation, tmp_path / "c.pt", None)
+    state = train_network(settings(recipe={"context": 1}), slices, validation, tmp_path / "c")
     assert state["best"]["down.0.0.weight"].shape[1] == 3
     assert state["best"]["head.weight"].shape[0] == 2
     assert state["best_dice"] > 0.7
@@ -182,7 +221,7 @@ def test_the_moving_average_is_what_is_handed_on(data, tmp_path, monkeypatch):
     trained = []
     update = training._update_average
     monkeypatch.setattr(training, "_update_average", lambda trainee: update(trainee) or trained.append(trainee))
-    state = train_network(settings(recipe={"average": 0.99, "epochs": 1}), *data, tmp_path / "c.pt", None)
+    state = train_network(settings(recipe={"average": 0.99, "epochs": 1}), *data, tmp_path / "c")
     averaged, network = trained[-1].averaged.state_dict(), trained[-1].network.state_dict()
     assert all(torch.equal(state["best"][name], averaged[name]) for name in averaged)
     assert any(not torch.equal(averaged[name], network[name]) for name in averaged)

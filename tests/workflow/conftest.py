@@ -48,7 +48,7 @@ SMALL = {
         },
     },
     "study": ["small"],
-    "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
+    "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5, "tensorboard": False},
 }
 TARGETS = ("all", "total", "prepared", "trained", "evaluated", "summarised")
 SHEET = {"1": "development", "2": "development", "3": "development", "4": "development", "9": "test"}

@@ -36,39 +36,42 @@ SETTINGS = {
         "warmup_epochs": 1,
         "average": 0.9,
         "precision": "auto",
+        "compile": False,
+        "patience": None,
+        "snapshots": [10],
     },
     "keep_originals": True,
     "seed": 1,
     "threads": 1,
     "code": "none",
 }
+RESULTS = ("weights.safetensors", "card.json", "history.tsv", "snapshots/epoch10.safetensors")
 # Strikes named in words happen at that very moment; others are sent from outside.
 DRIVER = """
 import json, os, signal, sys
 from pathlib import Path
 import torch
-from chaosliver import models, training
-from chaosliver.runs import Data, run_training
+from chaosliver import checkpoints, models
+from chaosliver.runs import Data, Outputs, run_training
 
 folder, strike, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 save, write_text = torch.save, models.write_text
 
 def half_a_checkpoint(state, path):
-    if state["epoch"] == 3:
+    if state["epoch"] == int(strike.split()[-1]):
         Path(path).write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
     save(state, path)
 
-if strike == "inside a checkpoint write":
-    training.torch.save = half_a_checkpoint
+if strike.startswith("inside a checkpoint"):
+    checkpoints.torch.save = half_a_checkpoint
 if strike == "between weights and card":
     models.write_text = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 print("begun", flush=True)
 roles = {f"{role}_{kind}": [folder.parent / f"{kind}/t2_spir/{patient}.tsv"]
          for role, patient in (("train", "1"), ("validation", "2")) for kind in ("images", "masks")}
-outputs = {name: folder / file for name, file in
-           (("history", "history.tsv"), ("weights", "weights.safetensors"), ("card", "card.json"))}
-run_training(settings, Data(**roles, augmented=[]), folder / "checkpoint.pt", outputs)
+outputs = Outputs(folder / "history.tsv", folder / "weights.safetensors", folder / "card.json", folder / "snapshots")
+run_training(settings, Data(**roles, augmented=[]), folder / "checkpoints", outputs, memory_mb=1000)
 """
 
 
@@ -99,14 +102,14 @@ def start(folder, strike="never"):
         [sys.executable, "-c", DRIVER, str(folder), strike, json.dumps(SETTINGS)],
         env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
 
 def finish(folder):
     assert start(folder).wait(timeout=300) == 0
-    return [sha256_of(folder / name) for name in ("weights.safetensors", "card.json", "history.tsv")]
+    return [sha256_of(folder / name) for name in RESULTS]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +118,11 @@ def undisturbed(slices):
     return finish(slices / "undisturbed"), time.perf_counter() - began
 
 
-@pytest.mark.parametrize("strike", ["inside a checkpoint write", "between weights and card"])
+# The tenth epoch writes its snapshot first.
+STRIKES = ["inside a checkpoint write of epoch 3", "inside a checkpoint write of epoch 10", "between weights and card"]
+
+
+@pytest.mark.parametrize("strike", STRIKES)
 def test_a_strike_while_files_are_written_loses_nothing(slices, undisturbed, strike):
     folder = slices / strike.replace(" ", "_")
     assert start(folder, strike).wait(timeout=300) == -signal.SIGKILL
@@ -133,6 +140,20 @@ def test_ten_strikes_at_random_moments_lose_nothing(slices, undisturbed):
         # Past the imports, and never so late that the training would end by itself before the last strikes.
         time.sleep(chance.uniform(0, seconds / 8))
         training.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
-        struck += training.wait(timeout=60) < 0
+        struck += training.wait(timeout=60) != 0
     assert struck >= 5
     assert finish(folder) == expected
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_stops_a_training_within_an_epoch_and_says_what_is_saved(slices, undisturbed, name):
+    folder = slices / name
+    training = start(folder)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("checkpoints/*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    training.send_signal(getattr(signal, name))
+    assert training.wait(timeout=60) == 1
+    assert f"StoppedError: stopped by {name} in epoch" in training.stderr.read()
+    assert not (folder / "card.json").exists()
+    assert finish(folder) == undisturbed[0]

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from conftest import SHEET, SMALL, Study, write_sheet
 
-from chaosliver.files import read_tsv
+from chaosliver.files import read_tsv, sha256_of
 
 STAGES = {
     "prepared": {"draw_phantom", "check_cohort", "unpack_patient", "augment", "convert_images", "quality_control"},
@@ -117,13 +117,26 @@ def test_all_sequences_another_organ_scaling_by_slice_and_a_holdout_run_to_the_t
     assert card["keep_originals"] and len(card["train_on"]) == 6
 
 
-def test_the_fast_recipe_runs_to_the_tables(fresh):
-    fresh.configure(study=["ours"])
+def test_the_fast_recipe_with_snapshots_and_events_runs_to_the_tables(fresh):
+    recipe = {**SMALL["experiments"]["ours"]["recipe"], "epochs": 2, "snapshots": [1]}
+    ours = {**SMALL["experiments"]["ours"], "recipe": recipe}
+    fresh.configure(study=["ours"], experiments={"ours": ours}, training={**SMALL["training"], "tensorboard": True})
     fresh.succeed()
+    assert list((fresh.results / "tensorboard/ours/fold0_seed1").glob("events.*"))
     card = json.loads((fresh.results / "models/ours/fold0_seed1/card.json").read_text())
     assert card["outputs"] == 4 and card["recipe"]["context"] == 1
     rows = read_tsv(fresh.results / "tables/patients.tsv")
     assert {row["patient"] for row in rows} == set(SHEET)
+    assert {row["experiment"] for row in rows} == {"ours", "ours_epoch1"}
+    snapshot = fresh.results / "models/ours_epoch1/fold0_seed1"
+    assert sha256_of(snapshot / "weights.safetensors") == card["snapshots"]["1"]["weights_sha256"]
+    handed_on = json.loads((snapshot / "model_card.json").read_text())
+    held_out = [row for row in rows if row["experiment"] == "ours_epoch1" and row["fold"] == "0"]
+    assert handed_on["scores"]["test"]["t1_in_phase"]["dice_3d"]["patients"] == len(held_out)
+    assert len(read_tsv(snapshot / "history.tsv")) == 1
+    # An epoch more to look at is another training; to watch it is none.
+    fresh.configure(training=SMALL["training"])
+    assert fresh.planned() == {}
 
 
 def test_a_folder_already_unpacked_serves_as_the_archive(fresh):

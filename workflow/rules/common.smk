@@ -1,5 +1,6 @@
 """Validation, the study's experiments and runs, and what each rule needs. No rules."""
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,9 @@ EXPERIMENTS = resolve_experiments(config, SCHEMA)
 FOLDS = {split: folds_of(split, config, PATIENTS) for split in {e["split"] for e in EXPERIMENTS.values()}}
 for name, experiment in EXPERIMENTS.items():
     check_sequences(name, experiment, FOLDS[experiment["split"]], PATIENTS)
+# An experiment that is a snapshot takes its networks from another's trainings.
+SNAPSHOTS = [name for name, experiment in EXPERIMENTS.items() if experiment["snapshot"]]
+TRAINED = [name for name in EXPERIMENTS if name not in SNAPSHOTS]
 RUNS = [
     Run(name, str(fold), str(seed))
     for name, experiment in EXPERIMENTS.items()
@@ -41,6 +45,7 @@ RUNS = [
 # Every comparison is with the first experiment of the study; another organ's figures are no comparison.
 BASELINE = next(iter(EXPERIMENTS))
 COMPARED = [name for name, experiment in EXPERIMENTS.items() if experiment["organ"] == EXPERIMENTS[BASELINE]["organ"]]
+TRAININGS = [run for run in RUNS if run.experiment in TRAINED]
 TEST_COHORT = "test_cohort"
 # The test cohort is segmented by all networks of an experiment together.
 PREDICTIONS = {
@@ -65,6 +70,11 @@ wildcard_constraints:
 def cohorts_from(source):
     """A pattern of the cohorts whose archive comes from a `phantom`, a `path` or a `url`."""
     return "|".join(cohort for cohort in config["archives"] if source_of(cohort, config) == source) or "none"
+
+
+def one_of(names):
+    """A pattern that matches the names alone, or nothing where there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def patients_of(cohort):
@@ -163,6 +173,17 @@ def training_inputs(wildcards):
     return inputs
 
 
+def snapshot_inputs(wildcards):
+    """The training that a snapshot is of. Its card holds the checksums of the snapshots."""
+    parent = EXPERIMENTS[wildcards.experiment]["snapshot"]["of"]
+    model = f"{R}/models/{parent}/{Run(parent, wildcards.fold, wildcards.seed).name}"
+    return {
+        "card": f"{model}/card.json",
+        "history": f"{model}/history.tsv",
+        "snapshots": ancient(f"{model}/snapshots"),
+    }
+
+
 def training_settings(wildcards):
     """What makes the weights, and nothing else: an experiment's name or threshold retrains nothing."""
     experiment = EXPERIMENTS[wildcards.experiment]
@@ -252,7 +273,7 @@ def labels_of(wildcards):
 
 def training_data():
     """The indexes that any training of the study reads."""
-    inputs = [training_inputs(run) for run in RUNS]
+    inputs = [training_inputs(run) for run in TRAININGS]
     return sorted({index for named in inputs for indexes in named.values() for index in indexes})
 
 

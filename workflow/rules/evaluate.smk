@@ -72,9 +72,28 @@ rule draw_triplets:
         "../scripts/draw_triplets.py"
 
 
+rule describe_model:
+    """Write the card that goes with a network: use, licence, split, scores on patients it never saw, training."""
+    input:
+        card=f"{R}/models/{{experiment}}/{{run}}/card.json",
+        patients=f"{R}/volumes/{{experiment}}/{{run}}.tsv",
+    output:
+        model_card=f"{R}/models/{{experiment}}/{{run}}/model_card.json",
+    log:
+        f"{R}/logs/describe_model/{{experiment}}/{{run}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        source="phantom" if source_of("development", config) == "phantom" else "chaos",
+        code=digest_of("describe_model"),
+    script:
+        "../scripts/describe_model.py"
+
+
 rule evaluated:
-    """Every figure per slice and per patient, and the triplets."""
+    """Every figure per slice and per patient, the triplets and the models' cards."""
     input:
         rules.quality_control.output,
+        [f"{R}/models/{run.experiment}/{run.name}/model_card.json" for run in RUNS],
         [f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
         [f"{R}/triplets/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],

@@ -107,7 +107,7 @@ rule plot_dice:
 rule plot_training:
     """Draw loss and validation Dice of every training, with the chosen epoch."""
     input:
-        histories=[f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in RUNS],
+        histories=[f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in TRAININGS],
     output:
         png=report(
             f"{R}/figures/training.png",
@@ -121,7 +121,7 @@ rule plot_training:
     conda:
         "../../envs/report.yaml"
     params:
-        labels=[run._asdict() for run in RUNS],
+        labels=[run._asdict() for run in TRAININGS],
         code=digest_of("plot_training"),
     script:
         "../scripts/plot_training.py"

@@ -14,6 +14,9 @@ rule train:
         history=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
         weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
         card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
+        snapshots=directory(f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/snapshots"),
+    wildcard_constraints:
+        experiment=one_of(TRAINED),
     log:
         f"{R}/logs/train/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
     benchmark:
@@ -27,11 +30,33 @@ rule train:
         runtime=config["training"]["runtime_minutes"],
     params:
         settings=training_settings,
-        # Undeclared as an output: Snakemake would delete it when the job is killed.
-        checkpoint=f"{R}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}.pt",
+        # Undeclared as outputs: Snakemake would delete them when the job is killed.
+        checkpoints=f"{R}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}",
+        events=f"{R}/tensorboard/{{experiment}}/fold{{fold}}_seed{{seed}}",
         code=training_code,
     script:
         "../scripts/train.py"
+
+
+rule take_snapshot:
+    """Hand on a snapshot of a training as the model of an experiment of its own."""
+    input:
+        unpack(snapshot_inputs),
+    output:
+        history=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
+        weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
+        card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
+    wildcard_constraints:
+        experiment=one_of(SNAPSHOTS),
+    log:
+        f"{R}/logs/take_snapshot/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        epoch=lookup(dpath="{experiment}/snapshot/epoch", within=EXPERIMENTS),
+        code=digest_of("take_snapshot"),
+    script:
+        "../scripts/take_snapshot.py"
 
 
 rule trained:

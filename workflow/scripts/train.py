@@ -4,20 +4,20 @@ from pathlib import Path
 from typing import Any
 
 from chaosliver.jobs import run_job
-from chaosliver.runs import Data, run_training
+from chaosliver.runs import Data, Outputs, run_training
 
 
 def main(
     *,
     settings: dict[str, Any],
     indexes: dict[str, list[Path]],
-    checkpoint: Path,
-    history: Path,
-    weights: Path,
-    card: Path,
+    checkpoints: Path,
+    outputs: dict[str, Path],
+    memory_mb: int,
+    events: Path | None,
 ) -> None:
     """Train, or re-emit what the finished checkpoint of the same settings, data and code holds."""
-    run_training(settings, Data(**indexes), checkpoint, {"history": history, "weights": weights, "card": card})
+    run_training(settings, Data(**indexes), checkpoints, Outputs(**outputs), memory_mb=memory_mb, events=events)
 
 
 if "snakemake" in globals():
@@ -26,8 +26,9 @@ if "snakemake" in globals():
         log=snakemake.log[0],
         settings={**snakemake.params.settings, "code": snakemake.params.code},
         indexes={kind: [Path(path) for path in snakemake.input.get(kind)] for kind in Data._fields},
-        checkpoint=Path(snakemake.params.checkpoint),
-        history=Path(snakemake.output.history),
-        weights=Path(snakemake.output.weights),
-        card=Path(snakemake.output.card),
+        checkpoints=Path(snakemake.params.checkpoints),
+        outputs={kind: Path(snakemake.output.get(kind)) for kind in Outputs._fields},
+        memory_mb=snakemake.resources.mem_mb,
+        # Not through params: to watch a training is no reason to run it again.
+        events=Path(snakemake.params.events) if snakemake.config["training"]["tensorboard"] else None,
     )

@@ -1,14 +1,37 @@
-"""From slices on disk to arrays in memory, as a network sees them."""
+"""From slices on disk to what a network sees: all of them in memory where they fit, else read as they are needed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .grids import neighbours_of, onto_grid, see_volume
+from .grids import Grid, View, neighbours_of, onto_grid, see, see_volume, view_of
 from .png import read_png
 from .samples import Sample
+
+
+class Slices(Protocol):
+    """The slices of a training: `patients` names each slice's patient, `organs` is the number of masks of each."""
+
+    patients: np.ndarray
+
+    @property
+    def organs(self) -> int:
+        """Number of masks of each slice."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of pixels that lie in memory."""
+        ...
+
+    def read(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each batch, a list of row numbers: images [batch, channels, rows, columns] and masks as uint8."""
+        ...
 
 
 class SliceSet(NamedTuple):
@@ -23,26 +46,107 @@ class SliceSet(NamedTuple):
     patients: np.ndarray
     neighbours: np.ndarray
 
+    @property
+    def organs(self) -> int:
+        """Number of masks of each slice."""
+        return self.masks.shape[1]
 
-def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet:
-    """All samples in memory, volume by volume, on the recipe's grid and with its normalisation and context."""
-    grid = recipe["grid"]
-    organs = len(samples[0].masks)
-    images = np.empty((len(samples), grid["rows"], grid["columns"]), np.float32)
-    masks = np.empty((len(samples), organs, grid["rows"], grid["columns"]), np.uint8)
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of pixels that lie in memory."""
+        return self.images.nbytes + self.masks.nbytes
+
+    def read(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Each batch's images and masks."""
+        for rows in batches:
+            yield self.images[self.neighbours[rows]], self.masks[rows]
+
+
+class SliceStream:
+    """The same slices left on disk: `workers` threads read the next batches while a network is busy with one.
+
+    In memory lie a few batches, each slice's file names, and each volume's grid and grey statistics.
+    """
+
+    held_bytes = 0
+
+    def __init__(self, samples: Sequence[Sample], recipe: Mapping[str, Any], workers: int) -> None:
+        self.patients = np.array([sample.patient for sample in samples])
+        self.organs = len(samples[0].masks)
+        self._samples, self._workers = samples, workers
+        self._views: list[View] = []
+        volume_of: list[int] = []
+        neighbours = []
+        for volume in _volumes(samples):
+            neighbours.append(len(volume_of) + _neighbours(volume, recipe))
+            volume_of += [len(self._views)] * len(volume)
+            self._views.append(view_of([sample.plane() for sample in volume], recipe))
+        self._volume_of, self._neighbours = np.array(volume_of), np.concatenate(neighbours)
+
+    def read(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Each batch's images and masks, in the order asked for."""
+        pool = ThreadPoolExecutor(self._workers)
+        try:
+            ahead: deque = deque()
+            for rows in batches:
+                ahead.append(pool.submit(self._batch, rows))
+                if len(ahead) > self._workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = [[self._image(row) for row in together] for together in self._neighbours[rows]]
+        masks = [_masks(self._samples[row], self._views[self._volume_of[row]].grid) for row in rows]
+        return np.array(images), np.array(masks)
+
+    def _image(self, row: int) -> np.ndarray:
+        return see(self._samples[row].plane(), self._views[self._volume_of[row]])
+
+
+def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any], room: int, workers: int) -> Slices:
+    """All samples as the recipe's network sees them: in memory if that takes at most `room` bytes, else streamed.
+
+    Both give the same numbers, so that a training does not depend on the machine's memory.
+    """
+    if (needed := _bytes_of(samples, recipe)) <= room:
+        return _in_memory(samples, recipe)
+    logging.info("%d slices need %.1f GB and %.1f GB are free: streaming them", len(samples), needed / 1e9, room / 1e9)
+    return SliceStream(samples, recipe, workers)
+
+
+def _in_memory(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet:
+    size = (recipe["grid"]["rows"], recipe["grid"]["columns"])
+    images = np.empty((len(samples), *size), np.float32)
+    masks = np.empty((len(samples), len(samples[0].masks), *size), np.uint8)
     neighbours = []
     first = 0
     for volume in _volumes(samples):
         rows = slice(first, first + len(volume))
-        images[rows], seen_on = see_volume([sample.plane() for sample in volume], recipe)
+        images[rows], grid = see_volume([sample.plane() for sample in volume], recipe)
         for row, sample in enumerate(volume, first):
-            for organ, path in enumerate(sample.masks):
-                covered = onto_grid((read_png(path) > 0).astype(np.float32), seen_on)
-                masks[row, organ] = covered >= 0.5
-        neighbours.append(first + neighbours_of([sample.position_mm for sample in volume], recipe["context"]))
+            masks[row] = _masks(sample, grid)
+        neighbours.append(first + _neighbours(volume, recipe))
         first = rows.stop
     patients = np.array([sample.patient for sample in samples])
     return SliceSet(images, masks, patients, np.concatenate(neighbours))
+
+
+def _bytes_of(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> int:
+    pixels = recipe["grid"]["rows"] * recipe["grid"]["columns"]
+    return len(samples) * pixels * (np.dtype(np.float32).itemsize + len(samples[0].masks))
+
+
+def _masks(sample: Sample, grid: Grid) -> np.ndarray:
+    """The organs of a slice on the grid, uint8 of 0 or 1 [organs, rows, columns]."""
+    covered = [onto_grid((read_png(path) > 0).astype(np.float32), grid) for path in sample.masks]
+    return (np.array(covered) >= 0.5).astype(np.uint8)
+
+
+def _neighbours(volume: Sequence[Sample], recipe: Mapping[str, Any]) -> np.ndarray:
+    return neighbours_of([sample.position_mm for sample in volume], recipe["context"])
 
 
 def _volumes(samples: Sequence[Sample]) -> Iterator[list[Sample]]:

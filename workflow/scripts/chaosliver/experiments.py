@@ -63,9 +63,20 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
 def resolve_experiments(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The experiments of the study by name, each the baseline with its overrides merged in, and checked.
 
-    Raises InputError that names the experiment and the key at fault.
+    Each snapshot follows its experiment as one of its own, whose `snapshot` tells `of` which experiment and `epoch` it
+    is; elsewhere that is None. Raises InputError that names the experiment and the key at fault.
     """
-    return {name: _resolve(name, config, schema) for name in config["study"]}
+    experiments: dict[str, dict[str, Any]] = {}
+    for name in config["study"]:
+        experiments[name] = {**_resolve(name, config, schema), "snapshot": None}
+        for epoch in experiments[name]["recipe"]["snapshots"]:
+            snapshot = f"{name}_epoch{epoch}"
+            if snapshot in config["experiments"]:
+                raise InputError(
+                    f"config key experiments.{snapshot}: the snapshot of {name} has that name. Rename the experiment"
+                )
+            experiments[snapshot] = {**experiments[name], "snapshot": {"of": name, "epoch": epoch}}
+    return experiments
 
 
 def merge(baseline: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,6 +190,7 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
     experiment["network"] = _own_settings(name, experiment["network"], overrides.get("network", {}))
     _check_grid(name, experiment["recipe"]["grid"], experiment["network"])
     _check_supervision(name, experiment)
+    _check_epochs(name, experiment, config["splits"][experiment["split"]])
     return experiment
 
 
@@ -225,6 +237,17 @@ def _check_supervision(name: str, experiment: Mapping[str, Any]) -> None:
         raise InputError(
             f"{key}.augmentation: {experiment['augmentation']} makes single slices with the mask of one organ, so "
             "recipe.context must be 0 and other_organs empty. Set recipe.transforms to strong instead"
+        )
+
+
+def _check_epochs(name: str, experiment: Mapping[str, Any], split: Mapping[str, Any]) -> None:
+    key, recipe = f"config key experiments.{name}.recipe", experiment["recipe"]
+    if late := [epoch for epoch in recipe["snapshots"] if epoch > recipe["epochs"]]:
+        raise InputError(f"{key}.snapshots: {late[0]} lies beyond the {recipe['epochs']} epochs. Leave it out")
+    if recipe["patience"] is not None and not split["validation"]:
+        raise InputError(
+            f"{key}.patience: without validation patients no epoch is better than another. Set it to null, or "
+            f"splits.{experiment['split']}.validation to 1 or more"
         )
 
 

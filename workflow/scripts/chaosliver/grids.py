@@ -8,6 +8,8 @@ import numpy as np
 
 # Of the brightest projection: air lies far below it, and the body's own rim of fat far above.
 BODY_SHARE_OF_BRIGHTEST = 0.15
+# Of the window: what is darker is air, and what is brighter is cut.
+BODY, BRIGHTEST = 0.05, 1.3
 # In units of the usual slice distance: beyond it a slice is missing in between.
 GAP = 1.6
 
@@ -79,21 +81,47 @@ def resize(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def see_volume(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> tuple[np.ndarray, Grid]:
-    """What the network sees of a volume, float32 [slices, rows, columns], and on which grid.
+class View(NamedTuple):
+    """How a network sees the planes of one volume: its grid, and the `mean` and `deviation` that become 0 and 1.
+
+    Both are None where the window's limits become 0 and 1 instead.
+    """
+
+    grid: Grid
+    mean: np.float32 | None
+    deviation: np.float32 | None
+
+
+def view_of(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> View:
+    """How the network sees a volume, by the recipe's `grid` and `normalisation`.
 
     `normalisation` is `window` (the window's limits become 0 and 1, unclipped) or `volume` (the body's mean becomes 0
     and its standard deviation 1, after cutting what lies 30 % above the window).
     """
     grid = grid_of(volume, recipe["grid"])
-    seen = np.stack(
-        [onto_grid((plane.pixels.astype(np.float32) - plane.low) / (plane.high - plane.low), grid) for plane in volume]
+    if recipe["normalisation"] == "window":
+        return View(grid, None, None)
+    seen = np.stack([_cut(plane, grid) for plane in volume])
+    body = seen[seen > BODY]
+    # A volume of air alone stays as it is.
+    return (
+        View(grid, body.mean(), body.std() + np.float32(1e-6))
+        if body.size
+        else View(grid, np.float32(0), np.float32(1))
     )
-    if recipe["normalisation"] == "volume":
-        seen = np.clip(seen, 0, 1.3)
-        body = seen[seen > 0.05]
-        seen = (seen - body.mean()) / (body.std() + 1e-6) if body.size else seen
-    return seen.astype(np.float32), grid
+
+
+def see(plane: Plane, view: View) -> np.ndarray:
+    """What the network sees of one plane, float32 [rows, columns]."""
+    if view.mean is None:
+        return _windowed(plane, view.grid)
+    return (_cut(plane, view.grid) - view.mean) / view.deviation
+
+
+def see_volume(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> tuple[np.ndarray, Grid]:
+    """What the network sees of a volume, float32 [slices, rows, columns], and on which grid."""
+    view = view_of(volume, recipe)
+    return np.stack([see(plane, view) for plane in volume]), view.grid
 
 
 def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
@@ -110,6 +138,14 @@ def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
         far = np.abs(positions[beside] - positions[own]) > GAP * usual * max(1, abs(step))
         columns.append(np.where(far, own, beside))
     return np.stack(columns, axis=1)
+
+
+def _windowed(plane: Plane, grid: Grid) -> np.ndarray:
+    return onto_grid((plane.pixels.astype(np.float32) - plane.low) / (plane.high - plane.low), grid)
+
+
+def _cut(plane: Plane, grid: Grid) -> np.ndarray:
+    return np.clip(_windowed(plane, grid), 0, BRIGHTEST)
 
 
 def _middle_of_body(volume: Sequence[Plane]) -> tuple[float, float]:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, StoppedError
 
 
 def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """Call `main(**arguments)` with logging to `log`; warnings and errors go to the terminal too.
 
-    An InputError or an OSError ends the process with status 1 and its message alone; anything else is a defect of
-    ours and keeps its traceback.
+    An InputError, a StoppedError or an OSError ends the process with status 1 and its message alone; anything else is
+    a defect of ours and keeps its traceback.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
@@ -25,7 +25,7 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)
     try:
         main(**arguments)
-    except (InputError, OSError) as error:
+    except (InputError, StoppedError, OSError) as error:
         logging.error("%s", error)
         sys.exit(1)
     except Exception:

@@ -1,12 +1,14 @@
 """What training lowers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn import functional as F
 
 # The other organs are supervision for free, not the aim.
 SHARE_OF_OTHER_ORGANS = 0.25
+# Of the first deeper level; each further one weighs half of the one before.
+SHARE_OF_DEEPER_LEVEL = 0.4
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -24,6 +26,17 @@ def bce_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 
 LOSSES: dict[str, Loss] = {"bce": bce, "bce_dice": bce_dice}
+
+
+def total_loss(loss: Loss, logits: torch.Tensor | Sequence[torch.Tensor], masks: torch.Tensor) -> torch.Tensor:
+    """The loss over all organs; of several logits the deeper ones are held against masks reduced to their size."""
+    finest, *deeper = (logits,) if isinstance(logits, torch.Tensor) else logits
+    total = weighted(loss(finest.float(), masks))
+    for level, coarse in enumerate(deeper):
+        covered = F.avg_pool2d(masks, masks.shape[-1] // coarse.shape[-1])
+        share = SHARE_OF_DEEPER_LEVEL * 0.5**level
+        total = total + share * weighted(loss(coarse.float(), (covered > 0.5).float()))
+    return total
 
 
 def weighted(per_organ: torch.Tensor) -> torch.Tensor:

@@ -14,9 +14,14 @@ from .files import sha256_of, write_atomically, write_text
 from .networks.registry import build_network
 
 
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a network's tensors as safetensors, atomically."""
+    write_atomically(path, lambda partial: safetensors.torch.save_file(dict(tensors), partial))
+
+
 def save_model(card: Path, weights: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
     """Write the weights, then a JSON card with `facts` (network, recipe, outputs and more) and the weights' SHA-256."""
-    write_atomically(weights, lambda partial: safetensors.torch.save_file(dict(tensors), partial))
+    save_weights(weights, tensors)
     text = json.dumps({**facts, "weights_sha256": sha256_of(weights)}, indent=2, sort_keys=True)
     write_text(card, text + "\n")
 

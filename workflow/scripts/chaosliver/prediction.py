@@ -1,6 +1,8 @@
 """Segmenting patients with one network, or with several by their mean probability."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .devices import autocast, claimed_device, memory_advice
+from .devices import autocast, claimed_device, memory_advice, numerics_for
 from .errors import InputError
 from .grids import Plane, neighbours_of, off_grid, see_volume
 from .indexes import write_index
@@ -44,7 +47,7 @@ def predict_patients(
     listed = []
     size = (recipe["batch_size"], recipe["grid"]["rows"], recipe["grid"]["columns"])
     with claimed_device() as device, memory_advice(*size):
-        networks = [network.to(device, memory_format=torch.channels_last) for network, _ in models]
+        networks = [for_inference(network, device, recipe["precision"]) for network, _ in models]
         for image_index in images:
             volume = list_images(image_index)
             organ = segment_volume(networks, [sample.plane() for sample in volume], recipe, threshold, device)
@@ -88,13 +91,39 @@ def probabilities(
 
     `inputs` are float32 [slices, channels, rows, columns].
     """
+    # On a processor the activations of one slice just stay within its caches.
+    batch_size = 1 if device.type == "cpu" else recipe["batch_size"]
     means = []
     with torch.inference_mode(), autocast(device, recipe["precision"]):
-        for batch in np.array_split(inputs, -(-len(inputs) // recipe["batch_size"])):
+        for batch in np.array_split(inputs, -(-len(inputs) // batch_size)):
             planes = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
             mean = sum(torch.sigmoid(network(planes)[:, 0].float()) for network in networks) / len(networks)
             means.append(mean.cpu().numpy())
     return np.concatenate(means)
+
+
+def for_inference(network: nn.Module, device: torch.device, precision: str) -> nn.Module:
+    """A copy of a network in evaluation mode, on the device, with all done that else each batch would repeat.
+
+    BatchNorm is folded into the convolution before it, and convolutions hold weights of the type they compute in.
+    """
+    network = copy.deepcopy(network).eval()
+    for block in network.modules():
+        if isinstance(block, nn.Sequential):
+            _fold_normalisation(block)
+    network.to(device, memory_format=torch.channels_last)
+    lowered = numerics_for(device, precision).lowered
+    for layer in network.modules():
+        if lowered and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.to(lowered)
+    return network
+
+
+def _fold_normalisation(block: nn.Sequential) -> None:
+    for number, (layer, following) in enumerate(pairwise(list(block))):
+        if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+            block[number] = fuse_conv_bn_eval(layer, following)
+            block[number + 1] = nn.Identity()
 
 
 def _common_recipe(recipes: Sequence[dict[str, Any]], cards: Sequence[Path]) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """One training as a whole: from indexes to weights, card and history, or their re-emission from a checkpoint."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .batches import load_slices
-from .files import write_tsv
-from .models import save_model
+from .checkpoints import checkpoint_path, fingerprint_of, load_checkpoint, remove_partials, tell_of_others
+from .events import EventLog
+from .files import sha256_of, write_tsv
+from .memory import bytes_for_data
+from .models import save_model, save_weights
 from .samples import Sample, list_augmented, list_samples
-from .training import HISTORY_COLUMNS, fingerprint_of, is_finished, load_checkpoint, train_network
+from .training import HISTORY_COLUMNS, is_finished, train_network
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "Augmentor", "pydicom")
 
@@ -34,31 +38,91 @@ class Data(NamedTuple):
         return digest.hexdigest()
 
 
-def run_training(settings: Mapping[str, Any], data: Data, checkpoint: Path, outputs: Mapping[str, Path]) -> None:
+class Outputs(NamedTuple):
+    """What a training hands on: history, weights, card, and the folder of its snapshots' weights."""
+
+    history: Path
+    weights: Path
+    card: Path
+    snapshots: Path
+
+
+def run_training(
+    settings: Mapping[str, Any],
+    data: Data,
+    checkpoints: Path,
+    outputs: Outputs,
+    *,
+    memory_mb: int,
+    events: Path | None = None,
+) -> None:
     """Train, or take the finished checkpoint of the same settings, data and code; write `outputs`.
 
-    `settings` holds network, recipe, seed, threads, keep_originals and code; `outputs` names history, weights, card.
+    `settings` holds network, recipe, seed, threads, keep_originals and code. `checkpoints` is a folder of this training
+    alone. `memory_mb` is what the job asked for, and `events` a folder for TensorBoard.
     """
     settings = {**settings, "data": data.digest()}
-    state = load_checkpoint(checkpoint, settings)
-    if state is None or not is_finished(state):
-        recipe = settings["recipe"]
-        training = load_slices(_training_samples(data, settings["keep_originals"]), recipe)
-        validating = list_samples(data.validation_images, data.validation_masks)
-        validation = load_slices(validating, recipe) if validating else None
-        state = train_network(settings, training, validation, checkpoint, state)
-    write_tsv(outputs["history"], HISTORY_COLUMNS, state["history"])
+    remove_partials(checkpoints)
+    state = _saved_state(checkpoints, settings)
+    log = EventLog(events, state["history"] if state else ())
+    if not (state and is_finished(state)):
+        state = _train(settings, data, checkpoints, memory_mb, log)
+    log.close()
+    snapshots = {
+        epoch: load_checkpoint(checkpoint_path(checkpoints, settings, epoch), settings)
+        for epoch in settings["recipe"]["snapshots"]
+    }
+    write_tsv(outputs.history, HISTORY_COLUMNS, state["history"])
     facts = {
         **settings,
         "fingerprint": fingerprint_of(settings),
         "chosen_epoch": state["chosen_epoch"],
         "validation_dice": state["best_dice"],
+        "snapshots": _save_snapshots(snapshots, outputs.snapshots),
         "outputs": len({index.parents[1].name for index in data.train_masks}),
         "train_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.train_images}),
         "validate_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.validation_images}),
         "versions": {package: version(package) for package in PACKAGES},
     }
-    save_model(outputs["card"], outputs["weights"], state["best"], facts)
+    save_model(outputs.card, outputs.weights, state["best"], facts)
+
+
+def _saved_state(checkpoints: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state to go on from, or None; one whose snapshots were deleted is of no use, and is deleted too."""
+    path = checkpoint_path(checkpoints, settings)
+    state = load_checkpoint(path, settings)
+    if state is None:
+        tell_of_others(checkpoints, settings)
+        return None
+    due = [epoch for epoch in settings["recipe"]["snapshots"] if epoch <= state["epoch"] or is_finished(state)]
+    missing = [lost for epoch in due if not (lost := checkpoint_path(checkpoints, settings, epoch)).is_file()]
+    if missing:
+        logging.warning("%s is missing: training starts anew", missing[0])
+        path.unlink()
+        return None
+    return state
+
+
+def _train(settings: Mapping[str, Any], data: Data, checkpoints: Path, memory_mb: int, log: EventLog) -> dict[str, Any]:
+    recipe, workers = settings["recipe"], settings["threads"]
+    room = bytes_for_data(memory_mb)
+    training = load_slices(_training_samples(data, settings["keep_originals"]), recipe, room, workers)
+    validating = list_samples(data.validation_images, data.validation_masks)
+    room -= training.held_bytes
+    validation = load_slices(validating, recipe, room, workers) if validating else None
+    return train_network(settings, training, validation, checkpoints, log.add)
+
+
+def _save_snapshots(states: Mapping[int, Mapping[str, Any]], folder: Path) -> dict[str, dict[str, Any]]:
+    """Write each snapshot's weights; what the card says of them, by epoch."""
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {}
+    for epoch, state in states.items():
+        weights = folder / f"epoch{epoch}.safetensors"
+        save_weights(weights, state["best"])
+        chosen = {"chosen_epoch": state["chosen_epoch"], "validation_dice": state["best_dice"]}
+        said[str(epoch)] = {**chosen, "weights_sha256": sha256_of(weights)}
+    return said
 
 
 def _training_samples(data: Data, keep_originals: bool) -> list[Sample]:

@@ -1,4 +1,4 @@
-"""Training a network on slices in memory, with checkpoints from which a killed job goes on exactly."""
+"""Training a network, with checkpoints from which a killed job goes on exactly."""
 
 import copy
 import hashlib
@@ -6,8 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from .batches import SliceSet
+from .batches import Slices
+from .checkpoints import checkpoint_path, fingerprint_of, load_checkpoint, save_checkpoint
 from .devices import Numerics, claimed_device, make_repeatable, memory_advice, numerics_for, to_device
-from .errors import InputError
-from .files import write_atomically
-from .losses import LOSSES, weighted
+from .errors import InputError, StoppedError
+from .losses import LOSSES, total_loss
 from .networks.registry import build_network
+from .stopping import stop_requests
 from .transforms import augment
 
 HISTORY_COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_dice", "learning_rate")
@@ -36,107 +36,114 @@ class Validation(NamedTuple):
 
 
 class Trainee(NamedTuple):
-    """A network in training: itself, the moving average of its weights (or itself), optimiser, recipe and numbers."""
+    """A network in training.
+
+    `network` holds the weights; `forward` applies them, compiled if asked for; `averaged` is their moving average, or
+    the network itself.
+    """
 
     network: nn.Module
+    forward: Callable[[torch.Tensor], torch.Tensor]
     averaged: nn.Module
     optimiser: torch.optim.Optimizer
     recipe: Mapping[str, Any]
     numerics: Numerics
 
 
-def fingerprint_of(settings: Mapping[str, Any]) -> str:
-    """SHA-256 of all that determines the weights: settings, seed, threads, data and code, as plain types."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+class Watch(NamedTuple):
+    """Who is asked and told on the way: `stop` names a signal that asks to stop; `told` is given each epoch's row."""
+
+    stop: Callable[[], str | None]
+    told: Callable[[Mapping[str, Any]], None]
 
 
-def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The checkpoint of a training with these very settings, or None; one of other settings is named and left out."""
-    if not path.is_file():
-        return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path}: is no readable checkpoint ({error}). Delete it to train from the start") from None
-    if "fingerprint" not in state:
-        raise InputError(f"{path}: is no checkpoint of this workflow. Delete it to train from the start")
-    if state["fingerprint"] == fingerprint_of(settings):
-        return state
-    changed = [key for key in settings if json.dumps(state["settings"].get(key)) != json.dumps(settings[key])]
-    logging.info("%s is of other settings (%s): training starts anew", path, ", ".join(changed))
-    return None
+UNWATCHED = Watch(lambda: None, lambda row: None)
 
 
 def is_finished(state: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint is that of a training that reached its last epoch."""
-    return state["epoch"] == state["settings"]["recipe"]["epochs"]
+    """Whether a training reached its last epoch, or stopped early for want of a better one."""
+    recipe = state["settings"]["recipe"]
+    waited = state["epoch"] - state.get("chosen_epoch", state["epoch"])
+    return state["epoch"] == recipe["epochs"] or (recipe["patience"] is not None and waited >= recipe["patience"])
 
 
 def train_network(
     settings: Mapping[str, Any],
-    training: SliceSet,
-    validation: SliceSet | None,
-    checkpoint: Path,
-    state: dict[str, Any] | None,
+    training: Slices,
+    validation: Slices | None,
+    checkpoints: Path,
+    told: Callable[[Mapping[str, Any]], None] = UNWATCHED.told,
 ) -> dict[str, Any]:
-    """Train as `settings` say and return the finished checkpoint: `best` weights, `chosen_epoch`, `history`.
+    """Train as `settings` say and return the finished state: `best` weights, `chosen_epoch`, `history`.
 
     `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
-    `state` is an unfinished checkpoint of these settings to go on from, or None. The state is saved to `checkpoint`
-    after each epoch. The epoch is chosen by the mean over the validation patients of their Dice over all slices;
-    without validation patients it is the last. Raises InputError where the loss is no finite number, and where memory
-    does not suffice, with what to lower.
+    The state is saved in the folder `checkpoints` after each epoch, and gone on from if it is there; snapshots lie
+    beside it. `told` is given the history's row of each epoch. The epoch is chosen by the mean over the validation
+    patients of their Dice over all slices; without validation patients it is the last. Raises InputError where the
+    loss is no finite number, and where memory does not suffice, with what to lower; StoppedError when a signal asks.
     """
     recipe = settings["recipe"]
     make_repeatable(settings["seed"], settings["threads"])
     size = (recipe["batch_size"], recipe["grid"]["rows"], recipe["grid"]["columns"])
-    with claimed_device() as device, memory_advice(*size):
-        trainee = prepare(settings, training.masks.shape[1], device)
-        return _train_on(trainee, settings, training, validation, checkpoint, state or _first_state(settings))
+    with claimed_device() as device, memory_advice(*size), stop_requests() as stop:
+        trainee = prepare(settings, training.organs, device)
+        return _train_on(trainee, settings, training, validation, checkpoints, Watch(stop, told))
 
 
 def _train_on(
     trainee: Trainee,
     settings: Mapping[str, Any],
-    training: SliceSet,
-    validation: SliceSet | None,
-    checkpoint: Path,
-    state: dict[str, Any],
+    training: Slices,
+    validation: Slices | None,
+    checkpoints: Path,
+    watch: Watch,
 ) -> dict[str, Any]:
-    recipe = trainee.recipe
-    if state["epoch"]:
+    recipe, path = trainee.recipe, checkpoint_path(checkpoints, settings)
+    state = load_checkpoint(path, settings) or _first_state(settings)
+    if state["epoch"] and not is_finished(state):
         _restore(trainee, state)
-        logging.info("going on after epoch %d of %s", state["epoch"], checkpoint)
-    for epoch in range(state["epoch"] + 1, recipe["epochs"] + 1):
-        started = time.perf_counter()
+        logging.info("going on after epoch %d of %s", state["epoch"], path)
+    while not is_finished(state):
+        epoch, started = state["epoch"] + 1, time.perf_counter()
         # Each epoch draws from a seed of its own: resuming then needs no saved state of the random generators.
         torch.manual_seed(_epoch_seed(settings["seed"], epoch))
-        loss = train_epoch(trainee, training, epoch)
+        loss = train_epoch(trainee, training, epoch, watch.stop)
         measured = validate(trainee, validation) if validation else Validation(None, None)
         row = (epoch, loss, measured.loss, measured.dice, trainee.optimiser.param_groups[0]["lr"])
-        state["history"].append(dict(zip(HISTORY_COLUMNS, row, strict=True)))
-        state = {**state, "epoch": epoch}
+        state = _without_progress(state) | {"epoch": epoch}
+        state["history"] = [*state["history"], dict(zip(HISTORY_COLUMNS, row, strict=True))]
         if measured.dice is None or measured.dice > state["best_dice"]:
             state |= {"best": _weights(trainee.averaged), "best_dice": measured.dice, "chosen_epoch": epoch}
+        _save_snapshots(checkpoints, settings, state)
         # Nothing goes on from the last epoch: what is kept then serves to write the outputs again.
-        state = {**_without_progress(state), **({} if is_finished(state) else _progress(trainee))}
-        write_atomically(checkpoint, partial(torch.save, state))
-        _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.images))
+        save_checkpoint(path, state if is_finished(state) else state | _progress(trainee))
+        watch.told(state["history"][-1])
+        _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.patients))
     return state
 
 
-def train_epoch(trainee: Trainee, slices: SliceSet, epoch: int) -> float:
+def _save_snapshots(checkpoints: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Keep what a training of so many epochs would hand on; one that stops early gives what it has to later ones."""
+    for epoch in settings["recipe"]["snapshots"]:
+        if epoch == state["epoch"] or (is_finished(state) and epoch > state["epoch"]):
+            save_checkpoint(checkpoint_path(checkpoints, settings, epoch), state)
+
+
+def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[], str | None] = UNWATCHED.stop) -> float:
     """One pass over the slices in random order; `epoch` counts from 1. Returns the mean loss.
 
-    Raises InputError that names the epoch, the batch and its patients where the loss is no finite number.
+    Raises InputError that names the epoch, the batch and its patients where the loss is no finite number, and
+    StoppedError where `stop` names a signal.
     """
     recipe, total = trainee.recipe, 0.0
     # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
     trainee.network.train()
-    batches = list(_shuffled(len(slices.images), recipe["batch_size"]))
-    for number, rows in enumerate(batches):
+    batches = _in_batches(torch.randperm(len(slices.patients)).numpy(), recipe["batch_size"])
+    for number, (rows, (images, masks)) in enumerate(zip(batches, slices.read(batches), strict=True)):
+        if signal := stop():
+            raise StoppedError(f"stopped by {signal} in epoch {epoch}. Epoch {epoch - 1} is saved: run again to go on")
         _set_learning_rate(trainee, epoch - 1 + number / len(batches))
-        images, masks = _batch(slices, rows, trainee.numerics.device)
+        images, masks = _on_device(images, masks, trainee.numerics.device)
         if recipe["transforms"] == "strong":
             images, masks = augment(images, masks)
         loss = _step(trainee, images.contiguous(memory_format=torch.channels_last), masks)
@@ -147,18 +154,19 @@ def train_epoch(trainee: Trainee, slices: SliceSet, epoch: int) -> float:
                 "lower recipe.learning_rate, or look at these patients' images"
             )
         total += loss * len(rows)
-    return total / len(slices.images)
+    return total / len(slices.patients)
 
 
-def validate(trainee: Trainee, slices: SliceSet) -> Validation:
+def validate(trainee: Trainee, slices: Slices) -> Validation:
     """Loss and Dice of the averaged network for the first organ, at the network's resolution."""
     trainee.averaged.eval()
     losses, shared, sizes = [], {}, {}
     with torch.inference_mode(), trainee.numerics.autocast():
-        for rows in _in_batches(np.arange(len(slices.images)), trainee.recipe["batch_size"]):
-            images, masks = _batch(slices, rows, trainee.numerics.device)
+        batches = _in_batches(np.arange(len(slices.patients)), trainee.recipe["batch_size"])
+        for rows, planes in zip(batches, slices.read(batches), strict=True):
+            images, masks = _on_device(*planes, trainee.numerics.device)
             logits = trainee.averaged(images.contiguous(memory_format=torch.channels_last)).float()
-            losses += [weighted(LOSSES[trainee.recipe["loss"]](logits, masks)).item()] * len(rows)
+            losses += [total_loss(LOSSES[trainee.recipe["loss"]], logits, masks).item()] * len(rows)
             predicted, reference = logits[:, 0] > 0, masks[:, 0] > 0
             overlap = (predicted & reference).sum((1, 2)).tolist()
             size = (predicted.sum((1, 2)) + reference.sum((1, 2))).tolist()
@@ -175,6 +183,7 @@ def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> T
     shape = {"inputs": 2 * recipe["context"] + 1, "outputs": organs}
     network = build_network({**settings["network"], **shape}).to(device, memory_format=torch.channels_last)
     averaged = copy.deepcopy(network) if recipe["average"] else network
+    forward = torch.compile(network) if recipe["compile"] else network
     # Decaying BatchNorm's scales and biases towards 0 serves nothing.
     groups = [
         {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe["weight_decay"]},
@@ -182,14 +191,18 @@ def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> T
     ]
     optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimiser"]]
     numerics = numerics_for(device, recipe["precision"])
-    return Trainee(network, averaged, optimiser(groups, lr=recipe["learning_rate"]), recipe, numerics)
+    # One pass over all weights in place of one for each of a dozen operations.
+    fused = device.type in ("cpu", "cuda")
+    return Trainee(
+        network, forward, averaged, optimiser(groups, lr=recipe["learning_rate"], fused=fused), recipe, numerics
+    )
 
 
 def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
     scaler = trainee.numerics.scaler
     with trainee.numerics.autocast():
-        logits = trainee.network(images)
-    loss = weighted(LOSSES[trainee.recipe["loss"]](logits.float(), masks))
+        logits = trainee.forward(images)
+    loss = total_loss(LOSSES[trainee.recipe["loss"]], logits, masks)
     trainee.optimiser.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
     if trainee.recipe["largest_gradient"] is not None:
@@ -224,18 +237,13 @@ def _set_learning_rate(trainee: Trainee, epochs_done: float) -> None:
         group["lr"] = rate
 
 
-def _shuffled(count: int, batch_size: int) -> Iterator[np.ndarray]:
-    yield from _in_batches(torch.randperm(count).numpy(), batch_size)
-
-
-def _in_batches(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+def _in_batches(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
     # Evenly filled, so that BatchNorm's statistics are never those of one left-over slice beside full batches.
-    yield from np.array_split(rows, math.ceil(len(rows) / batch_size))
+    return np.array_split(rows, math.ceil(len(rows) / batch_size))
 
 
-def _batch(slices: SliceSet, rows: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    images = to_device(torch.from_numpy(slices.images[slices.neighbours[rows]]), device)
-    return images, to_device(torch.from_numpy(slices.masks[rows]), device).float()
+def _on_device(images: np.ndarray, masks: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return to_device(torch.from_numpy(images), device), to_device(torch.from_numpy(masks), device).float()
 
 
 def _weights(network: nn.Module) -> dict[str, torch.Tensor]:

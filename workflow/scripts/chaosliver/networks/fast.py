@@ -22,7 +22,8 @@ def build(channels: int, depth: int, inputs: int = 1, outputs: int = 1) -> nn.Mo
 class FastUNet(nn.Module):
     """Maps images [batch, inputs, rows, columns] to logits [batch, outputs, rows, columns].
 
-    Rows and columns are multiples of 2 ** (depth + 1).
+    Rows and columns are multiples of 2 ** (depth + 1). In training it gives a tuple of logits: those, and for deep
+    supervision (Lee et al., AISTATS 2015) those of the levels between the first and the deepest, finer ones first.
     """
 
     def __init__(self, channels: int, depth: int, inputs: int, outputs: int) -> None:
@@ -34,15 +35,22 @@ class FastUNet(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, wide, 2, stride=2) for deep, wide in upwards)
         self.merge = nn.ModuleList(double_convolution(2 * wide, wide) for _, wide in upwards)
         self.head = nn.Conv2d(channels, outputs * FOLD**2, 1)
+        self.deep_heads = nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in widths[-2:0:-1])
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits of the images."""
+    def forward(self, images: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Logits of the images; in training a tuple, with those of the deeper levels."""
         features, skipped = F.pixel_unshuffle(images, FOLD), []
         for level, block in enumerate(self.down):
             if level:
                 skipped.append(features)
                 features = F.max_pool2d(features, 2)
             features = block(features)
+        levels = []
         for grow, block in zip(self.up, self.merge, strict=True):
             features = block(torch.cat([skipped.pop(), grow(features)], dim=1))
-        return F.pixel_shuffle(self.head(features), FOLD)
+            levels.append(features)
+        logits = F.pixel_shuffle(self.head(features), FOLD)
+        if not self.training:
+            return logits
+        deep = [head(level) for head, level in zip(self.deep_heads, levels[:-1], strict=True)]
+        return logits, *reversed(deep)

@@ -10,8 +10,9 @@ from torch import nn
 def build_network(settings: Mapping[str, Any]) -> nn.Module:
     """The network that `settings["name"]` names (its module in this package), built with the other settings.
 
-    It maps images, float [batch, inputs, rows, columns], to logits [batch, outputs, rows, columns]; `inputs` and
-    `outputs` are 1 where the settings do not say otherwise.
+    It maps images, float [batch, inputs, rows, columns], to logits [batch, outputs, rows, columns], and in training
+    perhaps to a tuple of them, the others at coarser levels; `inputs` and `outputs` are 1 where the settings do not
+    say otherwise.
     """
     module = import_module(f".{settings['name']}", __package__)
     return module.build(**{key: value for key, value in settings.items() if key != "name"})
