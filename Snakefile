@@ -17,6 +17,11 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/summarise.smk"
+include: "workflow/rules/verify.smk"
+
+
+# What asks for no GPU takes seconds: a cluster gets the rest, and this runs where Snakemake runs (docs/cluster.md).
+workflow.localrules(*(rule.name for rule in workflow.rules if "gpu" not in rule.resources))
 
 
 # The whole study. (A comment: snakefmt 2.1 puts `default_target` before a docstring, and then cannot read it.)

@@ -4,7 +4,7 @@ Snakemake cannot see a change inside a folder, and the mtime of a large file say
 is small, so Snakemake compares it by checksum, and a folder whose bytes did not change re-runs nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,23 @@ def read_index(
         rows = [row for row in rows if row["file"] in only]
         if unlisted := sorted(set(only) - {row["file"] for row in rows}):
             raise InputError(f"{index}: does not list {unlisted[0]}. {_remedy(index)}")
+    for problem in _problems(index, folder, rows):
+        raise InputError(problem)
+    return rows
+
+
+def problems_of(index: Path, folder: Path) -> Iterator[str]:
+    """A message for each file of an index that is missing or altered."""
+    yield from _problems(index, folder, read_tsv(index, KEYS))
+
+
+def _problems(index: Path, folder: Path, rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for row in rows:
         path = folder / row["file"]
         if not path.is_file():
-            raise InputError(f"{path}: is missing, but {index} lists it. {_remedy(index)}")
-        if sha256_of(path) != row["sha256"]:
-            raise InputError(f"{path}: its content differs from what {index} lists. {_remedy(index)}")
-    return rows
+            yield f"{path}: is missing, but {index} lists it. {_remedy(index)}"
+        elif sha256_of(path) != row["sha256"]:
+            yield f"{path}: its content differs from what {index} lists. {_remedy(index)}"
 
 
 def _remedy(index: Path) -> str:

@@ -1,0 +1,16 @@
+"""On request: are the files still those that were made?
+
+Reads all folders that have an index, and models/. Makes nothing.
+"""
+
+
+rule verify:
+    """Check every file of the study against the checksum taken when it was made."""
+    log:
+        f"{R}/logs/verify.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        results=R,
+    script:
+        "../scripts/verify.py"
