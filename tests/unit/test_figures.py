@@ -4,10 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from chaosliver.evaluation import MEASURES, PATIENT_COLUMNS
-from chaosliver.figures import HISTORY_COLUMNS, PALETTE, chosen_epoch, plot_dice, plot_training
+from chaosliver.figures import (
+    HISTORY_COLUMNS,
+    PALETTE,
+    chosen_epoch,
+    groups_of,
+    panel_grid,
+    plot_dice,
+    plot_training,
+    wrapped,
+)
 from chaosliver.files import read_tsv, write_tsv
 from chaosliver.tables import typed
 
@@ -63,6 +75,50 @@ def test_more_groups_than_colours_can_be_drawn(tmp_path: Path) -> None:
     rows = [patient_row("1", "baseline", 0.9, cohort=f"cohort{number}") for number in range(len(PALETTE) + 1)]
     write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
     plot_dice(tmp_path / "patients.tsv", ["baseline"], [tmp_path / "dice.png"])
+
+
+def test_a_patients_points_are_joined_in_the_order_of_the_experiments(
+    patients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[list[list[float]]] = []
+    close = plt.close
+
+    def read_and_close(figure: Figure) -> None:
+        whole = figure.axes[2]
+        lines.extend(line.get_xydata().tolist() for line in whole.lines if line.get_linewidth() == 0.4)
+        close(figure)
+
+    monkeypatch.setattr(plt, "close", read_and_close)
+    plot_dice(patients, ["augmented", "baseline"], [tmp_path / "dice.png"])
+    assert len(lines) == 8
+    for number, line in enumerate(lines):
+        assert line == pytest.approx(np.array([[0.82 + 0.01 * number, 0], [0.8 + 0.01 * number, 1]]))
+
+
+def test_a_sequence_has_one_colour_in_all_figures_and_a_cohort_its_mark() -> None:
+    rows = [("test", "t2_spir"), ("development", "t2_spir"), ("development", "t1_in_phase")]
+    groups = list(groups_of(pd.DataFrame(rows, columns=["cohort", "sequence"])))
+    titles = ["T1 in phase, development", "T2-SPIR, development", "T2-SPIR, test"]
+    assert [group.title for group in groups] == titles
+    assert groups[1].color == groups[2].color != groups[0].color
+    assert groups[1].marker != groups[2].marker
+    (alone,) = groups_of(pd.DataFrame(rows[1:2], columns=["cohort", "sequence"]))
+    assert (alone.title, alone.color) == ("T2-SPIR", groups[1].color)
+
+
+def test_long_names_break_after_underscores_and_lose_no_letter() -> None:
+    assert wrapped("train_on_t1_and_t2_together", 20) == "train_on_t1_and_t2_\ntogether"
+    assert wrapped("small") == "small"
+    name = "a_name_with_a_very_long_part_" + "x" * 40
+    assert wrapped(name).replace("\n", "") == name
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
+def test_a_grid_has_its_panels_and_no_others(count: int) -> None:
+    figure, panels = panel_grid(count, (2.0, 2.0))
+    assert figure.axes == panels
+    assert len(panels) == max(count, 1)
+    plt.close(figure)
 
 
 def test_training_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:

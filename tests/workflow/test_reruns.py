@@ -9,8 +9,17 @@ from conftest import SHEET, SMALL, write_sheet
 from chaosliver.phantom import draw_archive
 
 # Tables and figures that any experiment's result reaches.
-SUMMARIES = {"collect_tables", "compare_experiments", "write_publication_table", "plot_dice"}
-BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "draw_overlays"} | SUMMARIES
+SUMMARIES = {
+    "collect_tables",
+    "compare_experiments",
+    "write_publication_table",
+    "cross_sequence",
+    "plot_dice",
+    "plot_along_liver",
+    "plot_volumes",
+    "plot_learning_curve",
+}
+BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "draw_overlays", "draw_contact_sheets"} | SUMMARIES
 
 
 def touch_all(folder):
@@ -75,7 +84,7 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
-    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "draw_overlays"}, 1)
+    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "draw_overlays", "draw_contact_sheets"}, 1)
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):
@@ -129,6 +138,19 @@ def test_an_altered_png_is_refused_by_the_next_step_that_reads_it(finished):
     printed = finished.fail("-R", "augment")
     assert f"{victim.name}: its content differs" in printed
     assert "&& snakemake --cores 1" in printed
+
+
+def test_verify_names_every_altered_or_missing_file_and_changes_nothing(finished):
+    assert "all is as it was made" in finished.succeed("verify")
+    altered = next((finished.results / "png/8bit/t1_in_phase/1").glob("*.png"))
+    altered.write_bytes(b"altered")
+    lost = next((finished.results / "masks/liver/t1_in_phase/2").glob("*.png"))
+    lost.unlink()
+    assert finished.planned() == {}
+    printed = finished.fail("verify")
+    assert f"{altered.name}: its content differs" in printed
+    assert f"{lost.name}: is missing" in printed
+    assert finished.planned() == {}
 
 
 @pytest.mark.parametrize("part", ["raw/1.tsv", "inventory/1.pairs.tsv", "png/8bit/t1_in_phase/1.tsv"])

@@ -271,6 +271,30 @@ def labels_of(wildcards):
     return Run.parse(wildcards.experiment, wildcards.run)._asdict()
 
 
+def training_patients():
+    """Training patients (mean over folds) of the baseline and of the experiments that differ from it in that alone."""
+    alike = [name for name in EXPERIMENTS if _but_for_patients(name) == _but_for_patients(BASELINE)]
+    folds = {name: range(len(FOLDS[EXPERIMENTS[name]["split"]])) for name in alike}
+    return {
+        name: sum(len(patients_in(EXPERIMENTS[name], fold, "train")) for fold in folds[name]) / len(folds[name])
+        for name in alike
+    }
+
+
+def _but_for_patients(name):
+    return {key: value for key, value in EXPERIMENTS[name].items() if key != "training_patients"}
+
+
+def cross_sequence_experiments():
+    """What each experiment was trained on: the baseline, what learned other sequences, and what several score."""
+    usual = EXPERIMENTS[BASELINE]["train_on"]
+    return {
+        name: EXPERIMENTS[name]["train_on"]
+        for name in COMPARED
+        if name == BASELINE or EXPERIMENTS[name]["train_on"] != usual or len(EXPERIMENTS[name]["score_on"]) > 1
+    }
+
+
 def training_data():
     """The indexes that any training of the study reads."""
     inputs = [training_inputs(run) for run in TRAININGS]

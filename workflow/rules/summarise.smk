@@ -104,6 +104,104 @@ rule plot_dice:
         "../scripts/plot_dice.py"
 
 
+rule plot_along_liver:
+    """Draw the Dice along the liver, from dome to tip."""
+    input:
+        slices_table=f"{R}/tables/slices.tsv",
+    output:
+        png=report(
+            f"{R}/figures/along_liver.png",
+            caption="../report/along_liver.rst",
+            category="Results",
+            labels={"figure": "Dice along the liver"},
+        ),
+        svg=f"{R}/figures/along_liver.svg",
+    log:
+        f"{R}/logs/plot_along_liver.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        experiments=list(EXPERIMENTS),
+        code=digest_of("plot_along_liver"),
+    script:
+        "../scripts/plot_along_liver.py"
+
+
+rule plot_volumes:
+    """Draw how far predicted volumes agree with the ground truth."""
+    input:
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        png=report(
+            f"{R}/figures/volumes.png",
+            caption="../report/volumes.rst",
+            category="Results",
+            labels={"figure": "Volumes, Bland-Altman"},
+        ),
+        svg=f"{R}/figures/volumes.svg",
+    log:
+        f"{R}/logs/plot_volumes.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        experiments=list(EXPERIMENTS),
+        code=digest_of("plot_volumes"),
+    script:
+        "../scripts/plot_volumes.py"
+
+
+rule plot_learning_curve:
+    """Draw the Dice by number of training patients."""
+    input:
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        png=report(
+            f"{R}/figures/learning_curve.png",
+            caption="../report/learning_curve.rst",
+            category="Results",
+            labels={"figure": "Learning curve by training patients"},
+        ),
+        svg=f"{R}/figures/learning_curve.svg",
+    log:
+        f"{R}/logs/plot_learning_curve.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        training_patients=training_patients(),
+        code=digest_of("plot_learning_curve"),
+    script:
+        "../scripts/plot_learning_curve.py"
+
+
+rule cross_sequence:
+    """Tabulate and draw what a network trained on one sequence is worth on another."""
+    input:
+        experiments_table=f"{R}/tables/experiments.tsv",
+    output:
+        matrix_table=report(
+            f"{R}/tables/cross_sequence.tsv",
+            caption="../report/cross_sequence.rst",
+            category="Tables",
+            labels={"table": "Training by scored sequence"},
+        ),
+        png=report(
+            f"{R}/figures/cross_sequence.png",
+            caption="../report/cross_sequence.rst",
+            category="Results",
+            labels={"figure": "Training by scored sequence"},
+        ),
+        svg=f"{R}/figures/cross_sequence.svg",
+    log:
+        f"{R}/logs/cross_sequence.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        train_on=cross_sequence_experiments(),
+        code=digest_of("cross_sequence"),
+    script:
+        "../scripts/cross_sequence.py"
+
+
 rule plot_training:
     """Draw loss and validation Dice of every training, with the chosen epoch."""
     input:
@@ -135,7 +233,7 @@ rule draw_overlays:
         picture=report(
             f"{R}/figures/overlays/{{experiment}}.png",
             caption="../report/overlays.rst",
-            category="Results",
+            category="Patients",
             labels={"figure": "Overlays of {experiment}"},
         ),
     log:
@@ -153,6 +251,32 @@ rule draw_overlays:
         "../scripts/draw_overlays.py"
 
 
+rule draw_contact_sheets:
+    """Draw all slices of each patient of an experiment with the contours of prediction and ground truth."""
+    input:
+        unpack(overlay_inputs),
+    output:
+        folder=directory(f"{R}/figures/contact_sheets/{{experiment}}"),
+        worst=report(
+            f"{R}/figures/worst_patients/{{experiment}}.png",
+            caption="../report/contact_sheets.rst",
+            category="Patients",
+            labels={"figure": "Patient with the lowest Dice, {experiment}"},
+        ),
+    log:
+        f"{R}/logs/draw_contact_sheets/{{experiment}}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        runs=overlay_runs,
+        predictions=f"{R}/predictions/{{experiment}}",
+        masks=masks_folder,
+        images=images_folder,
+        code=digest_of("draw_contact_sheets"),
+    script:
+        "../scripts/draw_contact_sheets.py"
+
+
 rule summarised:
     """The whole study: tables, figures, triplets and quality control."""
     input:
@@ -161,6 +285,11 @@ rule summarised:
         rules.collect_tables.output,
         rules.compare_experiments.output,
         rules.write_publication_table.output,
+        rules.cross_sequence.output,
         rules.plot_dice.output,
+        rules.plot_along_liver.output,
+        rules.plot_volumes.output,
+        rules.plot_learning_curve.output,
         rules.plot_training.output,
         expand(rules.draw_overlays.output, experiment=EXPERIMENTS),
+        expand(rules.draw_contact_sheets.output, experiment=EXPERIMENTS),

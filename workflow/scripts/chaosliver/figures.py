@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 
@@ -44,26 +45,43 @@ DICE_PANELS = {
 }
 HISTORY_COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_dice")
 WIDTH_INCHES = 10
+# Grids of panels.
+PANEL_COLUMNS = 4
+SMALLEST_WIDTH_INCHES = 7
+LEGEND = {"loc": "outside lower center", "ncols": 3}
 
 
 def plot_dice(patients_table: Path, experiments: Sequence[str], pictures: Iterable[Path]) -> None:
     """Box plots with one point per patient: Dice over all slices, over slices with organ, and in 3D.
 
-    The experiments stand in the order given, and each sequence and cohort has its own colour. Rows without ground
-    truth are left out. The whiskers end at the outermost patients within 1.5 times the box.
+    Each sequence and cohort has a row of panels, in which the experiments stand in the order given and thin lines join
+    the points of one patient. Patients without ground truth are left out. The whiskers end at the outermost patients
+    within 1.5 times the box.
     """
     patients = average_over_seeds(typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS))
     patients = patients[patients["experiment"].isin(experiments) & patients["dice_3d"].notna()]
-    patients["group"] = _group_titles(patients)
-    patients["row"] = _row_titles(patients)
-    patients = patients.sort_values("experiment", key=lambda names: names.map(experiments.index), kind="stable")
-    rows = list(dict.fromkeys(patients["row"]))
+    groups = [(group, patients.loc[rows]) for group, rows in groups_of(patients).items()]
+    shown = [[name for name in experiments if name in set(members["experiment"])] for _, members in groups]
     with plt.rc_context(STYLE):
-        size = (WIDTH_INCHES, 1.2 + 0.5 * max(len(rows), 1))
-        figure, panels = plt.subplots(1, len(DICE_PANELS), figsize=size, sharey=True, squeeze=False)
-        for axes, (measure, title) in zip(panels[0], DICE_PANELS.items(), strict=True):
-            _draw_boxes(axes, patients, measure, rows)
-            axes.set(title=title, xlabel="Dice", ylabel="", xlim=_dice_limits(patients[[*DICE_PANELS]].to_numpy()))
+        heights = [0.9 + 0.3 * len(rows) for rows in shown] or [1.0]
+        figure, panels = plt.subplots(
+            len(heights),
+            len(DICE_PANELS),
+            figsize=(WIDTH_INCHES, 0.4 + sum(heights)),
+            sharey="row",
+            squeeze=False,
+            height_ratios=heights,
+        )
+        for line, (group, members), rows in zip(panels, groups, shown, strict=False):
+            limits = _dice_limits(members[[*DICE_PANELS]].to_numpy())
+            for axes, (measure, title) in zip(line, DICE_PANELS.items(), strict=True):
+                _draw_boxes(axes, members, measure, rows, group)
+                axes.set(xlabel="", ylabel="", xlim=limits)
+                axes.set_title(f"{group.title if axes is line[0] else ''}\n{title}", loc="left")
+        for axes in panels[-1]:
+            axes.set_xlabel("Dice")
+        if not groups:
+            say_that_nothing_is_there(panels[0])
         save(figure, pictures)
 
 
@@ -114,40 +132,75 @@ def save(figure: Figure, pictures: Iterable[Path]) -> None:
     plt.close(figure)
 
 
-def _group_titles(patients: pd.DataFrame) -> pd.Series:
-    titles = patients["sequence"].map(lambda name: SEQUENCES[name].title if name in SEQUENCES else name)
-    if len(set(patients["cohort"])) > 1:
-        titles = titles + ", " + patients["cohort"]
-    return titles
+class Group(NamedTuple):
+    """A sequence of a cohort, and how every figure shows it."""
+
+    cohort: str
+    sequence: str
+    title: str
+    color: str
+    marker: str
+    linestyle: str
 
 
-def _row_titles(patients: pd.DataFrame) -> pd.Series:
-    """What stands before a box: the experiment, and where they differ the sequence and cohort."""
-    if len(set(patients["group"])) <= 1:
-        return patients["experiment"]
-    return patients["experiment"] + "\n" + patients["group"]
+def groups_of(frame: pd.DataFrame) -> dict[Group, pd.Index]:
+    """Row labels of each sequence and cohort; a sequence's colour is the same in all figures of all studies."""
+    several = len(set(frame["cohort"])) > 1
+    groups = {}
+    for (cohort, sequence), rows in frame.groupby(["cohort", "sequence"]).groups.items():
+        known = sequence in SEQUENCES
+        title = SEQUENCES[sequence].title if known else sequence
+        place = list(SEQUENCES).index(sequence) if known else len(SEQUENCES)
+        marker, linestyle = ("D", ":") if cohort == "test" else ("o", "-")
+        shown = f"{title}, {cohort}" if several else title
+        groups[Group(cohort, sequence, shown, PALETTE[place], marker, linestyle)] = rows
+    return dict(sorted(groups.items(), key=lambda item: (item[0].cohort, PALETTE.index(item[0].color))))
 
 
-def _draw_boxes(axes: Axes, patients: pd.DataFrame, measure: str, rows: Sequence[str]) -> None:
-    groups = list(dict.fromkeys(patients["group"]))
-    shared = {
-        "data": patients,
-        "x": measure,
-        "y": "row",
-        "hue": "group",
-        "order": list(rows),
-        "hue_order": groups,
-        "palette": [PALETTE[number % len(PALETTE)] for number in range(len(groups))],
-        "dodge": False,
-        "legend": False,
-        "ax": axes,
-    }
-    if patients.empty:
+def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of at least `size` inches, four in a row, all with the same axes.
+
+    Without any panel to fill there is an empty one.
+    """
+    count = max(count, 1)
+    columns = min(PANEL_COLUMNS, count)
+    rows = -(-count // columns)
+    width = max(size[0] * columns, SMALLEST_WIDTH_INCHES)
+    figure, panels = plt.subplots(
+        rows, columns, figsize=(width, size[1] * rows + 0.9), sharex=True, sharey=True, squeeze=False
+    )
+    flat = list(panels.flat)
+    for place in range(count, len(flat)):
+        # The panel above shows the axis in its stead.
+        flat[place - columns].tick_params(labelbottom=True)
+        flat[place].remove()
+    return figure, flat[:count]
+
+
+def wrapped(name: str, width: int = 26) -> str:
+    """A name in lines of about `width` letters, broken after underscores."""
+    lines = [""]
+    for part in name.replace("_", "_ ").split():
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def say_that_nothing_is_there(panels: Iterable[Axes]) -> None:
+    """Mark panels that no patient with ground truth fills."""
+    for axes in panels:
         axes.text(0.5, 0.5, "no ground truth", transform=axes.transAxes, ha="center")
-        return
-    sns.boxplot(**shared, width=0.7, linewidth=0.9, boxprops={"alpha": 0.45}, showfliers=False)
-    # A swarm, since the jitter of a strip plot is random and would alter the picture's bytes.
-    sns.swarmplot(**shared, size=3.2, linewidth=0.4, edgecolor="black", warn_thresh=1.0)
+
+
+def _draw_boxes(axes: Axes, patients: pd.DataFrame, measure: str, rows: Sequence[str], group: Group) -> None:
+    shared = {"data": patients, "x": measure, "y": "experiment", "order": list(rows), "color": group.color, "ax": axes}
+    table = patients.pivot_table(measure, "patient", "experiment", dropna=False).reindex(columns=list(rows))
+    axes.plot(table.to_numpy().T, np.arange(len(rows)), color="#888888", linewidth=0.4, alpha=0.7, zorder=1)
+    sns.boxplot(**shared, width=0.65, linewidth=0.9, boxprops={"alpha": 0.35}, showfliers=False)
+    # In line, since the lines between one patient's points must end on them.
+    sns.stripplot(**shared, jitter=False, size=3, marker=group.marker, linewidth=0.4, edgecolor="black")
+    axes.axvline(table[rows[0]].median(), color="black", linewidth=0.7, linestyle="--", zorder=1)
 
 
 def _dice_limits(values: np.ndarray) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Slices with the contours of reference and prediction: where a network does best, usually, and worst."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -44,12 +44,7 @@ def draw_overlays(
     Raises InputError where a slice's files do not give the Dice in its row, so that no picture can show one patient's
     mask over another's image.
     """
-    rows = [
-        {**row, "run": run}
-        for run, table in zip(runs, slices, strict=True)
-        for row in read_tsv(table, SLICE_COLUMNS)
-        if row["dice"]
-    ]
+    rows = rows_of_runs(slices, runs)
     chosen = {
         title: [(row, *read_slice_files(row, predictions, masks, images)) for row in picked]
         for title, picked in choose_slices(rows, organ).items()
@@ -66,8 +61,18 @@ def draw_overlays(
                 _draw_slice(axes, *shown, organ)
         if not chosen:
             figure.suptitle("No slice with ground truth to show")
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=2)
+        figure.legend(handles=contour_legend(), loc="outside lower center", ncols=2)
         save(figure, [picture])
+
+
+def rows_of_runs(slices: Sequence[Path], runs: Sequence[str]) -> list[Row]:
+    """The rows with ground truth of the runs' tables of slices, each with its `run`."""
+    return [
+        {**row, "run": run}
+        for run, table in zip(runs, slices, strict=True)
+        for row in read_tsv(table, SLICE_COLUMNS)
+        if row["dice"]
+    ]
 
 
 def choose_slices(rows: Sequence[Row], organ: str) -> dict[str, list[Row]]:
@@ -92,9 +97,24 @@ def read_slice_files(
     row: Row, predictions: Path, masks: Path, images: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grey image (uint8), reference and prediction (boolean) of a row, all of one shape (rows, columns)."""
+    (files,) = read_volume_files([row], predictions, masks, images)
+    return files
+
+
+def read_volume_files(
+    rows: Sequence[Row], predictions: Path, masks: Path, images: Path
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What `read_slice_files` gives for each row of one patient's sequence, its index read and checked once."""
+    folder = images / rows[0]["sequence"] / rows[0]["patient"]
+    listed = indexed_by_stem(folder, ("low", "high"))
+    return [_read_slice(row, listed, predictions, masks, images) for row in rows]
+
+
+def _read_slice(
+    row: Row, listed: Mapping[str, dict[str, str]], predictions: Path, masks: Path, images: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     volume, stem = Path(row["sequence"], row["patient"]), row["stem"]
     predicted, drawn = predictions / row["run"] / volume / f"{stem}.png", masks / volume / f"{stem}.png"
-    listed = indexed_by_stem(images / volume, ("low", "high"))
     if stem not in listed:
         raise InputError(f"{images / volume}.tsv: lists no image {stem}, which the table of slices names")
     grey = read_grey(listed[stem], images / volume)
@@ -108,6 +128,24 @@ def read_slice_files(
     return grey, reference, prediction
 
 
+def draw_contours(axes: Axes, reference: np.ndarray, prediction: np.ndarray, widths: tuple[float, float]) -> None:
+    """Outline two masks (rows, columns), the ground truth's below and wider, so that both show where they agree."""
+    for mask, color, width in ((reference, REFERENCE_COLOR, widths[0]), (prediction, PREDICTION_COLOR, widths[1])):
+        # A frame of background closes the contour of a mask that touches the image's edge.
+        if mask.any():
+            extent = (-1, mask.shape[1], -1, mask.shape[0])
+            columns, rows = np.arange(extent[0], extent[1] + 1), np.arange(extent[2], extent[3] + 1)
+            axes.contour(columns, rows, np.pad(mask, 1), levels=[0.5], colors=color, linewidths=width)
+
+
+def contour_legend() -> list[Line2D]:
+    """What the colours of `draw_contours` mean."""
+    return [
+        Line2D([], [], color=REFERENCE_COLOR, linewidth=1.8, label="ground truth"),
+        Line2D([], [], color=PREDICTION_COLOR, linewidth=0.9, label="prediction"),
+    ]
+
+
 def _first_per_patient(rows: Sequence[Row], key: Callable[[Row], float]) -> list[Row]:
     first: dict[str, Row] = {}
     for row in sorted(rows, key=key):
@@ -119,12 +157,7 @@ def _draw_slice(
     axes: Axes, row: Row, grey: np.ndarray, reference: np.ndarray, prediction: np.ndarray, organ: str
 ) -> None:
     axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
-    for mask, color, width in ((reference, REFERENCE_COLOR, 1.8), (prediction, PREDICTION_COLOR, 0.9)):
-        # A frame of background closes the contour of a mask that touches the image's edge.
-        if mask.any():
-            extent = (-1, mask.shape[1], -1, mask.shape[0])
-            columns, rows = np.arange(extent[0], extent[1] + 1), np.arange(extent[2], extent[3] + 1)
-            axes.contour(columns, rows, np.pad(mask, 1), levels=[0.5], colors=color, linewidths=width)
+    draw_contours(axes, reference, prediction, (1.8, 0.9))
     if not reference.any():
         _note(axes, 0.04, f"no {_title(organ)} in the reference", REFERENCE_COLOR)
     if not prediction.any():
@@ -141,13 +174,6 @@ def _draw_slice(
 def _note(axes: Axes, height: float, text: str, color: str) -> None:
     box = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 2}
     axes.text(0.5, height, text, color=color, size=8, ha="center", transform=axes.transAxes, bbox=box)
-
-
-def _legend() -> list[Line2D]:
-    return [
-        Line2D([], [], color=REFERENCE_COLOR, linewidth=1.8, label="ground truth"),
-        Line2D([], [], color=PREDICTION_COLOR, linewidth=0.9, label="prediction"),
-    ]
 
 
 def _title(organ: str) -> str:

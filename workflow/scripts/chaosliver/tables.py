@@ -67,13 +67,13 @@ def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFram
     return frame
 
 
-def average_over_seeds(patients: pd.DataFrame) -> pd.DataFrame:
-    """One row per experiment, cohort, sequence and patient with the mean of each measure over the seeds.
+def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES) -> pd.DataFrame:
+    """One row per experiment, cohort, sequence and patient with the mean of each of `columns` over the seeds.
 
     Seeds are replicates of one patient's result, not further patients. A measure undefined under some seeds is the
     mean of the others.
     """
-    return patients.groupby([*GROUP, "patient"], sort=False)[list(MEASURES)].mean().reset_index()
+    return patients.groupby([*GROUP, "patient"], sort=False)[list(columns)].mean().reset_index()
 
 
 def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,22 @@
+"""Plot the Dice along the liver, from dome to tip."""
+
+from pathlib import Path
+
+from chaosliver import along_liver
+from chaosliver.jobs import run_job
+
+
+def main(*, slices_table: Path, experiments: list[str], png: Path, svg: Path) -> None:
+    """Draw the profiles of `experiments`, in that order, as PNG and SVG."""
+    along_liver.plot_along_liver(slices_table, experiments, [png, svg])
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        slices_table=Path(snakemake.input.slices_table),
+        experiments=list(snakemake.params.experiments),
+        png=Path(snakemake.output.png),
+        svg=Path(snakemake.output.svg),
+    )

@@ -1,0 +1,22 @@
+"""Plot how far predicted volumes agree with the ground truth."""
+
+from pathlib import Path
+
+from chaosliver import agreement
+from chaosliver.jobs import run_job
+
+
+def main(*, patients_table: Path, experiments: list[str], png: Path, svg: Path) -> None:
+    """Draw the Bland-Altman plots of `experiments`, in that order, as PNG and SVG."""
+    agreement.plot_volumes(patients_table, experiments, [png, svg])
+
+
+if "snakemake" in globals():
+    run_job(
+        main,
+        log=snakemake.log[0],
+        patients_table=Path(snakemake.input.patients_table),
+        experiments=list(snakemake.params.experiments),
+        png=Path(snakemake.output.png),
+        svg=Path(snakemake.output.svg),
+    )
