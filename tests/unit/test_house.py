@@ -41,8 +41,19 @@ ROOMS = [
         "prediction",
         "runs",
     },
-    {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "statistics"},
-    {"tables", "publication", "figures", "montage", "overlays"},
+    {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "verification", "statistics"},
+    {
+        "tables",
+        "publication",
+        "figures",
+        "montage",
+        "overlays",
+        "contact_sheets",
+        "along_liver",
+        "agreement",
+        "learning_curve",
+        "cross_sequence",
+    },
 ]
 TORCH = {
     "networks.registry",
@@ -61,7 +72,17 @@ TORCH = {
     "transforms",
     "losses",
 }
-PANDAS = {"tables", "figures", "overlays", "montage"}
+PANDAS = {
+    "tables",
+    "figures",
+    "overlays",
+    "montage",
+    "contact_sheets",
+    "along_liver",
+    "agreement",
+    "learning_curve",
+    "cross_sequence",
+}
 
 
 def imported(path: Path) -> set[str]:
