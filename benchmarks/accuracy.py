@@ -1,0 +1,83 @@
+"""What trainings of so many minutes reach on real patients that they never saw: the sample study's own experiments.
+
+Runs the workflow itself with config/sample.yaml, below results/accuracy, where what is done is not done again. The
+experiments named by minutes take those on two idle cores with bfloat16; how long each took stands in its rows.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from chaosliver.files import read_tsv, write_tsv
+
+RESULTS = "results/accuracy"
+FIGURES = (
+    *("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d"),
+    *("ravd_percent", "assd_mm", "mssd_mm", "challenge_score"),
+)
+COLUMNS = ("experiment", "fold", "seed", "patient", "sequence", *FIGURES, "training_minutes", "mean_cores_used")
+
+
+def main() -> None:
+    """Run the experiments, print their means, and write a row for each patient where `--output` says."""
+    arguments = _arguments()
+    with TemporaryDirectory() as name:
+        overlay = Path(name) / "overlay.yaml"
+        overlay.write_text(yaml.safe_dump({"results": RESULTS, "study": arguments.experiments}), encoding="utf-8")
+        command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--quiet", "rules"]
+        environment = {**os.environ, ENVIRONMENT: str(arguments.archive.resolve())}
+        config = ["--configfile", "config/sample.yaml", str(overlay), "--"]
+        subprocess.run([*command, *config, "all"], cwd=ROOT, env=environment, check=True)
+    rows = [with_time(row) for row in read_tsv(ROOT / RESULTS / "tables/patients.tsv")]
+    for experiment in arguments.experiments:
+        own = [row for row in rows if row["experiment"] == experiment]
+        print(experiment, f"{len(own)} patients", *(f"{figure} {spread(own, figure)}" for figure in FIGURES), sep="  ")
+    if arguments.output:
+        common = circumstances()
+        write_tsv(arguments.output, (*COLUMNS, *common), [{**row, **common} for row in rows])
+
+
+def with_time(row: dict[str, str]) -> dict[str, Any]:
+    """A patient's row with how long its network's training took, and how many cores that kept busy."""
+    run = f"{row['experiment']}/fold{row['fold']}_seed{row['seed']}.tsv"
+    (measured,) = read_tsv(ROOT / RESULTS / "benchmarks/train" / run)
+    minutes, cores = float(measured["s"]) / 60, float(measured["mean_load"]) / 100
+    return {**row, "training_minutes": minutes, "mean_cores_used": cores}
+
+
+def spread(rows: list[dict[str, Any]], figure: str) -> str:
+    """Mean, standard deviation and range over the patients."""
+    values = [float(row[figure]) for row in rows]
+    deviation = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{deviation} ({min(values):.3f} to {max(values):.3f})"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add_archive(parser, f"the 14 patients, zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}")
+    parser.add_argument(
+        "--experiments",
+        nargs="+",
+        default=["fast_5_minutes", "fast_10_minutes", "fast_20_minutes", "fast_60_minutes", "original_10_minutes"],
+        help="of config/sample.yaml; default: %(default)s",
+    )
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all (%(default)s)")
+    parser.add_argument("--output", type=Path, help="a TSV to write")
+    arguments = parser.parse_args()
+    if arguments.archive is None:
+        parser.error(f"name the archive, or set ${ENVIRONMENT}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
