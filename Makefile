@@ -4,11 +4,12 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-unit test-workflow lint format clean
+.PHONY: help setup demo test test-unit test-workflow test-cluster lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table (minutes)"
 	@echo "make test    run every test"
+	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make lint    check formatting and style"
 	@echo "make setup   only set up .venv with the pinned packages"
 	@echo "make clean   remove the demo's results"
@@ -36,6 +37,17 @@ test-unit: setup
 
 test-workflow: setup
 	$(BIN)/python -m pytest tests/workflow
+
+# The plugins lie apart from .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
+.cluster/ready: pyproject.toml envs/constraints.txt .venv/ready
+	rm -rf .cluster
+	$(BIN)/python -m pip install --quiet --target .cluster --no-deps --constraint envs/constraints.txt --group cluster
+	touch $@
+
+test-cluster: setup .cluster/ready
+	@{ command -v slurmctld && command -v slurmd && command -v srun && command -v munged; } >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
+	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
 
 lint: setup
 	$(BIN)/ruff check
