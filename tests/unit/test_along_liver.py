@@ -82,6 +82,21 @@ def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path, patients: int) 
     assert not plt.get_fignums()
 
 
+def test_the_first_experiment_is_named_where_it_stands_in_anothers_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[list[str]] = []
+    close = plt.close
+    monkeypatch.setattr(
+        plt, "close", lambda figure: (texts.append([t.get_text() for t in figure.findobj(plt.Text)]), close(figure))
+    )
+    table = read_back(tmp_path, volume("1", [0.5, 0.8], "base") + volume("1", [0.5, 0.8], "other"))
+    plot_along_liver(table, ["base"], [tmp_path / "one.png"])
+    plot_along_liver(table, ["base", "other"], [tmp_path / "two.png"])
+    assert "base, T1 in phase" not in texts[0]
+    assert "base, T1 in phase" in texts[1]
+
+
 def test_without_ground_truth_there_is_a_picture_that_says_so(tmp_path: Path) -> None:
     table = read_back(tmp_path, volume("1", [None], reference_mm2=None))
     plot_along_liver(table, ["base"], [tmp_path / "none.svg"])

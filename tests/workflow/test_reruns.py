@@ -19,7 +19,8 @@ SUMMARIES = {
     "plot_volumes",
     "plot_learning_curve",
 }
-BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets", "draw_overlays", "draw_contact_sheets"} | SUMMARIES
+DRAWN = {"draw_triplets", "draw_overlays", "draw_contact_sheets"}
+BELOW_PREDICTION = {"predict", "evaluate", "describe_model"} | DRAWN | SUMMARIES
 
 
 def touch_all(folder):
@@ -80,7 +81,7 @@ def test_a_phantom_drawn_otherwise_reaches_its_patients(finished):
 def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     finished.configure(study=["small", "plain"])
     planned = finished.planned()
-    assert planned.pop("train") == 2
+    assert planned.pop("train") == planned.pop("describe_model") == 2
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5

@@ -19,6 +19,8 @@ from .tables import GROUP, typed
 # Relative positions at which all patients are compared, each with as much weight, however many slices it has.
 GRID = np.linspace(0, 1, 21)
 PLACES = list(range(len(GRID)))
+# How the first experiment looks in the others' panels.
+FIRST = {"color": "#555555", "linestyle": "--", "linewidth": 1}
 
 
 def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: Iterable[Path]) -> None:
@@ -46,7 +48,7 @@ def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: I
                     _draw_profile(axes, key[1], members)
             if first[cohort][0] != name:
                 mean = lines[first[cohort]][PLACES].mean()
-                axes.plot(GRID, mean, color="#555555", linestyle="--", linewidth=1, zorder=1)
+                axes.plot(GRID, mean, **FIRST, zorder=1)
             axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
             axes.set_xticks([0, 0.5, 1], ["dome", "0.5", "tip"])
             for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
@@ -54,7 +56,11 @@ def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: I
         figure.supylabel("Dice of the slice", fontsize="medium")
         figure.suptitle("Dice by relative position along the organ", fontsize="medium")
         if shown:
-            figure.legend(handles=_handles([group for _, group in lines], *first[shown[0][1]]), **LEGEND)
+            handles = _handles([group for _, group in lines])
+            if {name for name, _ in shown} > {shown[0][0]}:
+                label = f"{shown[0][0]}, {SEQUENCES[first[shown[0][1]][1].sequence].title}"
+                handles.append(Line2D([], [], **FIRST, label=label))
+            figure.legend(handles=handles, **LEGEND)
         else:
             say_that_nothing_is_there(panels)
         save(figure, pictures)
@@ -94,10 +100,8 @@ def _draw_profile(axes: Axes, group: Group, patients: pd.DataFrame) -> None:
         axes.fill_between(GRID, low, high, color=group.color, alpha=0.2, linewidth=0)
 
 
-def _handles(groups: Sequence[Group], first: str, of_first: Group) -> list[Line2D]:
-    handles = [
+def _handles(groups: Sequence[Group]) -> list[Line2D]:
+    return [
         Line2D([], [], color=group.color, linestyle=group.linestyle, linewidth=1.4, label=group.title)
         for group in dict.fromkeys(groups)
     ]
-    title = f"{first}, {SEQUENCES[of_first.sequence].title}"
-    return [*handles, Line2D([], [], color="#555555", linestyle="--", linewidth=1, label=title)]
