@@ -82,6 +82,14 @@ def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path, patients: int) 
     assert not plt.get_fignums()
 
 
+def test_many_experiments_stand_in_several_rows_of_panels(tmp_path: Path) -> None:
+    names = [f"experiment_with_a_long_name_{number}" for number in range(9)]
+    table = read_back(tmp_path, [row for name in names for row in volume("1", [0.5, 0.8], name)])
+    plot_along_liver(table, names, [tmp_path / "many.svg"])
+    text = (tmp_path / "many.svg").read_text()
+    assert all(f"name_{number}" in text for number in range(9))
+
+
 def test_the_first_experiment_is_named_where_it_stands_in_anothers_panel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,8 @@ def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: I
                 axes.plot(GRID, mean, **FIRST, zorder=1)
             axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
             axes.set_xticks([0, 0.5, 1], ["dome", "0.5", "tip"])
-            for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
+            # Panels above others have no labels.
+            for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=False):
                 label.set_horizontalalignment(side)
         figure.supylabel("Dice of the slice", fontsize="medium")
         figure.suptitle("Dice by relative position along the organ", fontsize="medium")
