@@ -107,8 +107,7 @@ def run_worker(peer: str, folder: Path, arguments: argparse.Namespace) -> None:
         "PYTHONPATH": str(arguments.packages / peer),
         "OMP_NUM_THREADS": str(arguments.threads),
         **{f"nnUNet_{name}": str(folder / "nnunet" / name) for name in ("raw", "preprocessed", "results")},
-        # Its other processes would take the cores from the training; and compiling takes minutes.
-        "nnUNet_n_proc_DA": "0",
+        # Compiling takes minutes.
         "nnUNet_compile": "f",
     }
     _run([sys.executable, __file__, "--worker", peer, "--work", str(folder), *schedule], environment)
@@ -151,6 +150,8 @@ def train_nnunet(folder: Path, minutes: float, threads: int) -> None:
     planning.extract_fingerprints([1], num_processes=1)
     planning.plan_experiments([1])
     planning.preprocess([1], configurations=["2d"], num_processes=[1])
+    # Its processes for augmentation would take the cores from the training. Planning does not bear it.
+    os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112
     torch.set_num_threads(threads)
     plans = load_json(str(folder / "nnunet" / "preprocessed" / DATASET / "nnUNetPlans.json"))
     facts = load_json(str(folder / "nnunet" / "raw" / DATASET / "dataset.json"))

@@ -15,7 +15,7 @@ from training_step import arguments_of, finish, in_turn, load_average, ratio, se
 
 from chaosliver.devices import choose_device
 from chaosliver.networks.registry import build_network
-from chaosliver.prediction import for_inference, probabilities
+from chaosliver.prediction import answers_of, for_inference
 
 SLICES = 12
 ORIGINAL, OURS = "original's loop", "this project"
@@ -37,7 +37,7 @@ def main() -> None:
     ours = for_inference(ours, device, settings["recipe"]["precision"])
     works: dict[str, Callable[[], np.ndarray]] = {
         ORIGINAL: lambda: one_by_one(original, slices, device),
-        OURS: lambda: probabilities([ours], slices, settings["recipe"], device),
+        OURS: lambda: answers_of([ours], slices, settings["recipe"], device),
     }
     difference = np.abs(works[OURS]() - works[ORIGINAL]()).max()
     if not difference < TOLERANCE:

@@ -125,3 +125,11 @@ def test_an_image_without_mask_is_named(originals, tmp_path):
     write_index(mask_index, mask_index.with_suffix(""), [{"file": "s0.png"}, {"file": "s2.png"}])
     with pytest.raises(InputError, match=r"1\.tsv: s1\.png has no mask in .*masks/liver"):
         list_samples(indexes["png/8bit"], indexes["masks/liver"])
+
+
+def test_the_published_masks_stay_as_grey_as_bicubic_interpolation_leaves_them():
+    _, binary = augment_pair(disc(), disc(), operations_of(ALWAYS), "1")
+    _, grey = augment_pair(disc(), disc(), operations_of(ALWAYS), "1", grey_masks=True)
+    assert set(np.unique(binary)) == {0, 255}
+    assert len(np.unique(grey)) > 10
+    assert np.array_equal(np.where(grey >= 127.5, 255, 0), binary)

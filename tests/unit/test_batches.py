@@ -7,7 +7,12 @@ from chaosliver.batches import SliceSet, SliceStream, load_slices
 from chaosliver.png import write_png
 from chaosliver.samples import Sample
 
-RECIPE = {"grid": {"rows": 16, "columns": 16, "spacing_mm": None}, "context": 1, "normalisation": "window"}
+RECIPE = {
+    "grid": {"rows": 16, "columns": 16, "spacing_mm": None},
+    "context": 1,
+    "normalisation": "window",
+    "targets": "binary",
+}
 
 
 def sample(folder, patient, number, size):
@@ -45,9 +50,10 @@ def samples(tmp_path):
 
 @pytest.mark.parametrize("normalisation", ["window", "volume"])
 @pytest.mark.parametrize("spacing", [None, 2.5])
-def test_a_stream_gives_the_same_numbers_as_memory_in_the_order_asked_for(samples, normalisation, spacing):
+@pytest.mark.parametrize("targets", ["binary", "grey"])
+def test_a_stream_gives_the_same_numbers_as_memory_in_the_order_asked_for(samples, normalisation, spacing, targets):
     grid = {"rows": 16, "columns": 16, "spacing_mm": spacing}
-    recipe = {"grid": grid, "context": 1, "normalisation": normalisation}
+    recipe = {**RECIPE, "grid": grid, "normalisation": normalisation, "targets": targets}
     held, streamed = (load_slices(samples, recipe, room, workers=2) for room in (10**6, 0))
     assert isinstance(held, SliceSet) and isinstance(streamed, SliceStream)
     assert (held.organs, streamed.organs) == (2, 2)
@@ -81,3 +87,13 @@ def test_a_slice_that_vanished_while_it_is_streamed_stops_the_reading(samples):
     samples[4].image.unlink()
     with pytest.raises(Exception, match=samples[4].image.name):
         list(stream.read([np.array([0]), np.array([4])]))
+
+
+def test_a_mask_left_grey_becomes_grey_targets_or_is_cut_in_two(tmp_path):
+    one = sample(tmp_path, "1", 1, 16)
+    write_png(one.masks[0], np.full((16, 16), 51, np.uint8))
+    grey, binary = (
+        load_slices([one], {**RECIPE, "targets": targets}, 10**6, 1).masks for targets in ("grey", "binary")
+    )
+    assert np.allclose(grey[0, 0], 0.2) and grey.dtype == np.float32
+    assert (binary[0, 0] == 1).all() and binary.dtype == np.uint8

@@ -44,7 +44,13 @@ class Study:
     def row(self, patient: str, stem: str, seed: str, shift: int) -> dict[str, object]:
         names = {"experiment": "base", "fold": "0", "seed": seed, "cohort": "development", "patient": patient}
         score = dice(self.mask(0) > 0, self.mask(shift) > 0)
-        numbers = {"position_mm": 6.0 * "abc".index(stem), "reference_mm2": 9.0, "predicted_mm2": 9.0, "dice": score}
+        numbers = {
+            "position_mm": 6.0 * "abc".index(stem),
+            "reference_mm2": 9.0,
+            "predicted_mm2": 9.0,
+            "scores": "mask",
+            "dice": score,
+        }
         return {**names, **numbers, "sequence": SEQUENCE, "stem": stem}
 
     def draw(self, name: str = "sheets") -> tuple[Path, Path]:

@@ -65,7 +65,7 @@ class Study:
         write_tsv(self.pairs, PAIRS, rows)
         return self
 
-    def score(self) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    def score(self, logit_index: Path | None = None) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         evaluate(
             self.predictions,
             self.predictions.with_suffix(".tsv"),
@@ -75,6 +75,7 @@ class Study:
             {"experiment": "baseline", "fold": "0", "seed": "1"},
             self.slices,
             self.patients,
+            logit_index,
         )
         return read_tsv(self.slices, SLICE_COLUMNS), read_tsv(self.patients, PATIENT_COLUMNS)
 
@@ -100,6 +101,21 @@ def test_rows_of_a_run(study: Study) -> None:
     assert float(patient["reference_ml"]) == pytest.approx(96 * 5.5 / 1000)
     assert float(patient["predicted_ml"]) == pytest.approx(60 * 5.5 / 1000)
     assert float(patient["mssd_mm"]) == pytest.approx(np.hypot(3, 4))
+
+
+def test_grey_logits_are_scored_by_dice_alone(study: Study) -> None:
+    study.write()
+    (masked,) = study.score()[1]
+    folder = study.predictions.parent.parent / "logits"
+    rows = read_tsv(study.predictions.with_suffix(".tsv"))
+    for row in rows:
+        write_png(folder / row["file"], study.truth[row["stem"]] // 5)
+    write_index(folder.with_suffix(".tsv"), folder, rows, ("cohort", "patient", "sequence", "stem"))
+    slices, (grey,) = study.score(folder.with_suffix(".tsv"))
+    # A fifth of full brightness wherever the reference is: 2 * 0.2 / (1 + 0.2).
+    assert [float(row["dice"]) for row in slices] == pytest.approx([1, 1 / 3, 1 / 3], abs=1e-5)
+    assert float(grey["dice_3d"]) == pytest.approx(1 / 3, abs=1e-5)
+    assert (grey["assd_mm"], grey["predicted_ml"]) == (masked["assd_mm"], masked["predicted_ml"])
 
 
 def test_distances_are_taken_at_the_true_positions(study: Study) -> None:

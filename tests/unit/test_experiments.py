@@ -18,10 +18,12 @@ from chaosliver.experiments import (
     merge,
     read_sheet,
     resolve_experiments,
+    selection_of,
 )
 from chaosliver.networks.catalogue import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
+FIVE_FOLD = {"split": "five_fold", "training_patients": None}
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 
 
@@ -52,7 +54,7 @@ def test_each_config_in_the_repository_is_sound(name, monkeypatch):
     check_config(config, SCHEMA)
     patients = read_sheet(Path(config["patients"]), config)
     for name, experiment in resolve_experiments(config, SCHEMA).items():
-        check_sequences(name, experiment, folds_of(experiment["split"], config, patients), patients)
+        check_sequences(name, experiment, folds_of(experiment, config, patients), patients)
 
 
 def test_each_config_has_a_results_root_of_its_own():
@@ -102,7 +104,10 @@ def test_a_missing_key_is_named(config):
     [
         ({"colour": "red"}, r"config key experiments\.original\.colour: unknown"),
         ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
-        ({"augmentation": "much"}, r"experiments\.original\.augmentation: .*Known: augmentor, none"),
+        (
+            {"augmentation": "much"},
+            r"experiments\.original\.augmentation: .*Known: augmentor, augmentor_published, none",
+        ),
         ({"split": "random"}, r"experiments\.original\.split"),
         ({"recipe": {"grid": {"rows": 250}}}, r"recipe\.grid\.rows: 250 is not 2, 3"),
         ({"recipe": {"grid": {"columns": 16}}}, "columns: 16 is not 2, 3"),
@@ -190,15 +195,15 @@ def test_a_sequence_that_no_patient_has_is_refused_before_the_dag(config, tmp_pa
     patients = read_sheet(sheet, config)
     experiment = resolve_experiments(config, SCHEMA)["original"]
     with pytest.raises(InputError, match="experiment original: train_on names t1_in_phase, but no train patient"):
-        check_sequences("original", experiment, folds_of("five_fold", config, patients), patients)
+        check_sequences("original", experiment, folds_of(FIVE_FOLD, config, patients), patients)
     with pytest.raises(InputError, match=r"config key splits\.five_fold: 5 folds need"):
-        folds_of("five_fold", config, dict(list(patients.items())[:3]))
+        folds_of(FIVE_FOLD, config, dict(list(patients.items())[:3]))
 
 
 def test_a_test_cohort_that_cannot_be_scored_is_refused(config):
     patients = {str(number): Patient("development", ("t1_in_phase",)) for number in range(10)}
-    experiment = resolve_experiments(config, SCHEMA)["original"]
-    folds = folds_of("five_fold", config, patients)
+    experiment = resolve_experiments(config, SCHEMA)["original_16bit"]
+    folds = folds_of(FIVE_FOLD, config, patients)
     with pytest.raises(InputError, match="no patient of the test cohort has a sequence that score_on names"):
         check_sequences("original", experiment, folds, {**patients, "99": Patient("test", ("t2_spir",))})
 
@@ -246,3 +251,22 @@ def test_epochs_that_cannot_be_are_refused(config, recipe, message):
     study = change(change(config, "study", ["original"]), "experiments.original", {"recipe": recipe})
     with pytest.raises(InputError, match=message):
         resolve_experiments(change(study, "splits.five_fold.validation", 0), SCHEMA)
+
+
+def test_validation_slices_go_with_no_validation_patients_and_no_neighbours(config):
+    study = change(config, "study", ["as_published"])
+    with pytest.raises(InputError, match=r"splits\.five_fold_by_slice\.validation_slices: .* set its validation to 0"):
+        resolve_experiments(change(study, "splits.five_fold_by_slice.validation", 1), SCHEMA)
+    patient = change(study, "experiments.as_published.recipe.patience", 3)
+    assert resolve_experiments(patient, SCHEMA)["as_published"]["recipe"]["patience"] == 3
+
+
+def test_fewer_training_patients_are_a_selection_of_their_own(config):
+    patients = {str(number): Patient("development", ("t1_in_phase",)) for number in range(20)}
+    four = {**FIVE_FOLD, "training_patients": 4}
+    assert (selection_of(FIVE_FOLD), selection_of(four)) == ("five_fold", "five_fold_4patients")
+    for all_roles, roles in zip(folds_of(FIVE_FOLD, config, patients), folds_of(four, config, patients), strict=True):
+        assert list(roles.values()).count("train") == 4
+        assert roles.items() <= all_roles.items()
+    with pytest.raises(InputError, match=r"splits\.five_fold: 15 training patients are asked for, but a fold has 14"):
+        folds_of({**FIVE_FOLD, "training_patients": 15}, config, patients)

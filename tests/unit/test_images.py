@@ -83,3 +83,9 @@ def test_a_file_that_reads_back_otherwise_stops_the_conversion(patient, monkeypa
     with pytest.raises(InputError, match=r"b\.png: reads back otherwise"):
         convert_images(patient / "pairs.tsv", patient / "raw/7.tsv", "t2_spir", EXACT, patient / "p", patient / "p.tsv")
     assert not (patient / "p.tsv").exists()
+
+
+def test_the_published_overflow_turns_a_slices_brightest_pixels_to_0():
+    encoding = {"bits": 8, "scaling": "slice", "percentiles": [0, 100], "brightest_to_zero": True}
+    (encoded,), _ = encode_volume([np.array([[0, 400], [800, 800]], np.uint16)], encoding)
+    assert encoded.tolist() == [[0, 128], [0, 0]]

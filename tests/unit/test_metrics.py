@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from chaosliver.metrics import challenge_score, dice, ravd_percent, score_volume
+from chaosliver.metrics import challenge_score, dice, ravd_percent, score_volume, soft_dice
 
 EMPTY = np.zeros((3, 8, 8), dtype=bool)
 SOME = EMPTY.copy()
@@ -85,3 +85,11 @@ def test_the_challenges_own_case(shared_data: Path) -> None:
     assert scores.ravd_percent == pytest.approx(0.6645, abs=5e-5)
     assert scores.assd_mm == pytest.approx(0.73413, abs=5e-6)
     assert scores.mssd_mm == pytest.approx(14.0, abs=5e-6)
+
+
+def test_soft_dice_of_a_binary_prediction_is_dice_and_of_a_grey_one_another() -> None:
+    draw = np.random.default_rng(1)
+    reference, prediction = (draw.random((4, 4)) > 0.5 for _ in range(2))
+    assert soft_dice(reference, prediction.astype(float)) == pytest.approx(dice(reference, prediction))
+    assert soft_dice(reference, 0.5 * reference) == pytest.approx(2 * 0.5 / 1.5)
+    assert soft_dice(np.zeros((2, 2), bool), np.zeros((2, 2))) == 1

@@ -22,7 +22,7 @@ SEQUENCE = "t1_in_phase"
 
 def row(patient: str, stem: str, score: float | None, reference: float = 9.0, predicted: float = 9.0) -> dict[str, str]:
     names = {"experiment": "baseline", "fold": "0", "seed": "1", "cohort": "development", "sequence": SEQUENCE}
-    numbers = {"position_mm": "5.5", "reference_mm2": str(reference), "predicted_mm2": str(predicted)}
+    numbers = {"position_mm": "5.5", "reference_mm2": str(reference), "predicted_mm2": str(predicted), "scores": "mask"}
     return {**names, **numbers, "patient": patient, "stem": stem, "dice": "" if score is None else f"{score:.6g}"} | {
         "run": RUN
     }

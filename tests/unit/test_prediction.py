@@ -9,7 +9,7 @@ from chaosliver.indexes import read_index, write_index
 from chaosliver.models import load_model, save_model
 from chaosliver.networks.registry import build_network
 from chaosliver.png import read_png, write_png
-from chaosliver.prediction import COLUMNS, for_inference, keep_largest, predict_patients, probabilities
+from chaosliver.prediction import COLUMNS, answers_of, for_inference, keep_largest, predict_patients
 from chaosliver.samples import GEOMETRY
 
 NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
@@ -129,6 +129,6 @@ def test_what_is_made_ready_for_inference_gives_the_networks_own_probabilities(n
     recipe = {**RECIPE, "precision": precision}
     device = torch.device("cpu")
     ready = for_inference(network, device, precision)
-    found = probabilities([ready], inputs.numpy(), recipe, device)
+    found = answers_of([ready], inputs.numpy(), recipe, device)
     assert np.abs(found - expected).max() < (1e-5 if precision == "float32" else 0.03)
     assert next(network.parameters()).dtype == torch.float32

@@ -47,7 +47,7 @@ def run_training(settings, data, checkpoints, outputs, events=None):
     runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
 
 
-SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True}
+SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True, "validation_slices": None}
 
 
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
@@ -72,7 +72,7 @@ def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(d
         assert getattr(first, kind).read_bytes() == getattr(second, kind).read_bytes()
 
 
-SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True}
+SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True, "validation_slices": None}
 
 
 def test_snapshots_lie_beside_the_weights_and_stand_in_the_card(data, tmp_path):
@@ -140,3 +140,15 @@ def test_augmented_samples_replace_the_originals_or_join_them(data, tmp_path):
     assert len(runs._training_samples(augmented, keep_originals=False)) == 1
     assert len(runs._training_samples(augmented, keep_originals=True)) == 9
     assert len(runs._training_samples(data, keep_originals=False)) == 8
+
+
+def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, monkeypatch):
+    drawn = {**SETTINGS, "validation_slices": {"share": 0.25, "seed": 1}}
+    held = []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "load_slices", lambda samples, *rest: held.append(samples) or load(samples, *rest))
+    data = data._replace(validation_images=[], validation_masks=[])
+    run_training(drawn, data, tmp_path / "c", outputs(tmp_path / "a"))
+    training, validation = ({sample.stem for sample in samples} for samples in held)
+    assert (len(training), len(validation)) == (6, 2)
+    assert not training & validation

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosliver.errors import InputError
-from chaosliver.splits import assign_roles, split_rows
+from chaosliver.splits import assign_roles, keep_training, split_rows
 
 PATIENTS = [str(number) for number in (1, 2, 3, 5, 8, 10, 13, 15, 19, 20, 21, 22, 31, 32, 33, 34, 36, 37, 38, 39)]
 
@@ -56,3 +56,10 @@ def test_too_few_patients_are_refused_in_words():
 def test_rows_are_in_the_natural_order_of_patients():
     rows = split_rows(assign_roles(["10", "2", "1", "b"], {"folds": 2, "validation": 1, "seed": 1}))
     assert [row["patient"] for row in rows[:4]] == ["1", "2", "10", "b"]
+
+
+def test_the_patients_of_a_smaller_training_set_are_among_those_of_a_larger_one():
+    folds = assign_roles(PATIENTS, {"folds": 5, "validation": 2, "seed": 1})
+    for few, more in zip(keep_training(folds, 4, 1), keep_training(folds, 8, 1), strict=True):
+        assert few.items() <= more.items()
+        assert list(more.values()).count("train") == 8

@@ -47,6 +47,8 @@ def settings(**changes):
         "compile": False,
         "patience": None,
         "snapshots": [],
+        "targets": "binary",
+        "stays_in_evaluation_mode": False,
     }
     network = {"name": "unet", "channels": 4, "depth": 2, "dropout": 0.1}
     base = {"network": network, "recipe": {**recipe, **changes.pop("recipe", {})}, "seed": 1, "threads": 1, "code": "c"}
@@ -188,6 +190,9 @@ def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, mon
     monkeypatch.setattr(training, "train_epoch", watch)
     train_network(settings(recipe={"epochs": 3}), *data, tmp_path / "c")
     assert modes == [True] * 3
+    modes.clear()
+    train_network(settings(recipe={"epochs": 3, "stays_in_evaluation_mode": True}), *data, tmp_path / "d")
+    assert modes == [True, False, False]
 
 
 def test_without_validation_patients_the_last_epoch_is_chosen(data, tmp_path):

@@ -139,6 +139,33 @@ def test_the_fast_recipe_with_snapshots_and_events_runs_to_the_tables(fresh):
     assert fresh.planned() == {}
 
 
+def test_the_original_with_its_errors_and_a_study_of_fewer_patients_run_to_the_tables(fresh):
+    """All that the published study did wrong goes through the same chain, beside experiments that do not."""
+    splits = {"by_slice": {"folds": 2, "validation": 0, "validation_slices": 0.2, "seed": 1}}
+    published = {"based_on": "as_published", "split": "by_slice"}
+    fewer = {"based_on": "small", "training_patients": 1, "augmentation": "none"}
+    fresh.configure(
+        study=["published", "thresholded", "fewer"],
+        splits={**SMALL["splits"], **splits},
+        augmentations={"augmentor_published": {"samples": 8}},
+        experiments={
+            **SMALL["experiments"],
+            **{"published": published, "thresholded": {"based_on": "published", "scores": "mask"}, "fewer": fewer},
+        },
+    )
+    fresh.succeed()
+    rows = read_tsv(fresh.results / "tables/patients.tsv")
+    assert {row["experiment"] for row in rows} == {"published", "thresholded", "fewer"}
+    for run in ("fold0_seed1", "fold1_seed1"):
+        weights = [fresh.results / f"models/{name}/{run}/weights.safetensors" for name in ("published", "thresholded")]
+        assert sha256_of(weights[0]) == sha256_of(weights[1])
+    development = [row for row in rows if row["cohort"] == "development"]
+    dice = {(row["experiment"], row["patient"]): row["dice_3d"] for row in development}
+    assert all(dice["published", patient] != dice["thresholded", patient] for patient in ("1", "2", "3", "4"))
+    card = json.loads((fresh.results / "models/fewer/fold0_seed1/card.json").read_text())
+    assert len(card["train_on"]) == 1
+
+
 def test_a_folder_already_unpacked_serves_as_the_archive(fresh):
     fresh.succeed("results/small/raw/development.zip")
     archive = fresh.results / "raw/development.zip"

@@ -18,6 +18,7 @@ from chaosliver.experiments import (
     folds_of,
     read_sheet,
     resolve_experiments,
+    selection_of,
     source_of,
 )
 from chaosliver.provenance import digest_of
@@ -30,16 +31,16 @@ R = config["results"]
 PATIENTS = read_sheet(Path(config["patients"]), config)
 ARCHIVES = {cohort: archive_path(cohort, config) for cohort in config["archives"]}
 EXPERIMENTS = resolve_experiments(config, SCHEMA)
-FOLDS = {split: folds_of(split, config, PATIENTS) for split in {e["split"] for e in EXPERIMENTS.values()}}
+FOLDS = {selection_of(experiment): folds_of(experiment, config, PATIENTS) for experiment in EXPERIMENTS.values()}
 for name, experiment in EXPERIMENTS.items():
-    check_sequences(name, experiment, FOLDS[experiment["split"]], PATIENTS)
+    check_sequences(name, experiment, FOLDS[selection_of(experiment)], PATIENTS)
 # An experiment that is a snapshot takes its networks from another's trainings.
 SNAPSHOTS = [name for name, experiment in EXPERIMENTS.items() if experiment["snapshot"]]
 TRAINED = [name for name in EXPERIMENTS if name not in SNAPSHOTS]
 RUNS = [
     Run(name, str(fold), str(seed))
     for name, experiment in EXPERIMENTS.items()
-    for fold in range(len(FOLDS[experiment["split"]]))
+    for fold in range(len(FOLDS[selection_of(experiment)]))
     for seed in experiment["seeds"]
 ]
 # Every comparison is with the first experiment of the study; another organ's figures are no comparison.
@@ -136,7 +137,7 @@ def slice_indexes(tree, sequences, patients):
 
 
 def patients_in(experiment, fold, role):
-    roles = FOLDS[experiment["split"]][int(fold)]
+    roles = FOLDS[selection_of(experiment)][int(fold)]
     return [patient for patient in roles if roles[patient] == role]
 
 
@@ -145,7 +146,7 @@ def augmented_set(experiment, fold):
         return []
     sequences = "+".join(experiment["train_on"])
     tree = f"{experiment['augmentation']}/{experiment['encoding']}/{experiment['organ']}/{sequences}"
-    return [f"{R}/augmented/{tree}/{experiment['split']}_fold{fold}.tsv"]
+    return [f"{R}/augmented/{tree}/{selection_of(experiment)}_fold{fold}.tsv"]
 
 
 def augmentation_inputs(wildcards):
@@ -191,9 +192,16 @@ def training_settings(wildcards):
         "network": experiment["network"],
         "recipe": experiment["recipe"],
         "keep_originals": experiment["keep_originals"],
+        "validation_slices": validation_slices(experiment),
         "seed": int(wildcards.seed),
         "threads": config["training"]["threads"],
     }
+
+
+def validation_slices(experiment):
+    """The share of the training slices that chooses the epoch, and the seed that draws them; None for patients."""
+    split = config["splits"][experiment["split"]]
+    return {"share": split["validation_slices"], "seed": split["seed"]} if "validation_slices" in split else None
 
 
 def training_code(wildcards):
@@ -202,6 +210,10 @@ def training_code(wildcards):
 
 def prediction_code(wildcards):
     return digest_of("predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
+
+
+def prediction_logits_code(wildcards):
+    return digest_of("predict_logits", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def scored_patients(wildcards):
@@ -239,7 +251,12 @@ def scored_indexes(wildcards):
 
 def evaluation_inputs(wildcards):
     pairs = [f"{R}/inventory/{patient}.pairs.tsv" for patient in scored_patients(wildcards)]
-    return {"mask_indexes": scored_indexes(wildcards)["mask_indexes"], "pairs": pairs}
+    grey = EXPERIMENTS[wildcards.experiment]["scores"] == "logits"
+    return {
+        "mask_indexes": scored_indexes(wildcards)["mask_indexes"],
+        "pairs": pairs,
+        "logit_index": [f"{R}/logits/{wildcards.experiment}/{wildcards.run}.tsv"] if grey else [],
+    }
 
 
 def overlay_runs(wildcards):
@@ -274,7 +291,7 @@ def labels_of(wildcards):
 def training_patients():
     """Training patients (mean over folds) of the baseline and of the experiments that differ from it in that alone."""
     alike = [name for name in EXPERIMENTS if _but_for_patients(name) == _but_for_patients(BASELINE)]
-    folds = {name: range(len(FOLDS[EXPERIMENTS[name]["split"]])) for name in alike}
+    folds = {name: range(len(FOLDS[selection_of(EXPERIMENTS[name])])) for name in alike}
     return {
         name: sum(len(patients_in(EXPERIMENTS[name], fold, "train")) for fold in folds[name]) / len(folds[name])
         for name in alike

@@ -32,6 +32,29 @@ rule predict:
         "../scripts/predict.py"
 
 
+rule predict_logits:
+    """Write the grey logits that the original study scored in place of masks, for experiments that do so too."""
+    input:
+        unpack(prediction_inputs),
+    output:
+        folder=directory(f"{R}/logits/{{experiment}}/{{run}}"),
+        index=f"{R}/logits/{{experiment}}/{{run}}.tsv",
+    log:
+        f"{R}/logs/predict_logits/{{experiment}}/{{run}}.log",
+    conda:
+        "../../envs/network.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["memory_mb"],
+    params:
+        cohort=predicted_cohort,
+        threads=config["training"]["threads"],
+        code=prediction_logits_code,
+    script:
+        "../scripts/predict_logits.py"
+
+
 rule evaluate:
     """Measure a run's predictions against the ground truth, per slice and per patient."""
     input:

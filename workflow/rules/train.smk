@@ -15,12 +15,12 @@ rule train:
         weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
         card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
         snapshots=directory(f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/snapshots"),
-    wildcard_constraints:
-        experiment=one_of(TRAINED),
     log:
         f"{R}/logs/train/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
     benchmark:
         f"{R}/benchmarks/train/{{experiment}}/fold{{fold}}_seed{{seed}}.tsv"
+    wildcard_constraints:
+        experiment=one_of(TRAINED),
     conda:
         "../../envs/network.yaml"
     threads: config["training"]["threads"]
@@ -46,10 +46,10 @@ rule take_snapshot:
         history=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
         weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
         card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
-    wildcard_constraints:
-        experiment=one_of(SNAPSHOTS),
     log:
         f"{R}/logs/take_snapshot/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
+    wildcard_constraints:
+        experiment=one_of(SNAPSHOTS),
     conda:
         "../../envs/data.yaml"
     params:

@@ -13,6 +13,7 @@ def main(
     masks: Path,
     mask_indexes: list[Path],
     pairs: list[Path],
+    logit_index: Path | None,
     experiment: str,
     fold: str,
     seed: str,
@@ -21,7 +22,7 @@ def main(
 ) -> None:
     """Write the tables `slices` and `patients` of one run."""
     run = {"experiment": experiment, "fold": fold, "seed": seed}
-    evaluate(predictions, prediction_index, masks, mask_indexes, pairs, run, slices, patients)
+    evaluate(predictions, prediction_index, masks, mask_indexes, pairs, run, slices, patients, logit_index)
 
 
 if "snakemake" in globals():
@@ -33,6 +34,7 @@ if "snakemake" in globals():
         masks=Path(snakemake.params.masks),
         mask_indexes=[Path(index) for index in snakemake.input.get("mask_indexes", [])],
         pairs=[Path(table) for table in snakemake.input.pairs],
+        logit_index=next(map(Path, snakemake.input.get("logit_index", [])), None),
         **snakemake.params.labels,
         slices=Path(snakemake.output.slices),
         patients=Path(snakemake.output.patients),

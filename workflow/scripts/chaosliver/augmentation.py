@@ -36,12 +36,17 @@ def operations_of(settings: Mapping[str, Any]) -> list[tuple[float, Operation]]:
 
 
 def augment_pair(
-    image: np.ndarray, mask: np.ndarray, operations: Sequence[tuple[float, Operation]], seed: str
+    image: np.ndarray,
+    mask: np.ndarray,
+    operations: Sequence[tuple[float, Operation]],
+    seed: str,
+    grey_masks: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One random variant of an image (uint8 or uint16) and its mask (0 or 255), both [rows, columns].
 
     The same seed gives the same variant. Augmentor draws from the global generators of `random` and `numpy`, so both
-    are set. Bicubic interpolation overshoots: the image is rounded and clipped to its type, the mask made binary again.
+    are set. Bicubic interpolation overshoots: the image is rounded and clipped to its type, the mask made binary again,
+    or left with `grey_masks` as the original study left it.
     """
     random.seed(seed)
     np.random.seed(random.getrandbits(32))  # noqa: NPY002
@@ -50,11 +55,8 @@ def augment_pair(
         if random.random() < probability:
             pair = operation.perform_operation(pair)
     grey, label = (np.asarray(picture) for picture in pair)
-    limits = np.iinfo(image.dtype)
-    return (
-        np.rint(np.clip(grey, limits.min, limits.max)).astype(image.dtype),
-        np.where(label >= 127.5, 255, 0).astype(np.uint8),
-    )
+    label = label if grey_masks else np.where(label >= 127.5, 255, 0)
+    return _rounded(grey, image.dtype), _rounded(label, np.dtype(np.uint8))
 
 
 def augment_on_disk(originals: Sequence[Sample], settings: Mapping[str, Any], folder: Path, index: Path) -> None:
@@ -69,9 +71,15 @@ def augment_on_disk(originals: Sequence[Sample], settings: Mapping[str, Any], fo
     for number in range(settings["samples"]):
         original = choose.choice(originals)
         image, mask = read_png(original.image), read_png(original.masks[0])
-        variant = augment_pair(image, mask, operations, f"{settings['seed']}/{number}")
+        seed = f"{settings['seed']}/{number}"
+        variant = augment_pair(image, mask, operations, seed, settings.get("grey_masks", False))
         name = f"{original.patient}_{original.sequence}_{original.stem}_{number:05d}.png"
         for kind, pixels in zip(("images", "masks"), variant, strict=True):
             write_png(folder / kind / name, pixels)
             listed.append({**original._asdict(), "file": f"{kind}/{name}"})
     write_index(index, folder, listed, (*OWNER, *GEOMETRY))
+
+
+def _rounded(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    limits = np.iinfo(dtype)
+    return np.rint(np.clip(pixels, limits.min, limits.max)).astype(dtype)

@@ -37,8 +37,9 @@ class Slices(Protocol):
 class SliceSet(NamedTuple):
     """Slices in memory.
 
-    `images` float32 [slices, rows, columns]; `masks` uint8 of 0 or 1 [slices, organs, rows, columns]; `patients` the
-    name of each slice's patient; `neighbours` int64 [slices, 2 * context + 1], the rows that a network sees together.
+    `images` float32 [slices, rows, columns]; `masks` [slices, organs, rows, columns], uint8 of 0 or 1 or, with grey
+    targets, float32 from 0 to 1; `patients` the name of each slice's patient; `neighbours` int64
+    [slices, 2 * context + 1], the rows that a network sees together.
     """
 
     images: np.ndarray
@@ -73,7 +74,7 @@ class SliceStream:
     def __init__(self, samples: Sequence[Sample], recipe: Mapping[str, Any], workers: int) -> None:
         self.patients = np.array([sample.patient for sample in samples])
         self.organs = len(samples[0].masks)
-        self._samples, self._workers = samples, workers
+        self._samples, self._recipe, self._workers = samples, recipe, workers
         self._views: list[View] = []
         volume_of: list[int] = []
         neighbours = []
@@ -99,7 +100,7 @@ class SliceStream:
 
     def _batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = [[self._image(row) for row in together] for together in self._neighbours[rows]]
-        masks = [_masks(self._samples[row], self._views[self._volume_of[row]].grid) for row in rows]
+        masks = [_masks(self._samples[row], self._views[self._volume_of[row]].grid, self._recipe) for row in rows]
         return np.array(images), np.array(masks)
 
     def _image(self, row: int) -> np.ndarray:
@@ -120,14 +121,14 @@ def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any], room: int,
 def _in_memory(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet:
     size = (recipe["grid"]["rows"], recipe["grid"]["columns"])
     images = np.empty((len(samples), *size), np.float32)
-    masks = np.empty((len(samples), len(samples[0].masks), *size), np.uint8)
+    masks = np.empty((len(samples), len(samples[0].masks), *size), _target_type(recipe))
     neighbours = []
     first = 0
     for volume in _volumes(samples):
         rows = slice(first, first + len(volume))
         images[rows], grid = see_volume([sample.plane() for sample in volume], recipe)
         for row, sample in enumerate(volume, first):
-            masks[row] = _masks(sample, grid)
+            masks[row] = _masks(sample, grid, recipe)
         neighbours.append(first + _neighbours(volume, recipe))
         first = rows.stop
     patients = np.array([sample.patient for sample in samples])
@@ -136,11 +137,18 @@ def _in_memory(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet
 
 def _bytes_of(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> int:
     pixels = recipe["grid"]["rows"] * recipe["grid"]["columns"]
-    return len(samples) * pixels * (np.dtype(np.float32).itemsize + len(samples[0].masks))
+    masks = len(samples[0].masks) * _target_type(recipe).itemsize
+    return len(samples) * pixels * (np.dtype(np.float32).itemsize + masks)
 
 
-def _masks(sample: Sample, grid: Grid) -> np.ndarray:
-    """The organs of a slice on the grid, uint8 of 0 or 1 [organs, rows, columns]."""
+def _target_type(recipe: Mapping[str, Any]) -> np.dtype:
+    return np.dtype(np.float32 if recipe["targets"] == "grey" else np.uint8)
+
+
+def _masks(sample: Sample, grid: Grid, recipe: Mapping[str, Any]) -> np.ndarray:
+    """The organs of a slice on the grid [organs, rows, columns]: 0 or 1, or what is grey left grey."""
+    if recipe["targets"] == "grey":
+        return np.array([onto_grid(read_png(path).astype(np.float32) / 255, grid) for path in sample.masks])
     covered = [onto_grid((read_png(path) > 0).astype(np.float32), grid) for path in sample.masks]
     return (np.array(covered) >= 0.5).astype(np.uint8)
 

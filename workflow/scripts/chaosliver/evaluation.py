@@ -9,7 +9,8 @@ import numpy as np
 from .errors import InputError
 from .files import read_tsv, write_tsv
 from .indexes import read_index
-from .metrics import dice, score_volume
+from .metrics import dice, score_volume, soft_dice
+from .png import read_png
 from .slicefiles import read_binary
 
 RUN = ("experiment", "fold", "seed")
@@ -22,6 +23,8 @@ SLICE_COLUMNS = (
     "position_mm",
     "reference_mm2",
     "predicted_mm2",
+    # What Dice is of: the mask, or grey logits.
+    "scores",
     "dice",
 )
 MEASURES = (
@@ -64,6 +67,8 @@ class Volume(NamedTuple):
     positions_mm: list[float]
     spacing_mm: tuple[float, float]
     slice_distance_mm: float
+    # What is scored by Dice in place of `prediction`, from 0 to 1.
+    grey: np.ndarray | None = None
 
 
 def evaluate(
@@ -75,12 +80,14 @@ def evaluate(
     run: Mapping[str, str],
     slices: Path,
     patients: Path,
+    logit_index: Path | None = None,
 ) -> None:
     """Score one run of an experiment and write its tables of slices and of patients.
 
     `predictions` is the folder that `prediction_index` describes, `masks` the organ's folder, `mask_indexes` and
     `pairs` those of every patient predicted; `run` holds experiment, fold and seed. A sequence without ground
-    truth gets areas and volumes of the prediction only.
+    truth gets areas and volumes of the prediction only. With `logit_index`, of grey values in the folder beside it,
+    Dice is that of these.
 
     Raises InputError where a slice or volume has a prediction but no mask or the reverse, or where sizes differ.
     """
@@ -88,6 +95,7 @@ def evaluate(
     admitted = _by_volume(row for table in pairs for row in read_tsv(table, PAIR_COLUMNS))
     indexes = {(index.stem, index.parent.name): index for index in mask_indexes}
     _refuse_unmatched(prediction_index, predicted, admitted, indexes)
+    grey = _by_volume(read_index(logit_index, logit_index.with_suffix(""), PREDICTION_COLUMNS)) if logit_index else {}
     slice_rows, patient_rows = [], []
     for (patient, sequence), listed in predicted.items():
         expected = sorted(admitted[patient, sequence], key=lambda row: float(row["position_mm"]))
@@ -96,6 +104,10 @@ def evaluate(
         if _has_ground_truth(expected):
             truth = _masks_by_stem(masks, indexes.get((patient, sequence)), expected)
         volume = _read_volume(expected, files, truth)
+        if logit_index:
+            logits = logit_index.with_suffix("")
+            files = _files_by_stem(grey[patient, sequence], expected, logit_index, logits, "prediction")
+            volume = volume._replace(grey=np.stack([read_png(files[stem]) / 255 for stem in volume.stems]))
         named = {**run, "cohort": listed[0]["cohort"], "patient": patient, "sequence": sequence}
         scored = slice_scores(volume)
         slice_rows += [{**named, **row} for row in scored]
@@ -117,7 +129,8 @@ def slice_scores(volume: Volume) -> list[Row]:
                 "position_mm": volume.positions_mm[number],
                 "reference_mm2": None if wanted is None else np.count_nonzero(wanted) * pixel_mm2,
                 "predicted_mm2": np.count_nonzero(found) * pixel_mm2,
-                "dice": None if wanted is None else dice(wanted, found),
+                "scores": "mask" if volume.grey is None else "logits",
+                "dice": None if wanted is None else _dice(volume, number),
             }
         )
     return rows
@@ -139,13 +152,19 @@ def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
         "slices_with_organ": len(with_organ),
         "mean_dice_all_slices": _mean([row["dice"] for row in scored]),
         "mean_dice_organ_slices": _mean(with_organ),
-        "dice_3d": measured.dice,
+        "dice_3d": measured.dice if volume.grey is None else soft_dice(volume.reference, volume.grey),
         "ravd_percent": measured.ravd_percent,
         "assd_mm": measured.assd_mm,
         "mssd_mm": measured.mssd_mm,
         "challenge_score": measured.challenge_score,
         "reference_ml": ml_per_mm2 * sum(row["reference_mm2"] for row in scored),
     }
+
+
+def _dice(volume: Volume, number: int) -> float:
+    if volume.grey is None:
+        return dice(volume.reference[number], volume.prediction[number])
+    return soft_dice(volume.reference[number], volume.grey[number])
 
 
 def _by_volume(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], list[dict[str, str]]]:

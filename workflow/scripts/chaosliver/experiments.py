@@ -13,7 +13,7 @@ from .anatomy import SEQUENCES
 from .errors import InputError
 from .files import read_tsv
 from .networks.catalogue import NETWORKS, input_multiple
-from .splits import assign_roles
+from .splits import assign_roles, keep_training
 
 COHORTS = ("development", "test")
 SHEET_COLUMNS = ("patient", "cohort", "sequences")
@@ -118,16 +118,26 @@ def read_sheet(path: Path, config: Mapping[str, Any]) -> dict[str, Patient]:
     return patients
 
 
-def folds_of(split: str, config: Mapping[str, Any], patients: Mapping[str, Patient]) -> list[dict[str, str]]:
-    """The folds of a named split over the development patients, each {patient: train | validation | test}.
+def folds_of(
+    experiment: Mapping[str, Any], config: Mapping[str, Any], patients: Mapping[str, Patient]
+) -> list[dict[str, str]]:
+    """The folds of an experiment over the development patients, each {patient: train | validation | test}.
 
     Raises InputError that names the split where it does not suit the sheet.
     """
     development = [name for name, patient in patients.items() if patient.cohort == "development"]
+    split, count = config["splits"][experiment["split"]], experiment["training_patients"]
     try:
-        return assign_roles(development, config["splits"][split])
+        folds = assign_roles(development, split)
+        return folds if count is None else keep_training(folds, count, split["seed"])
     except InputError as error:
-        raise InputError(f"config key splits.{split}: {error}") from None
+        raise InputError(f"config key splits.{experiment['split']}: {error}") from None
+
+
+def selection_of(experiment: Mapping[str, Any]) -> str:
+    """The name of an experiment's folds: its split, and how many training patients it keeps of them."""
+    count = experiment["training_patients"]
+    return experiment["split"] if count is None else f"{experiment['split']}_{count}patients"
 
 
 def check_sequences(
@@ -244,7 +254,13 @@ def _check_epochs(name: str, experiment: Mapping[str, Any], split: Mapping[str, 
     key, recipe = f"config key experiments.{name}.recipe", experiment["recipe"]
     if late := [epoch for epoch in recipe["snapshots"] if epoch > recipe["epochs"]]:
         raise InputError(f"{key}.snapshots: {late[0]} lies beyond the {recipe['epochs']} epochs. Leave it out")
-    if recipe["patience"] is not None and not split["validation"]:
+    by_slice = "validation_slices" in split
+    if by_slice and (split["validation"] or recipe["context"]):
+        raise InputError(
+            f"config key splits.{experiment['split']}.validation_slices: slices drawn one by one validate in place of "
+            f"patients and have no neighbours: set its validation to 0, and experiments.{name}.recipe.context to 0"
+        )
+    if recipe["patience"] is not None and not split["validation"] and not by_slice:
         raise InputError(
             f"{key}.patience: without validation patients no epoch is better than another. Set it to null, or "
             f"splits.{experiment['split']}.validation to 1 or more"

@@ -26,8 +26,9 @@ def encode_volume(slices: Sequence[np.ndarray], encoding: Mapping[str, Any]) -> 
     """A volume's slices as 8- or 16-bit pixels, with the grey values (low, high) that a network maps to 0 and 1.
 
     `slices` are uint16 [rows, columns]. `encoding` holds `bits`, `percentiles` and, for 8 bit, `scaling`:
-    `volume` keeps the scale between slices, `slice` scales each by itself, as the original study did. At 16 bit the
-    exact values are kept, and the window is only noted.
+    `volume` keeps the scale between slices, `slice` scales each by itself, as the original study did. With
+    `brightest_to_zero` a slice's brightest pixels become 0, as they did there by an overflow. At 16 bit the exact
+    values are kept, and the window is only noted.
     """
     volume = np.stack(slices)
     if encoding["bits"] == 16:
@@ -38,6 +39,8 @@ def encode_volume(slices: Sequence[np.ndarray], encoding: Mapping[str, Any]) -> 
     else:
         windows = [window_of(pixels, encoding["percentiles"]) for pixels in slices]
     encoded = [to_8bit(pixels, window) for pixels, window in zip(slices, windows, strict=True)]
+    if encoding.get("brightest_to_zero"):
+        encoded = [np.where(pixels == pixels.max(), 0, pixels).astype(np.uint8) for pixels in encoded]
     return encoded, [(0.0, float(FULL_SCALE_8BIT))] * len(slices)
 
 

@@ -44,6 +44,15 @@ def dice(reference: Mask, prediction: Mask) -> float:
     return 2 * np.count_nonzero(reference & prediction) / sizes if sizes else 1.0
 
 
+def soft_dice(reference: Mask, prediction: np.ndarray) -> float:
+    """Dice of a boolean mask and grey values from 0 to 1, as the original study's script has it; 1 over two empty ones.
+
+    Of a prediction of 0 and 1 alone it is `dice`.
+    """
+    sizes = np.count_nonzero(reference) + float(prediction.sum(dtype=np.float64))
+    return 2 * float(prediction[reference].sum(dtype=np.float64)) / sizes if sizes else 1.0
+
+
 def ravd_percent(reference: Mask, prediction: Mask) -> float | None:
     """Relative absolute volume difference in percent of the reference, by voxel counts; None over an empty one."""
     wanted, found = np.count_nonzero(reference), np.count_nonzero(prediction)

@@ -1,7 +1,7 @@
 """Segmenting patients with one network, or with several by their mean probability."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from .samples import list_images
 
 COLUMNS = ("cohort", "patient", "sequence", "stem")
 
+Networks = Sequence[nn.Module]
+Volume = Sequence[Plane]
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
 
 def predict_patients(
     cards: Sequence[Path],
@@ -40,6 +44,47 @@ def predict_patients(
     `images` are the indexes <encoding>/<sequence>/<patient>.tsv. A pixel is of the organ where the networks' mean
     probability is at least `threshold` and, if asked for, in the volume's largest connected component.
     """
+
+    def draw(networks: Networks, volume: Volume, recipe: Mapping[str, Any], device: torch.device) -> np.ndarray:
+        organ = segment_volume(networks, volume, recipe, threshold, device)
+        organ = keep_largest(organ) if largest_component else organ
+        return np.where(organ, 255, 0)
+
+    _predict(draw, cards, weights, images, threads, cohort, folder, index)
+
+
+def predict_logits(
+    cards: Sequence[Path],
+    weights: Sequence[Path],
+    images: Sequence[Path],
+    *,
+    threads: int,
+    cohort: str,
+    folder: Path,
+    index: Path,
+) -> None:
+    """Write what the original study took for its predictions: logits times 255, cut to 8 bit, in place of masks.
+
+    Files and arguments are those of `predict_patients`; the logits are the networks' mean.
+    """
+
+    def draw(networks: Networks, volume: Volume, recipe: Mapping[str, Any], device: torch.device) -> np.ndarray:
+        return np.clip(255 * np.stack(_on_own_grid(networks, volume, recipe, device, nn.Identity())), 0, 255)
+
+    _predict(draw, cards, weights, images, threads, cohort, folder, index)
+
+
+def _predict(
+    draw: Callable[[Networks, Volume, Mapping[str, Any], torch.device], np.ndarray],
+    cards: Sequence[Path],
+    weights: Sequence[Path],
+    images: Sequence[Path],
+    threads: int,
+    cohort: str,
+    folder: Path,
+    index: Path,
+) -> None:
+    """Write what `draw` makes of each volume, [slices, rows, columns] from 0 to 255, and the index of all."""
     torch.set_num_threads(threads)
     models = [load_model(card, path) for card, path in zip(cards, weights, strict=True)]
     recipe = _common_recipe([facts["recipe"] for _, facts in models], cards)
@@ -50,30 +95,37 @@ def predict_patients(
         networks = [for_inference(network, device, recipe["precision"]) for network, _ in models]
         for image_index in images:
             volume = list_images(image_index)
-            organ = segment_volume(networks, [sample.plane() for sample in volume], recipe, threshold, device)
-            if largest_component:
-                organ = keep_largest(organ)
-            for sample, mask in zip(volume, organ, strict=True):
+            drawn = draw(networks, [sample.plane() for sample in volume], recipe, device)
+            for sample, pixels in zip(volume, drawn, strict=True):
                 name = f"{sample.sequence}/{sample.patient}/{sample.stem}.png"
-                write_png(folder / name, np.where(mask, 255, 0).astype(np.uint8))
+                write_png(folder / name, np.rint(pixels).astype(np.uint8))
                 listed.append({**sample._asdict(), "file": name, "cohort": cohort})
     write_index(index, folder, listed, COLUMNS)
 
 
 def segment_volume(
-    networks: Sequence[nn.Module],
-    volume: Sequence[Plane],
+    networks: Networks,
+    volume: Volume,
     recipe: Mapping[str, Any],
     threshold: float,
     device: torch.device,
 ) -> np.ndarray:
     """Mask of the organ, bool [slices, rows, columns] on the image's own grid."""
+    return np.stack(_on_own_grid(networks, volume, recipe, device, torch.sigmoid)) >= threshold
+
+
+def _on_own_grid(
+    networks: Networks,
+    volume: Volume,
+    recipe: Mapping[str, Any],
+    device: torch.device,
+    activation: Activation,
+) -> list[np.ndarray]:
+    """The networks' mean answer for the first organ, a float32 plane on each image's own grid."""
     seen, grid = see_volume(volume, recipe)
     together = neighbours_of([plane.position_mm for plane in volume], recipe["context"])
-    chance = probabilities(networks, seen[together], recipe, device)
-    return np.stack(
-        [off_grid(plane, grid, own.pixels.shape) >= threshold for plane, own in zip(chance, volume, strict=True)]
-    )
+    answers = answers_of(networks, seen[together], recipe, device, activation)
+    return [off_grid(plane, grid, own.pixels.shape) for plane, own in zip(answers, volume, strict=True)]
 
 
 def keep_largest(mask: np.ndarray) -> np.ndarray:
@@ -84,12 +136,16 @@ def keep_largest(mask: np.ndarray) -> np.ndarray:
     return labels == 1 + np.bincount(labels.ravel())[1:].argmax()
 
 
-def probabilities(
-    networks: Sequence[nn.Module], inputs: np.ndarray, recipe: Mapping[str, Any], device: torch.device
+def answers_of(
+    networks: Networks,
+    inputs: np.ndarray,
+    recipe: Mapping[str, Any],
+    device: torch.device,
+    activation: Activation = torch.sigmoid,
 ) -> np.ndarray:
-    """Mean probability of the first organ over the networks, float32 [slices, rows, columns].
+    """Mean over the networks of the first organ's activated logits, float32 [slices, rows, columns].
 
-    `inputs` are float32 [slices, channels, rows, columns].
+    `inputs` are float32 [slices, channels, rows, columns]; by default the answers are probabilities.
     """
     # On a processor the activations of one slice just stay within its caches.
     batch_size = 1 if device.type == "cpu" else recipe["batch_size"]
@@ -97,7 +153,7 @@ def probabilities(
     with torch.inference_mode(), autocast(device, recipe["precision"]):
         for batch in np.array_split(inputs, -(-len(inputs) // batch_size)):
             planes = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
-            mean = sum(torch.sigmoid(network(planes)[:, 0].float()) for network in networks) / len(networks)
+            mean = sum(activation(network(planes)[:, 0].float()) for network in networks) / len(networks)
             means.append(mean.cpu().numpy())
     return np.concatenate(means)
 

@@ -13,7 +13,7 @@ from .events import EventLog
 from .files import sha256_of, write_tsv
 from .memory import bytes_for_data
 from .models import save_model, save_weights
-from .samples import Sample, list_augmented, list_samples
+from .samples import Sample, draw_validation, list_augmented, list_samples
 from .training import HISTORY_COLUMNS, is_finished, train_network
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "Augmentor", "pydicom")
@@ -58,8 +58,8 @@ def run_training(
 ) -> None:
     """Train, or take the finished checkpoint of the same settings, data and code; write `outputs`.
 
-    `settings` holds network, recipe, seed, threads, keep_originals and code. `checkpoints` is a folder of this training
-    alone. `memory_mb` is what the job asked for, and `events` a folder for TensorBoard.
+    `settings` holds network, recipe, seed, threads, keep_originals, validation_slices and code. `checkpoints` is a
+    folder of this training alone. `memory_mb` is what the job asked for, and `events` a folder for TensorBoard.
     """
     settings = {**settings, "data": data.digest()}
     remove_partials(checkpoints)
@@ -106,8 +106,11 @@ def _saved_state(checkpoints: Path, settings: Mapping[str, Any]) -> dict[str, An
 def _train(settings: Mapping[str, Any], data: Data, checkpoints: Path, memory_mb: int, log: EventLog) -> dict[str, Any]:
     recipe, workers = settings["recipe"], settings["threads"]
     room = bytes_for_data(memory_mb)
-    training = load_slices(_training_samples(data, settings["keep_originals"]), recipe, room, workers)
+    samples = _training_samples(data, settings["keep_originals"])
     validating = list_samples(data.validation_images, data.validation_masks)
+    if settings["validation_slices"]:
+        samples, validating = draw_validation(samples, **settings["validation_slices"])
+    training = load_slices(samples, recipe, room, workers)
     room -= training.held_bytes
     validation = load_slices(validating, recipe, room, workers) if validating else None
     return train_network(settings, training, validation, checkpoints, log.add)

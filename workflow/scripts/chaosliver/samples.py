@@ -1,5 +1,6 @@
 """The slices on disk that a network learns from: an image, its masks, and whose they are."""
 
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +83,18 @@ def list_augmented(index: Path) -> list[Sample]:
                 raise InputError(f"{index}: {row['file']} has no mask")
             samples.append(_sample(row, index, (index.with_suffix("") / "masks" / name,)))
     return samples
+
+
+def draw_validation(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Samples for training and, a `share` of them, for validation, drawn without regard to whose they are.
+
+    The original study did so: slices of one patient are alike, and what validates was almost trained on.
+    """
+    chosen = set(random.Random(seed).sample(range(len(samples)), round(share * len(samples))))
+    return (
+        [sample for number, sample in enumerate(samples) if number not in chosen],
+        [sample for number, sample in enumerate(samples) if number in chosen],
+    )
 
 
 def _sample(row: Mapping[str, str], index: Path, masks: tuple[Path, ...]) -> Sample:

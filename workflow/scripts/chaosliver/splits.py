@@ -23,6 +23,22 @@ def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list
     return [_roles(order, test, definition, fold) for fold, test in enumerate(held_out)]
 
 
+def keep_training(folds: Sequence[Mapping[str, str]], count: int, seed: int) -> list[dict[str, str]]:
+    """The folds with `count` training patients each, drawn by `seed`: those of a smaller count are among a larger's.
+
+    Raises InputError where a fold has fewer.
+    """
+    return [_keep(roles, count, f"{seed}/{fold}/training") for fold, roles in enumerate(folds)]
+
+
+def _keep(roles: Mapping[str, str], count: int, seed: str) -> dict[str, str]:
+    training = [patient for patient, role in roles.items() if role == "train"]
+    if len(training) < count:
+        raise InputError(f"{count} training patients are asked for, but a fold has {len(training)}")
+    random.Random(seed).shuffle(training)
+    return {patient: role for patient, role in roles.items() if role != "train" or patient in training[:count]}
+
+
 def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[str]]:
     if isinstance(definition.get("test"), list):
         if unknown := sorted(set(definition["test"]) - set(order)):

@@ -137,7 +137,7 @@ def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[],
     """
     recipe, total = trainee.recipe, 0.0
     # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
-    trainee.network.train()
+    trainee.network.train(epoch == 1 or not recipe["stays_in_evaluation_mode"])
     batches = _in_batches(torch.randperm(len(slices.patients)).numpy(), recipe["batch_size"])
     for number, (rows, (images, masks)) in enumerate(zip(batches, slices.read(batches), strict=True)):
         if signal := stop():
@@ -167,7 +167,7 @@ def validate(trainee: Trainee, slices: Slices) -> Validation:
             images, masks = _on_device(*planes, trainee.numerics.device)
             logits = trainee.averaged(images.contiguous(memory_format=torch.channels_last)).float()
             losses += [total_loss(LOSSES[trainee.recipe["loss"]], logits, masks).item()] * len(rows)
-            predicted, reference = logits[:, 0] > 0, masks[:, 0] > 0
+            predicted, reference = logits[:, 0] > 0, masks[:, 0] >= 0.5
             overlap = (predicted & reference).sum((1, 2)).tolist()
             size = (predicted.sum((1, 2)) + reference.sum((1, 2))).tolist()
             for patient, common, both in zip(slices.patients[rows], overlap, size, strict=True):

@@ -9,7 +9,7 @@ from .errors import InputError
 from .files import sha256_of
 from .indexes import problems_of
 
-INDEXED = ("raw", "masks", "png", "augmented", "predictions", "triplets")
+INDEXED = ("raw", "masks", "png", "augmented", "predictions", "logits", "triplets")
 MODELS = "models"
 
 
