@@ -15,7 +15,7 @@ GROUP = ["experiment", "cohort", "sequence"]
 COUNTS = ("patients", "slices", "share_of_empty_slices", "empty_predictions", "volumes_without_distance")
 STATISTICS = ("mean", "sd", "median", "min", "max", "ci_low", "ci_high")
 EXPERIMENT_COLUMNS = (*GROUP, *COUNTS, *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS))
-TEXT_COLUMNS = {"experiment", "fold", "seed", "cohort", "patient", "sequence", "stem"}
+TEXT_COLUMNS = {"experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"}
 SUMMARY_HEADS = (
     ("experiment", "", ""),
     ("cohort", "", ""),
