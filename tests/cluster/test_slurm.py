@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 from cluster.slurm import CONFIGURATION, Slurm, wait_for
-from workflow.conftest import SMALL, Study, copy_workflow, write_sheet
+from workflow.conftest import ROOT, SMALL, Study, copy_workflow, write_sheet
 
 from chaosliver.files import sha256_of
 
@@ -38,6 +38,19 @@ OVERLAY = {
     "set-resources": {rule: {"mem_mb": "500 * attempt", "runtime": "10 * attempt"} for rule in ("train", "predict")},
 }
 RUNS = ("fold0_seed1", "fold0_seed2")
+# One rule of each kind: what the profile submits, and what runs where Snakemake runs.
+ALLOCATED = """
+localrules: here
+rule all:
+    input: "here.txt", "trained.txt"
+rule here:
+    output: "here.txt"
+    shell: "touch {output}"
+rule train:
+    output: "trained.txt"
+    resources: gpu=1
+    shell: "echo $CUDA_VISIBLE_DEVICES > {output}"
+"""
 TABLES = ("slices.tsv", "patients.tsv", "experiments.tsv")
 
 pytestmark = [
@@ -249,3 +262,22 @@ def test_a_retried_training_goes_on_from_its_last_epoch_to_the_weights_of_an_und
 def test_the_final_tables_are_those_of_a_local_run(story, undisturbed, table):
     made, expected = (study.results / "tables" / table for study in (story.study, undisturbed))
     assert made.read_bytes() == expected.read_bytes()
+
+
+def test_an_allocation_without_a_gpu_runs_the_rest_itself_and_submits_the_training(slurm, tmp_path):
+    (tmp_path / "Snakefile").write_text(ALLOCATED)
+    for name, settings in (
+        ("slurm", (ROOT / "profiles/slurm/config.yaml").read_text()),
+        ("test", yaml.safe_dump(OVERLAY)),
+    ):
+        (tmp_path / "profiles" / name).mkdir(parents=True)
+        (tmp_path / "profiles" / name / "config.yaml").write_text(settings)
+    call = f"{sys.executable} -m snakemake --profile profiles/slurm --profile profiles/test"
+    options = ["--parsable", "--wait", "--mem=500", f"--chdir={tmp_path}", "--output=printed.txt"]
+    done = subprocess.run(
+        ["sbatch", *options, "--wrap", call], env=slurm.environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr + (tmp_path / "printed.txt").read_text()
+    submitted = [job for job in slurm.jobs() if int(job["id"]) >= int(done.stdout)]
+    assert [(job["gpus"], job["state"]) for job in submitted] == [("N/A", "COMPLETED"), ("gres:gpu:1", "COMPLETED")]
+    assert (tmp_path / "trained.txt").read_text() == "0\n"
