@@ -1,6 +1,8 @@
 """What runs again after a change: exactly what depends on it, by content."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -14,13 +16,45 @@ SUMMARIES = {
     "compare_experiments",
     "write_publication_table",
     "cross_sequence",
+    "sign_tables",
     "plot_dice",
     "plot_along_liver",
     "plot_volumes",
     "plot_learning_curve",
 }
-DRAWN = {"draw_triplets", "draw_overlays", "draw_contact_sheets"}
-BELOW_PREDICTION = {"predict", "evaluate", "describe_model"} | DRAWN | SUMMARIES
+BELOW_EVALUATION = {"draw_overlays", "draw_contact_sheets", "describe_model"} | SUMMARIES
+BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets"} | BELOW_EVALUATION
+BELOW_TRAINING = {"train", "plot_training", "write_methods"} | BELOW_PREDICTION
+
+
+def with_baseline(**changes):
+    return {"baseline": {**SMALL["baseline"], **changes}}
+
+
+def with_recipe(**changes):
+    return with_baseline(recipe={**SMALL["baseline"]["recipe"], **changes})
+
+
+# What is changed, and the rules whose jobs that plans.
+CHANGES = {
+    "grey range": ({"grey_ranges": {"liver": [56, 70]}}, {"extract_masks", "augment"} | BELOW_TRAINING),
+    "PNG scaling": ({"encodings": {"8bit": {"percentiles": [1, 99]}}}, {"convert_images", "augment"} | BELOW_TRAINING),
+    "augmentation": ({"augmentations": {"augmentor": {"samples": 9}}}, {"augment"} | BELOW_TRAINING),
+    "dropout": (with_baseline(network={**SMALL["baseline"]["network"], "dropout": 0.4}), BELOW_TRAINING),
+    "epochs": (with_recipe(epochs=2), BELOW_TRAINING),
+    "threads": ({"training": {**SMALL["training"], "threads": 2}}, BELOW_TRAINING),
+    "threshold": (with_baseline(threshold=0.4), {"write_methods"} | BELOW_PREDICTION),
+    "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
+    "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
+    "an encoding that no experiment uses": ({"encodings": {"16bit": {"percentiles": [1, 99]}}}, set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_setting_plans_the_stages_that_depend_on_it_and_all_below(finished, change):
+    changes, expected = CHANGES[change]
+    finished.configure(**changes)
+    assert set(finished.planned()) == expected
 
 
 def touch_all(folder):
@@ -37,6 +71,12 @@ def test_touching_every_file_of_the_workflow_re_runs_nothing(finished):
     assert finished.planned() == {}
 
 
+def test_touching_every_result_re_runs_nothing(finished):
+    """As a copy or a backup does, large files too."""
+    touch_all(finished.results)
+    assert finished.planned() == {}
+
+
 def test_a_comment_or_a_docstring_re_runs_nothing(finished):
     finished.edit("workflow/scripts/chaosliver/masks.py", '"""From the ground', '# A remark.\n"""Made from the ground')
     finished.edit("workflow/scripts/train.py", '"""Train one network', '"""Fit one network')
@@ -50,24 +90,57 @@ def test_an_edited_figure_re_runs_that_figure_and_its_reversal_nothing(finished)
     assert finished.planned() == {}
 
 
-def test_an_edited_library_module_re_runs_the_rules_that_reach_it_and_all_below(finished):
+# A module of each kind, and the rules whose adapters reach it.
+MODULES = {
+    "surfaces.py": {"evaluate", "plot_training"} | BELOW_EVALUATION,
+    "images.py": {"convert_images", "augment"} | BELOW_TRAINING,
+    "losses.py": BELOW_TRAINING,
+    "networks/unet.py": BELOW_TRAINING,
+    "networks/denseunet.py": set(),
+    "prediction.py": BELOW_PREDICTION,
+    "montage.py": {"quality_control"},
+    "verification.py": set(),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_edited_module_plans_the_rules_that_reach_it_and_all_below_whatever_its_age(finished, module):
+    path = f"workflow/scripts/chaosliver/{module}"
+    finished.edit(path, "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    os.utime(finished.folder / path, (1, 1))
+    assert set(finished.planned()) == MODULES[module]
+    finished.edit(path, "ADDED = 1\n\n\n", "")
+    assert finished.planned() == {}
+
+
+def test_an_edit_while_its_jobs_run_is_seen_by_the_next_call(finished):
+    finished.configure(baseline={**SMALL["baseline"], "threshold": 0.4})
+    command = [sys.executable, "-m", "snakemake", "--configfile", finished.config, "--cores", "1"]
+    running = subprocess.Popen(command, cwd=finished.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    logs = finished.results / "logs/predict/small"
+    before = {path: path.stat().st_mtime_ns for path in logs.iterdir()}
+    # A job's earlier log is deleted as it starts.
+    while all(path.is_file() for path in before) and time.monotonic() < deadline:
+        time.sleep(0.02)
     finished.edit("workflow/scripts/chaosliver/surfaces.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
-    planned = finished.planned()
-    assert "evaluate" in planned
-    assert not {"predict", "train", "convert_images", "draw_triplets"} & set(planned)
+    assert running.wait(timeout=600) == 0
+    assert set(finished.planned()) == MODULES["surfaces.py"]
 
 
-def test_another_threshold_predicts_anew_and_trains_nothing(finished):
-    finished.configure(experiments={"small": {"threshold": 0.4}})
-    assert set(finished.planned()) == BELOW_PREDICTION
-
-
-def test_another_grey_range_re_runs_masks_and_all_below_but_no_image(finished):
-    finished.configure(grey_ranges={"liver": [56, 70]})
-    planned = finished.planned()
-    assert planned["extract_masks"] == 4
-    assert planned["train"] == 2
-    assert not {"unpack_patient", "inventory_patient", "convert_images"} & set(planned)
+def test_an_edit_taken_back_after_a_run_takes_the_old_checkpoint(finished):
+    weights = finished.results / "models/small/fold0_seed1/weights.safetensors"
+    card = weights.with_name("card.json")
+    target = str(card.relative_to(finished.folder))
+    before = weights.read_bytes(), card.read_bytes()
+    finished.edit("workflow/scripts/chaosliver/losses.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    finished.succeed("--", target)
+    log = finished.results / "logs/train/small/fold0_seed1.log"
+    assert "is of other settings (code) and stays as it is: training starts anew" in log.read_text()
+    finished.edit("workflow/scripts/chaosliver/losses.py", "ADDED = 1\n\n\n", "")
+    finished.succeed("--", target)
+    assert "epoch" not in log.read_text()
+    assert (weights.read_bytes(), card.read_bytes()) == before
 
 
 def test_a_phantom_drawn_otherwise_reaches_its_patients(finished):
@@ -85,7 +158,7 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
-    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "draw_overlays", "draw_contact_sheets"}, 1)
+    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "write_methods", "draw_overlays", "draw_contact_sheets"}, 1)
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):
@@ -116,10 +189,44 @@ def test_a_seed_added_trains_only_that_seed(finished):
     assert not {"augment", "convert_images", "extract_masks"} & set(planned)
 
 
-def test_a_deleted_table_or_index_is_made_again_with_what_is_below(finished):
-    (finished.results / "dice/small/fold0_seed1.tsv").unlink()
+# What is deleted, and the rule that makes it; what is below runs as well.
+DELETED = {
+    "dice/small/fold0_seed1.tsv": "evaluate",
+    "predictions/small/fold0_seed1.tsv": "predict",
+    "png/8bit/t1_in_phase/1.tsv": "convert_images",
+    "raw/1.tsv": "unpack_patient",
+    "inventory/1.pairs.tsv": "pair_slices",
+    "models/small/fold0_seed1/weights.safetensors": "train",
+    "tables/patients.tsv": "collect_tables",
+}
+
+
+@pytest.mark.parametrize("lost", DELETED)
+def test_a_deleted_table_index_or_weight_file_is_made_again_with_what_is_below(finished, lost):
+    (finished.results / lost).unlink()
     planned = finished.planned()
-    assert planned["evaluate"] == 1 and "predict" not in planned and "collect_tables" in planned
+    assert planned[DELETED[lost]] == 1
+    assert "collect_tables" in planned
+
+
+@pytest.mark.parametrize("lost", ["weights.safetensors", "history.tsv", "card.json"])
+def test_a_lost_file_of_a_model_is_written_again_from_its_checkpoint(finished, lost):
+    model = finished.results / "models/small/fold1_seed1"
+    names = ("weights.safetensors", "history.tsv", "card.json")
+    before = [(model / name).read_bytes() for name in names]
+    (model / lost).unlink()
+    assert finished.planned()["train"] == 1
+    finished.succeed("--", str((model / lost).relative_to(finished.folder)))
+    assert "epoch" not in (finished.results / "logs/train/small/fold1_seed1.log").read_text()
+    assert [(model / name).read_bytes() for name in names] == before
+
+
+def test_until_forcerun_and_touch_do_what_users_of_snakemake_expect(finished):
+    assert set(finished.planned("--forcerun", "plot_training")) == {"plot_training"}
+    finished.configure(**with_recipe(epochs=2))
+    assert set(finished.planned("--until", "train")) == {"train"}
+    finished.succeed("--touch")
+    assert finished.planned() == {}
 
 
 def test_a_training_whose_inputs_hold_the_same_content_takes_its_checkpoint(finished):

@@ -57,6 +57,17 @@ PREDICTIONS = {
     for name in EXPERIMENTS
 }
 
+CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in TRAININGS]
+TABLES = [
+    f"{R}/tables/{name}.tsv"
+    for name in ("slices", "patients", "experiments", "comparisons", "publication", "cross_sequence")
+]
+# What the figures in the tables are made by.
+TABLE_RULES = (
+    *("unpack_patient", "inventory_patient", "extract_masks", "convert_images", "augment", "train", "predict"),
+    *("evaluate", "collect_tables", "compare_experiments", "write_publication_table", "cross_sequence"),
+)
+
 
 wildcard_constraints:
     patient="[A-Za-z0-9_-]+",
@@ -316,6 +327,32 @@ def training_data():
     """The indexes that any training of the study reads."""
     inputs = [training_inputs(run) for run in TRAININGS]
     return sorted({index for named in inputs for indexes in named.values() for index in indexes})
+
+
+def described_study():
+    """What the methods say of the study: patients, and the parts of the config that its experiments use."""
+    used = {
+        key: {experiment[key] for experiment in EXPERIMENTS.values()} for key in ("encoding", "split", "augmentation")
+    }
+    tables = {"encodings": "encoding", "splits": "split", "augmentations": "augmentation"}
+    return {
+        "patients": {name: [patient.cohort, list(patient.sequences)] for name, patient in PATIENTS.items()},
+        "phantom": source_of("development", config) == "phantom",
+        "grey_ranges": config["grey_ranges"],
+        **{
+            table: {name: config[table][name] for name in config[table] if name in used[key]}
+            for table, key in tables.items()
+        },
+        "experiments": EXPERIMENTS,
+    }
+
+
+def table_code():
+    """The digest of each rule's code that has a part in the tables, and of the networks that were trained."""
+    networks = {experiment["network"]["name"] for experiment in EXPERIMENTS.values()}
+    return {rule: digest_of(rule) for rule in TABLE_RULES} | {
+        name: digest_of("train", f"networks.{name}") for name in sorted(networks)
+    }
 
 
 def show_summary():

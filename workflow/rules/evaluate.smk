@@ -117,6 +117,10 @@ rule evaluated:
     """Every figure per slice and per patient, the triplets and the models' cards."""
     input:
         rules.quality_control.output,
+        [
+            f"{R}/{stage}/{name}/{run}.tsv"
+            for name, runs in PREDICTIONS.items()
+            for run in runs
+            for stage in ("predictions", "dice", "volumes", "triplets")
+        ],
         [f"{R}/models/{run.experiment}/{run.name}/model_card.json" for run in RUNS],
-        [f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
-        [f"{R}/triplets/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],

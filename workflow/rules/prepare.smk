@@ -161,6 +161,8 @@ rule prepared:
     """Every slice checked, split, converted and augmented: all that training needs."""
     input:
         rules.quality_control.output,
+        expand(f"{R}/raw/{{patient}}.tsv", patient=PATIENTS),
+        expand(f"{R}/inventory/{{patient}}.pairs.tsv", patient=PATIENTS),
         expand(rules.check_cohort.output, cohort={patient.cohort for patient in PATIENTS.values()}),
         expand(rules.split_patients.output, split=FOLDS),
         training_data(),

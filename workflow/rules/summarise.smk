@@ -81,6 +81,53 @@ rule write_publication_table:
         "../scripts/write_publication_table.py"
 
 
+rule sign_tables:
+    """Say where the tables come from: configuration, code, packages, archives and trainings."""
+    input:
+        tables=TABLES,
+        receipts=[f"{R}/raw/{cohort}.sha256" for cohort in ARCHIVES],
+        cards=CARDS,
+    output:
+        provenance=report(
+            f"{R}/tables/provenance.json",
+            caption="../report/provenance.rst",
+            category="Methods",
+            labels={"page": "Provenance of the tables"},
+        ),
+    log:
+        f"{R}/logs/sign_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        configuration=described_study(),
+        all_code=table_code(),
+        code=digest_of("sign_tables"),
+    script:
+        "../scripts/sign_tables.py"
+
+
+rule write_methods:
+    """Write the methods of the study as a page, from the configuration that was run."""
+    input:
+        cards=CARDS,
+    output:
+        page=report(
+            f"{R}/tables/methods.html",
+            caption="../report/methods.rst",
+            category="Methods",
+            labels={"page": "Methods"},
+        ),
+    log:
+        f"{R}/logs/write_methods.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        study=described_study(),
+        code=digest_of("write_methods"),
+    script:
+        "../scripts/write_methods.py"
+
+
 rule plot_dice:
     """Draw the box plots of Dice by experiment."""
     input:
@@ -281,11 +328,14 @@ rule summarised:
     """The whole study: tables, figures, triplets and quality control."""
     input:
         rules.prepared.input,
+        rules.trained.input,
         rules.evaluated.input,
         rules.collect_tables.output,
         rules.compare_experiments.output,
         rules.write_publication_table.output,
         rules.cross_sequence.output,
+        rules.sign_tables.output,
+        rules.write_methods.output,
         rules.plot_dice.output,
         rules.plot_along_liver.output,
         rules.plot_volumes.output,

@@ -63,4 +63,9 @@ rule trained:
     """Every network of the study."""
     input:
         rules.quality_control.output,
-        [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],
+        # Each file by itself: Snakemake makes nothing anew that is deleted and that no target names.
+        [
+            f"{R}/models/{run.experiment}/{run.name}/{name}"
+            for run in RUNS
+            for name in ("card.json", "weights.safetensors", "history.tsv")
+        ],

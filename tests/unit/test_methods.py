@@ -1,0 +1,60 @@
+"""The methods say what was run."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaosliver.experiments import resolve_experiments
+from chaosliver.methods import write_methods
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def study():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    return {
+        "patients": {"1": ["development", ["t1_in_phase", "t2_spir"]], "2": ["test", ["t1_in_phase"]]},
+        "phantom": False,
+        **{table: config[table] for table in ("encodings", "splits", "augmentations")},
+        "experiments": resolve_experiments(config, schema),
+    }
+
+
+def written(study, tmp_path, *versions):
+    cards = [tmp_path / f"{number}.json" for number in range(len(versions))]
+    for card, packages in zip(cards, versions, strict=True):
+        card.write_text(json.dumps({"versions": packages}))
+    write_methods(tmp_path / "methods.html", study, cards)
+    page = (tmp_path / "methods.html").read_text(encoding="utf-8")
+    return page, re.sub("<[^>]+>", "", page)
+
+
+def test_every_experiment_of_the_default_study_is_described(study, tmp_path):
+    page, text = written(study, tmp_path, {"torch": "2"})
+    for name in study["experiments"]:
+        assert f"<b>{name}.</b>" in page
+    assert "1 patient of the development cohort (1 with T1 in phase, 1 with T2-SPIR) and 1 patient of the test" in text
+    assert "five_fold: 5 folds by patient, each held out once; 2 patients of the training side chose the epoch" in text
+    assert "20% of the training slices, of whichever patient, chose the epoch" in text
+    assert "The best network of original within its first 20 epochs." in text
+    assert "400 samples by Augmentor (reference 3) in place of the originals, masks left grey" in text
+    assert "160 x 224 pixels at 1.8 mm, 3 neighbouring slices" in text
+    assert "Scored: grey logits, as in the original study." in text
+    assert "CC BY-NC-SA 4.0" in text
+
+
+def test_a_phantom_is_called_one_and_mixed_versions_are_named(study, tmp_path):
+    _, text = written({**study, "phantom": True}, tmp_path, {"torch": "2.13"}, {"torch": "2.14"})
+    assert "The slices are a phantom" in text and "CC BY-NC-SA" not in text
+    assert "trainings with torch 2.13 and 2.14" in text
+
+
+def test_what_the_configuration_says_cannot_break_the_page(study, tmp_path):
+    experiments = {"<b>": study["experiments"]["original"]}
+    page, _ = written({**study, "experiments": experiments}, tmp_path)
+    assert "&lt;b&gt;" in page
