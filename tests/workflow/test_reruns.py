@@ -158,7 +158,9 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
-    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "write_methods", "draw_overlays", "draw_contact_sheets"}, 1)
+    assert planned == dict.fromkeys(
+        SUMMARIES | {"plot_training", "write_methods", "draw_overlays", "draw_contact_sheets"}, 1
+    )
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):

@@ -8,6 +8,9 @@ import sys
 import time
 import zipfile
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from conftest import SMALL, Study
@@ -117,9 +120,34 @@ def test_a_full_disk_stops_a_step_with_nothing_half_written_and_it_goes_on_after
             printed = finished.fail("--", str(path.relative_to(finished.folder)))
             assert "No space left" in printed or "disk is full" in printed
             assert not path.exists()
-            assert not [partial for partial in finished.results.rglob("*.partial.*") if partial.is_file()]
+            assert not [left for left in finished.results.rglob("*.partial.*") if left.is_file()]
         finished.succeed("--rerun-incomplete")
         assert contents(finished.results) == before
+
+
+@needs_root
+def test_a_download_that_fills_the_disk_stops_and_goes_on_after_space_is_made(finished, tmp_path):
+    archive = tmp_path / "served/CHAOS.zip"
+    archive.parent.mkdir()
+    shutil.copy(finished.results / "raw/development.zip", archive)
+    handler = partial(SimpleHTTPRequestHandler, directory=archive.parent)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    source = {"url": f"http://127.0.0.1:{server.server_port}/CHAOS.zip", "sha256": sha256_of(archive)}
+    archives = {"development": {**source, "phantom": None}, "test": SMALL["archives"]["test"]}
+    finished.configure(archives=archives, results="results/fetched")
+    fetched = finished.results / "raw/development.zip"
+    finished.results.mkdir()
+    try:
+        with mounted(finished.results, "-t", "tmpfs", "-o", "size=64m", "tmpfs"):
+            with full(finished.results, archive.stat().st_size // 2):
+                assert "the disk is full" in finished.fail("--", "results/fetched/raw/development.zip")
+                assert not fetched.exists()
+            finished.succeed("--", "results/fetched/raw/development.zip")
+            assert fetched.read_bytes() == archive.read_bytes()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @needs_root
