@@ -71,7 +71,9 @@ def test_a_study_struck_in_every_stage_ends_with_the_bytes_of_an_undisturbed_one
 def test_a_second_call_in_the_same_folder_is_refused_and_the_first_ends_well(fresh):
     running = start(fresh)
     wait_for((fresh.results / "logs/inventory_patient").is_dir)
-    assert "lock" in fresh.fail().lower()
+    printed = fresh.fail()
+    # Which of the two Snakemake says first depends on the moment.
+    assert "Directory cannot be locked" in printed or "incomplete" in printed
     assert running.wait(timeout=600) == 0
     assert fresh.planned() == {}
 
