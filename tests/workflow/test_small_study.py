@@ -234,7 +234,8 @@ def test_a_dry_run_works_where_torch_is_absent(fresh, tmp_path):
 def test_the_default_study_of_20_patients_can_be_planned(fresh):
     planned = Study(fresh.folder, "config/config.yaml").planned()
     assert planned["unpack_patient"] == 20
-    assert planned["train"] == 10
+    # 26 experiments of five folds, and three snapshots of the first one's trainings.
+    assert (planned["train"], planned["take_snapshot"]) == (130, 15)
     assert "draw_phantom" not in planned
 
 
