@@ -101,14 +101,7 @@ def view_of(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> View:
     grid = grid_of(volume, recipe["grid"])
     if recipe["normalisation"] == "window":
         return View(grid, None, None)
-    seen = np.stack([_cut(plane, grid) for plane in volume])
-    body = seen[seen > BODY]
-    # A volume of air alone stays as it is.
-    return (
-        View(grid, body.mean(), body.std() + np.float32(1e-6))
-        if body.size
-        else View(grid, np.float32(0), np.float32(1))
-    )
+    return View(grid, *_moments(_cut_volume(volume, grid)))
 
 
 def see(plane: Plane, view: View) -> np.ndarray:
@@ -120,8 +113,12 @@ def see(plane: Plane, view: View) -> np.ndarray:
 
 def see_volume(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> tuple[np.ndarray, Grid]:
     """What the network sees of a volume, float32 [slices, rows, columns], and on which grid."""
-    view = view_of(volume, recipe)
-    return np.stack([see(plane, view) for plane in volume]), view.grid
+    grid = grid_of(volume, recipe["grid"])
+    if recipe["normalisation"] == "window":
+        return np.stack([_windowed(plane, grid) for plane in volume]), grid
+    cut = _cut_volume(volume, grid)
+    mean, deviation = _moments(cut)
+    return (cut - mean) / deviation, grid
 
 
 def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
@@ -146,6 +143,18 @@ def _windowed(plane: Plane, grid: Grid) -> np.ndarray:
 
 def _cut(plane: Plane, grid: Grid) -> np.ndarray:
     return np.clip(_windowed(plane, grid), 0, BRIGHTEST)
+
+
+def _cut_volume(volume: Sequence[Plane], grid: Grid) -> np.ndarray:
+    return np.stack([_cut(plane, grid) for plane in volume])
+
+
+def _moments(cut: np.ndarray) -> tuple[np.float32, np.float32]:
+    """Mean and standard deviation of the body; a volume of air alone stays as it is."""
+    body = cut[cut > BODY]
+    if not body.size:
+        return np.float32(0), np.float32(1)
+    return body.mean(), body.std() + np.float32(1e-6)
 
 
 def _middle_of_body(volume: Sequence[Plane]) -> tuple[float, float]:
