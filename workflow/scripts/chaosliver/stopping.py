@@ -14,14 +14,14 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasa
 def stop_requests() -> Iterator[Callable[[], str | None]]:
     """Give a function that names the signal which asked this process to stop, or None as long as none did.
 
-    A second signal of the same kind ends the process at once. Python delivers signals to the main thread alone:
-    elsewhere nothing is caught.
+    Slurm signals a job's processes twice within moments, as the job and as its step: once asked, the process takes no
+    further signal of these, also after the context, so that it ends with its own words. SIGKILL remains. Python delivers
+    signals to the main thread alone: elsewhere nothing is caught.
     """
     received: list[str] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(signal.Signals(number).name)
-        signal.signal(number, signal.SIG_DFL)
 
     catching = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, remember) for number in catching}
@@ -29,4 +29,4 @@ def stop_requests() -> Iterator[Callable[[], str | None]]:
         yield lambda: received[0] if received else None
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if received else handler)
