@@ -33,10 +33,13 @@ def main() -> None:
     arguments = _arguments()
     with TemporaryDirectory() as name:
         overlay = Path(name) / "overlay.yaml"
-        overlay.write_text(yaml.safe_dump({"results": RESULTS, "study": arguments.experiments}), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--quiet", "rules"]
+        settings = {"results": RESULTS, "study": arguments.experiments, "training": {"threads": arguments.threads}}
+        overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        # A training counts as one GPU, also where there is none.
+        at_once = f"gpu={arguments.cores // arguments.threads}"
+        command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--resources", at_once]
         environment = {**os.environ, ENVIRONMENT: str(arguments.archive.resolve())}
-        config = ["--configfile", "config/sample.yaml", str(overlay), "--"]
+        config = ["--configfile", "config/sample.yaml", str(overlay), "--quiet", "rules", "--"]
         subprocess.run([*command, *config, "all"], cwd=ROOT, env=environment, check=True)
     rows = [with_time(row) for row in read_tsv(ROOT / RESULTS / "tables/patients.tsv")]
     for experiment in arguments.experiments:
@@ -72,10 +75,18 @@ def _arguments() -> argparse.Namespace:
         help="of config/sample.yaml; default: %(default)s",
     )
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all (%(default)s)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=2,
+        help="of a training; as many run at once as there are cores; default: %(default)s",
+    )
     parser.add_argument("--output", type=Path, help="a TSV to write")
     arguments = parser.parse_args()
     if arguments.archive is None:
         parser.error(f"name the archive, or set ${ENVIRONMENT}")
+    if not 0 < arguments.threads <= arguments.cores:
+        parser.error(f"--threads {arguments.threads}: give from 1 to {arguments.cores}, the cores")
     return arguments
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ def main() -> None:
     """Install, prepare, train and score; or, as a peer's own process, train and predict."""
     arguments = _arguments()
     if arguments.worker:
-        WORKERS[arguments.worker](arguments.work, arguments.minutes, arguments.threads)
+        clock = time.process_time if arguments.processor_time else time.perf_counter
+        WORKERS[arguments.worker](arguments.work, time_shares(arguments.minutes, clock), arguments.threads)
         return
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -102,6 +103,8 @@ def install(peer: str, folder: Path) -> None:
 def run_worker(peer: str, folder: Path, arguments: argparse.Namespace) -> None:
     """Train and predict in a process that sees the peer's packages."""
     schedule = ["--minutes", str(arguments.minutes), "--threads", str(arguments.threads)]
+    if arguments.processor_time:
+        schedule.append("--processor-time")
     environment = {
         **os.environ,
         "PYTHONPATH": str(arguments.packages / peer),
@@ -137,7 +140,7 @@ def scores_of(peer: str, folder: Path) -> list[dict[str, Any]]:
     return [*rows, {"peer": peer, "patient": "mean", "steps": steps, **mean}]
 
 
-def train_nnunet(folder: Path, minutes: float, threads: int) -> None:
+def train_nnunet(folder: Path, shares: Iterator[float], threads: int) -> None:
     """nnU-Net v2's own plan, preprocessing, augmentation, loss and optimiser, its rate falling with the clock."""
     import torch
     from batchgenerators.utilities.file_and_folder_operations import load_json
@@ -161,7 +164,7 @@ def train_nnunet(folder: Path, minutes: float, threads: int) -> None:
     trainer.on_train_start()
     trainer.network.train()
     steps = 0
-    for share in _time_shares(minutes):
+    for share in shares:
         for group in trainer.optimizer.param_groups:
             group["lr"] = trainer.initial_lr * (1 - share) ** 0.9
         trainer.train_step(next(trainer.dataloader_train))
@@ -208,7 +211,7 @@ def _volumes(folder: Path) -> Iterator[tuple[Path, str]]:
         yield from ((path, kind) for path in sorted((folder / place).glob("*.npz")))
 
 
-def train_monai(folder: Path, minutes: float, threads: int) -> None:
+def train_monai(folder: Path, shares: Iterator[float], threads: int) -> None:
     """MONAI's BasicUNet by its 2D segmentation tutorial: crops of 96 x 96, Dice loss, Adam, sliding windows."""
     import torch
     from monai.data import DataLoader, Dataset
@@ -240,7 +243,7 @@ def train_monai(folder: Path, minutes: float, threads: int) -> None:
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
     loss_of = DiceLoss(sigmoid=True)
     steps = 0
-    for share in _time_shares(minutes):
+    for share in shares:
         optimiser.param_groups[0]["lr"] = 1e-3 * 0.5 * (1 + math.cos(math.pi * share))
         batch = next(batches)
         optimiser.zero_grad()
@@ -260,10 +263,10 @@ def train_monai(folder: Path, minutes: float, threads: int) -> None:
 WORKERS = {"nnunet": train_nnunet, "monai": train_monai}
 
 
-def _time_shares(minutes: float) -> Iterator[float]:
-    """The share of the minutes that has passed, as long as some are left."""
-    start = time.perf_counter()
-    while (share := (time.perf_counter() - start) / (60 * minutes)) < 1:
+def time_shares(minutes: float, clock: Callable[[], float]) -> Iterator[float]:
+    """The share of the minutes that has passed since the first was asked for, as long as some are left."""
+    start = clock()
+    while (share := (clock() - start) / (60 * minutes)) < 1:
         yield share
 
 
@@ -288,6 +291,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=20, help="of training; default: %(default)s")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores (%(default)s)")
     parser.add_argument(
+        "--processor-time", action="store_true", help="count the minutes of --threads 1 in processor time"
+    )
+    parser.add_argument(
         "--packages",
         type=Path,
         default=Path(tempfile.gettempdir()) / "chaos-liver-peers",
@@ -297,6 +303,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worker", choices=list(WORKERS), help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.processor_time and arguments.threads != 1:
+        parser.error("--processor-time goes with --threads 1: threads that wait for one another use it up as well")
     if not arguments.worker and arguments.archive is None:
         parser.error(f"name the archive, or set ${ENVIRONMENT}")
     return arguments

@@ -15,8 +15,8 @@ def stop_requests() -> Iterator[Callable[[], str | None]]:
     """Give a function that names the signal which asked this process to stop, or None as long as none did.
 
     Slurm signals a job's processes twice within moments, as the job and as its step: once asked, the process takes no
-    further signal of these, also after the context, so that it ends with its own words. SIGKILL remains. Python delivers
-    signals to the main thread alone: elsewhere nothing is caught.
+    further signal of these, also after the context, so that it ends with its own words. SIGKILL remains. Python
+    delivers signals to the main thread alone: elsewhere nothing is caught.
     """
     received: list[str] = []
 
