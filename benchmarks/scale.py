@@ -1,11 +1,14 @@
 """How long Snakemake plans for ever more patients and trainings, and in how much memory: dry run, and nothing to do.
 
-A study is simulated in a copy of the workflow: its files are made empty and declared done with `--touch`, so that
-Snakemake finds what it would find after a real run. Each call is a process of its own; the median of several is told.
+A study is simulated in a copy of the workflow. Its dry run is measured first, and tells which files a run would make;
+these are made empty and declared done with `--touch`, so that Snakemake finds what it would find after a real run, and
+finding out that nothing is to be done is measured. Each call is a process of its own; the median of several is told.
+Snakemake plans on one thread: its processor time holds beside other work, too.
 """
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -25,43 +28,58 @@ from chaosliver.files import write_tsv
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 FOLDS = 5
 # Patients and trainings.
-SIZES = ((20, 10), (200, 10), (2000, 10), (20, 100), (20, 300))
-COLUMNS = ("patients", "trainings", "jobs", "what", "seconds", "peak_mb", "rounds")
+SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10))
+SEQUENCES = "t1_in_phase,t1_out_of_phase,t2_spir"
+# By turns: the original, scored on three sequences, and the fast recipe, which reads the masks of four organs.
+RECIPES = ({"based_on": "original", "recipe": {"snapshots": []}}, {"based_on": "fast"})
+MEASURES = ("processor_seconds", "seconds", "ms_per_job", "peak_mb", "rounds")
+COLUMNS = ("patients", "trainings", "jobs", "what", *MEASURES)
 
 
 def main() -> None:
     """Measure each size, print the table, and write it where `--output` says."""
     arguments = _arguments()
-    rows = []
+    common, rows = circumstances(), []
     for patients, trainings in arguments.sizes:
         with TemporaryDirectory() as name:
-            study = Path(name) / "study"
-            jobs = simulate(study, patients, trainings)
-            works = {"dry run": ["--dry-run", "--forceall"], "nothing to do": []}
-            for what, options in works.items():
-                rows.append(
-                    {
-                        **{"patients": patients, "trainings": trainings, "jobs": jobs, "what": what},
-                        **measured(study, options, arguments.rounds),
-                    }
-                )
+            for row in measure(Path(name), patients, trainings, arguments.rounds):
+                rows.append({"patients": patients, "trainings": trainings, **row, **common})
                 print("  ".join(f"{column} {rows[-1][column]}" for column in COLUMNS), flush=True)
-    if arguments.output:
-        common = circumstances()
-        write_tsv(arguments.output, (*COLUMNS, *common), [{**row, **common} for row in rows])
+        if arguments.output:
+            write_tsv(arguments.output, (*COLUMNS, *common), rows)
 
 
-def simulate(study: Path, patients: int, trainings: int) -> int:
-    """Make a study whose files are all there, and empty; the number of its jobs."""
+def measure(folder: Path, patients: int, trainings: int, rounds: int) -> list[dict[str, Any]]:
+    """The rows of one size: a study's dry run before anything was made, and the call after all was."""
+    study, shown = folder / "study", folder / "shown.txt"
+    describe(study, patients, trainings)
+    dry_run = called(study, ["--dry-run"], shown, rounds)
+    plan = shown.read_text(encoding="utf-8")
+    jobs = int(re.search(r"^total +(\d+)$", plan, re.MULTILINE)[1])
+    for outputs in re.findall(r"^    output: (.+)$", plan, re.MULTILINE):
+        for name in outputs.split(", "):
+            _make(study / name)
+    called(study, ["--touch", "--quiet"], shown, 1)
+    nothing = called(study, [], shown, rounds)
+    if "Nothing to be done" not in shown.read_text(encoding="utf-8"):
+        raise AssertionError(f"the simulated study is not whole:\n{shown.read_text(encoding='utf-8')[-2000:]}")
+    return [
+        {"jobs": jobs, "what": what, **taken, "ms_per_job": round(1000 * taken["processor_seconds"] / jobs, 2)}
+        for what, taken in (("dry run", dry_run), ("nothing to do", nothing))
+    ]
+
+
+def describe(study: Path, patients: int, trainings: int) -> None:
+    """A copy of the workflow with an overlay, a patient sheet and an empty archive."""
     study.mkdir()
     for part in PARTS:
         source = ROOT / part
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, study / part)
-    sheet = "".join(f"p{number}\tdevelopment\tt1_in_phase\n" for number in range(patients))
+    sheet = "".join(f"p{number}\tdevelopment\t{SEQUENCES}\n" for number in range(patients))
     (study / "config/scale.tsv").write_text(f"patient\tcohort\tsequences\n{sheet}", encoding="utf-8")
     (study / "archive.zip").touch()
-    experiments = {f"x{number}": {"threshold": 0.5} for number in range(trainings // FOLDS)}
+    experiments = {f"x{number}": RECIPES[number % len(RECIPES)] for number in range(trainings // FOLDS)}
     overlay = {
         "results": "results/scale",
         "patients": "config/scale.tsv",
@@ -70,43 +88,28 @@ def simulate(study: Path, patients: int, trainings: int) -> int:
         "study": list(experiments),
     }
     (study / "config/scale.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    for line in called(study, ["--summary"]).splitlines():
-        path = study / line.split("\t")[0]
-        if "results/" in line:
-            _make(path)
-    done = called(study, ["--touch"])
-    if "Nothing to be done" not in called(study, []):
-        raise AssertionError(f"the simulated study is not whole:\n{done[-2000:]}")
-    return _jobs(study)
 
 
-def measured(study: Path, options: list[str], rounds: int) -> dict[str, Any]:
-    """Median seconds and largest memory in MB of a call."""
-    seconds, peaks = [], []
+def called(study: Path, options: list[str], shown: Path, rounds: int) -> dict[str, Any]:
+    """Median seconds and largest memory in MB of a call of Snakemake; what it prints is in `shown`."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options, "--configfile", "config/scale.yaml"]
+    processor, seconds, peaks = [], [], []
     for _ in range(rounds):
         started = time.perf_counter()
-        process = subprocess.Popen(_command(options), cwd=study, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
+        with shown.open("wb") as stream:
+            process = subprocess.Popen(command, cwd=study, stdout=stream, stderr=subprocess.STDOUT)
+            _, status, usage = os.wait4(process.pid, 0)
         if status:
-            raise AssertionError(f"{options}: ended with status {status}")
+            raise AssertionError(f"{options}: ended with status {status}\n{shown.read_text(encoding='utf-8')[-3000:]}")
         seconds.append(time.perf_counter() - started)
+        processor.append(usage.ru_utime + usage.ru_stime)
         peaks.append(usage.ru_maxrss / 1000)
-    return {"seconds": round(statistics.median(seconds), 2), "peak_mb": round(max(peaks)), "rounds": rounds}
-
-
-def called(study: Path, options: list[str]) -> str:
-    """What a call of Snakemake prints."""
-    ran = subprocess.run(
-        _command(options), cwd=study, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    if ran.returncode:
-        raise AssertionError(ran.stdout[-3000:])
-    return ran.stdout
-
-
-def _jobs(study: Path) -> int:
-    shown = called(study, ["--dry-run", "--forceall"])
-    return next(int(line.split()[1]) for line in shown.splitlines() if line.startswith("total "))
+    return {
+        "processor_seconds": round(statistics.median(processor), 2),
+        "seconds": round(statistics.median(seconds), 2),
+        "peak_mb": round(max(peaks)),
+        "rounds": rounds,
+    }
 
 
 def _make(path: Path) -> None:
@@ -116,10 +119,6 @@ def _make(path: Path) -> None:
         path.touch()
     else:
         path.mkdir(parents=True, exist_ok=True)
-
-
-def _command(options: list[str]) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "1", *options, "--configfile", "config/scale.yaml"]
 
 
 def _size(text: str) -> tuple[int, int]:
