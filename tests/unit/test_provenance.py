@@ -17,7 +17,7 @@ def scripts(tmp_path, monkeypatch):
 
 
 def digest(*names):
-    for function in (provenance.digest_of, provenance._tree, provenance._meaning):
+    for function in (provenance.digest_of, provenance._tree, provenance._imports, provenance._meaning):
         function.cache_clear()
     return provenance.digest_of(*names)
 

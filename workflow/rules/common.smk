@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 
 import yaml
@@ -43,6 +44,7 @@ RUNS = [
     for fold in range(len(FOLDS[selection_of(experiment)]))
     for seed in experiment["seeds"]
 ]
+RUNS_OF = {name: list(runs) for name, runs in groupby(RUNS, key=lambda run: run.experiment)}
 # Every comparison is with the first experiment of the study; another organ's figures are no comparison.
 BASELINE = next(iter(EXPERIMENTS))
 COMPARED = [name for name, experiment in EXPERIMENTS.items() if experiment["organ"] == EXPERIMENTS[BASELINE]["organ"]]
@@ -51,7 +53,7 @@ TEST_COHORT = "test_cohort"
 # The test cohort is segmented by all networks of an experiment together.
 PREDICTIONS = {
     name: [
-        *(run.name for run in RUNS if run.experiment == name),
+        *(run.name for run in RUNS_OF[name]),
         *([TEST_COHORT] if any(patient.cohort == "test" for patient in PATIENTS.values()) else []),
     ]
     for name in EXPERIMENTS
@@ -77,6 +79,16 @@ wildcard_constraints:
     fold=r"\d+",
     seed=r"\d+",
     run=rf"fold\d+_seed\d+|{TEST_COHORT}",
+
+
+def entry_of(table, wildcard):
+    """A parameter: the entry of a table that the job's wildcard names. `lookup` walks the whole table for each job."""
+    return lambda wildcards: table[wildcards[wildcard]]
+
+
+def experiment_setting(key):
+    """A parameter: what the job's experiment says of a key."""
+    return lambda wildcards: EXPERIMENTS[wildcards.experiment][key]
 
 
 def cohorts_from(source):
@@ -196,6 +208,10 @@ def snapshot_inputs(wildcards):
     }
 
 
+def snapshot_epoch(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["snapshot"]["epoch"]
+
+
 def training_settings(wildcards):
     """What makes the weights, and nothing else: an experiment's name or threshold retrains nothing."""
     experiment = EXPERIMENTS[wildcards.experiment]
@@ -236,9 +252,7 @@ def scored_patients(wildcards):
 
 
 def prediction_inputs(wildcards):
-    runs = [
-        run.name for run in RUNS if run.experiment == wildcards.experiment and wildcards.run in (run.name, TEST_COHORT)
-    ]
+    runs = [run.name for run in RUNS_OF[wildcards.experiment] if wildcards.run in (run.name, TEST_COHORT)]
     models = [f"{R}/models/{wildcards.experiment}/{run}" for run in runs]
     return {
         "cards": [f"{model}/card.json" for model in models],

@@ -23,8 +23,8 @@ rule predict:
         gpu=1,
         mem_mb=config["training"]["memory_mb"],
     params:
-        threshold=lookup(dpath="{experiment}/threshold", within=EXPERIMENTS),
-        largest_component=lookup(dpath="{experiment}/largest_component", within=EXPERIMENTS),
+        threshold=experiment_setting("threshold"),
+        largest_component=experiment_setting("largest_component"),
         cohort=predicted_cohort,
         threads=config["training"]["threads"],
         code=prediction_code,

@@ -93,7 +93,7 @@ rule split_patients:
     conda:
         "../../envs/data.yaml"
     params:
-        folds=lookup(dpath="{split}", within=FOLDS),
+        folds=entry_of(FOLDS, "split"),
         code=digest_of("split_patients"),
     script:
         "../scripts/split_patients.py"
@@ -112,7 +112,7 @@ rule extract_masks:
     conda:
         "../../envs/data.yaml"
     params:
-        grey_range=lookup(dpath="grey_ranges/{organ}", within=config),
+        grey_range=entry_of(config["grey_ranges"], "organ"),
         code=digest_of("extract_masks"),
     script:
         "../scripts/extract_masks.py"
@@ -131,7 +131,7 @@ rule convert_images:
     conda:
         "../../envs/data.yaml"
     params:
-        encoding=lookup(dpath="encodings/{encoding}", within=config),
+        encoding=entry_of(config["encodings"], "encoding"),
         code=digest_of("convert_images"),
     script:
         "../scripts/convert_images.py"
@@ -151,7 +151,7 @@ rule augment:
     conda:
         "../../envs/data.yaml"
     params:
-        settings=lookup(dpath="augmentations/{augmentation}", within=config),
+        settings=entry_of(config["augmentations"], "augmentation"),
         code=digest_of("augment"),
     script:
         "../scripts/augment.py"

@@ -292,7 +292,7 @@ rule draw_overlays:
         predictions=f"{R}/predictions/{{experiment}}",
         masks=masks_folder,
         images=images_folder,
-        organ=lookup(dpath="{experiment}/organ", within=EXPERIMENTS),
+        organ=experiment_setting("organ"),
         code=digest_of("draw_overlays"),
     script:
         "../scripts/draw_overlays.py"

@@ -53,7 +53,7 @@ rule take_snapshot:
     conda:
         "../../envs/data.yaml"
     params:
-        epoch=lookup(dpath="{experiment}/snapshot/epoch", within=EXPERIMENTS),
+        epoch=snapshot_epoch,
         code=digest_of("take_snapshot"),
     script:
         "../scripts/take_snapshot.py"

@@ -45,8 +45,13 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def _imports(path: Path) -> Iterator[Path]:
+@cache
+def _imports(path: Path) -> frozenset[Path]:
     """Files of the library modules that a file imports, and of the packages around them."""
+    return frozenset(file for name in _imported_names(path) for file in _files_of(name))
+
+
+def _imported_names(path: Path) -> Iterator[str]:
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ImportFrom):
             base = _base_of(node, path)
@@ -55,9 +60,7 @@ def _imports(path: Path) -> Iterator[Path]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        for name in names:
-            if name.split(".")[0] == PACKAGE:
-                yield from _files_of(name)
+        yield from (name for name in names if name.split(".")[0] == PACKAGE)
 
 
 def _base_of(node: ast.ImportFrom, path: Path) -> str:
