@@ -103,6 +103,9 @@ def test_the_first_experiment_is_named_where_it_stands_in_anothers_panel(
     plot_along_liver(table, ["base", "other"], [tmp_path / "two.png"])
     assert "base, T1 in phase" not in texts[0]
     assert "base, T1 in phase" in texts[1]
+    plot_along_liver(table, ["base", "other"], [tmp_path / "spleen.png"], {"other": "spleen"})
+    assert "other\n(spleen)" in texts[2]
+    assert "base, T1 in phase" not in texts[2]
 
 
 def test_without_ground_truth_there_is_a_picture_that_says_so(tmp_path: Path) -> None:

@@ -95,6 +95,23 @@ def test_a_patients_points_are_joined_in_the_order_of_the_experiments(
         assert line == pytest.approx(np.array([[0.82 + 0.01 * number, 0], [0.8 + 0.01 * number, 1]]))
 
 
+def test_another_organ_is_named_and_no_patients_points_are_joined_to_it(
+    patients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined, names = [], []
+    close = plt.close
+
+    def read_and_close(figure: Figure) -> None:
+        joined.extend(line for axes in figure.axes for line in axes.lines if line.get_linewidth() == 0.4)
+        names.extend(label.get_text() for label in figure.axes[0].get_yticklabels())
+        close(figure)
+
+    monkeypatch.setattr(plt, "close", read_and_close)
+    plot_dice(patients, ["baseline", "augmented"], [tmp_path / "dice.png"], {"augmented": "left_kidney"})
+    assert names == ["baseline", "augmented\n(left kidney)"]
+    assert not joined
+
+
 def test_a_sequence_has_one_colour_in_all_figures_and_a_cohort_its_mark() -> None:
     rows = [("test", "t2_spir"), ("development", "t2_spir"), ("development", "t1_in_phase")]
     groups = list(groups_of(pd.DataFrame(rows, columns=["cohort", "sequence"])))

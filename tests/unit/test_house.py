@@ -44,6 +44,8 @@ ROOMS = [
     {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "verification", "statistics"},
     {
         "tables",
+        "pages",
+        "tablepages",
         "methods",
         "signing",
         "publication",

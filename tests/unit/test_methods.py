@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from chaosliver.experiments import resolve_experiments
-from chaosliver.methods import write_methods
+from chaosliver.methods import REFERENCES, write_methods
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,10 +42,28 @@ def test_every_experiment_of_the_default_study_is_described(study, tmp_path):
     assert "five_fold: 5 folds by patient, each held out once; 2 patients of the training side chose the epoch" in text
     assert "20% of the training slices, of whichever patient, chose the epoch" in text
     assert "The best network of original within its first 20 epochs." in text
-    assert "400 samples by Augmentor (reference 3) in place of the originals, masks left grey" in text
+    assert "400 samples by Augmentor (reference 3; rotation by up to 10 degrees at 0.8, mirroring at 0.5" in text
+    assert "in place of the originals, masks left grey" in text
     assert "160 x 224 pixels at 1.8 mm, 3 neighbouring slices" in text
-    assert "Scored: grey logits, as in the original study." in text
-    assert "CC BY-NC-SA 4.0" in text
+    assert "rising over the first 4 epochs, weight decay 0.01, gradients clipped to a norm of 5" in text
+    assert "A pixel is scored by its grey logit, as in the original study." in text
+    assert "CC BY-NC-SA 4.0" in text and "MIT licence" in text
+
+
+def test_the_first_experiment_is_described_in_full_and_the_others_by_what_differs(study, tmp_path):
+    page, _ = written(study, tmp_path)
+    told = dict(re.findall(r"<p><b>(\w[^<]*)\.</b> ([^<]*)</p>", page))
+    assert told["original_16bit"] == "As original, but: Scored on T1 in phase. Encoding 16bit, split five_fold."
+    assert told["spleen"] == "As original, but: Segmented: spleen. Scored on T1 in phase."
+    assert told["t2"].startswith("As original, but: Trained on T2-SPIR.")
+    for words in ("Segmented: liver.", "Trained on T1 in phase.", "U-Net (reference 4)", "Adam", "Random seed"):
+        assert words in told["original"]
+
+
+def test_every_reference_is_cited_by_its_number(study, tmp_path):
+    _, text = written(study, tmp_path)
+    cited = {int(number) for listed in re.findall(r"references? ([\d and]+)", text) for number in listed.split(" and ")}
+    assert cited == set(range(1, len(REFERENCES) + 1))
 
 
 def test_a_phantom_is_called_one_and_mixed_versions_are_named(study, tmp_path):

@@ -17,6 +17,7 @@ SUMMARIES = {
     "write_publication_table",
     "cross_sequence",
     "sign_tables",
+    "show_tables",
     "plot_dice",
     "plot_along_liver",
     "plot_volumes",
@@ -98,7 +99,7 @@ MODULES = {
     "networks/unet.py": BELOW_TRAINING,
     "networks/denseunet.py": set(),
     "prediction.py": BELOW_PREDICTION,
-    "montage.py": {"quality_control"},
+    "montage.py": {"quality_control", "show_tables"},
     "verification.py": set(),
 }
 

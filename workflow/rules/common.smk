@@ -337,6 +337,11 @@ def cross_sequence_experiments():
     }
 
 
+def other_organs():
+    """The organ of each experiment that segments another than the baseline, for the figures to say so."""
+    return {name: experiment["organ"] for name, experiment in EXPERIMENTS.items() if name not in COMPARED}
+
+
 def training_data():
     """The indexes that any training of the study reads."""
     inputs = [training_inputs(run) for run in TRAININGS]

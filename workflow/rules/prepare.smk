@@ -53,8 +53,8 @@ rule quality_control:
         picture=report(
             f"{R}/figures/quality_control.png",
             caption="../report/qc.rst",
-            category="Data",
-            labels={"figure": "Quality control"},
+            category="2 Data",
+            labels={"result": "1 Quality control of every patient"},
         ),
     log:
         f"{R}/logs/quality_control.log",

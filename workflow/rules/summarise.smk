@@ -12,12 +12,19 @@ rule collect_tables:
         patients=[f"{R}/volumes/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
     output:
         slices_table=f"{R}/tables/slices.tsv",
-        patients_table=f"{R}/tables/patients.tsv",
+        patients_table=report(
+            f"{R}/tables/patients.tsv",
+            caption="../report/patients.rst",
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "4 Patients, TSV"},
+        ),
         experiments_table=report(
             f"{R}/tables/experiments.tsv",
             caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "Experiments"},
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "1 Experiments, TSV"},
         ),
         summary=f"{R}/tables/summary.txt",
     log:
@@ -38,8 +45,9 @@ rule compare_experiments:
         comparisons_table=report(
             f"{R}/tables/comparisons.tsv",
             caption="../report/comparisons.rst",
-            category="Tables",
-            labels={"table": "Comparisons with the baseline"},
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "2 Comparisons with the baseline, TSV"},
         ),
     log:
         f"{R}/logs/compare_experiments.log",
@@ -62,14 +70,16 @@ rule write_publication_table:
         markdown=report(
             f"{R}/tables/publication.md",
             caption="../report/publication.rst",
-            category="Tables",
-            labels={"table": "For publication, Markdown"},
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "5 For publication, Markdown"},
         ),
         latex=report(
             f"{R}/tables/publication.tex",
             caption="../report/publication.rst",
-            category="Tables",
-            labels={"table": "For publication, LaTeX"},
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "6 For publication, LaTeX"},
         ),
     log:
         f"{R}/logs/write_publication_table.log",
@@ -91,8 +101,8 @@ rule sign_tables:
         provenance=report(
             f"{R}/tables/provenance.json",
             caption="../report/provenance.rst",
-            category="Methods",
-            labels={"page": "Provenance of the tables"},
+            category="1 Methods",
+            labels={"page": "3 Provenance, JSON to download"},
         ),
     log:
         f"{R}/logs/sign_tables.log",
@@ -114,8 +124,8 @@ rule write_methods:
         page=report(
             f"{R}/tables/methods.html",
             caption="../report/methods.rst",
-            category="Methods",
-            labels={"page": "Methods"},
+            category="1 Methods",
+            labels={"page": "1 Methods, references and licence"},
         ),
     log:
         f"{R}/logs/write_methods.log",
@@ -128,6 +138,66 @@ rule write_methods:
         "../scripts/write_methods.py"
 
 
+rule show_tables:
+    """Write the tables as pages to read and sort in the report."""
+    input:
+        experiments_table=f"{R}/tables/experiments.tsv",
+        comparisons_table=f"{R}/tables/comparisons.tsv",
+        matrix_table=f"{R}/tables/cross_sequence.tsv",
+        patients_table=f"{R}/tables/patients.tsv",
+        findings_table=f"{R}/inventory/findings.tsv",
+        provenance=f"{R}/tables/provenance.json",
+    output:
+        experiments=report(
+            f"{R}/tables/pages/experiments.html",
+            caption="../report/tables.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "1 Experiments"},
+        ),
+        comparisons=report(
+            f"{R}/tables/pages/comparisons.html",
+            caption="../report/comparisons.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "2 Comparisons with the baseline"},
+        ),
+        cross_sequence=report(
+            f"{R}/tables/pages/cross_sequence.html",
+            caption="../report/cross_sequence.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "3 Training by scored sequence"},
+        ),
+        patients=report(
+            f"{R}/tables/pages/patients.html",
+            caption="../report/patients.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "4 Patients"},
+        ),
+        findings=report(
+            f"{R}/tables/pages/findings.html",
+            caption="../report/findings.rst",
+            category="2 Data",
+            labels={"result": "2 Findings, file by file"},
+        ),
+        provenance=report(
+            f"{R}/tables/pages/provenance.html",
+            caption="../report/provenance.rst",
+            category="1 Methods",
+            labels={"page": "2 Provenance of the tables"},
+        ),
+    log:
+        f"{R}/logs/show_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("show_tables"),
+    script:
+        "../scripts/show_tables.py"
+
+
 rule plot_dice:
     """Draw the box plots of Dice by experiment."""
     input:
@@ -136,8 +206,8 @@ rule plot_dice:
         png=report(
             f"{R}/figures/dice.png",
             caption="../report/dice.rst",
-            category="Results",
-            labels={"figure": "Dice by experiment"},
+            category="4 Figures",
+            labels={"figure": "1 Dice by experiment"},
         ),
         svg=f"{R}/figures/dice.svg",
     log:
@@ -146,6 +216,7 @@ rule plot_dice:
         "../../envs/report.yaml"
     params:
         experiments=list(EXPERIMENTS),
+        organs=other_organs(),
         code=digest_of("plot_dice"),
     script:
         "../scripts/plot_dice.py"
@@ -159,8 +230,8 @@ rule plot_along_liver:
         png=report(
             f"{R}/figures/along_liver.png",
             caption="../report/along_liver.rst",
-            category="Results",
-            labels={"figure": "Dice along the liver"},
+            category="4 Figures",
+            labels={"figure": "2 Dice along the liver"},
         ),
         svg=f"{R}/figures/along_liver.svg",
     log:
@@ -169,6 +240,7 @@ rule plot_along_liver:
         "../../envs/report.yaml"
     params:
         experiments=list(EXPERIMENTS),
+        organs=other_organs(),
         code=digest_of("plot_along_liver"),
     script:
         "../scripts/plot_along_liver.py"
@@ -182,8 +254,8 @@ rule plot_volumes:
         png=report(
             f"{R}/figures/volumes.png",
             caption="../report/volumes.rst",
-            category="Results",
-            labels={"figure": "Volumes, Bland-Altman"},
+            category="4 Figures",
+            labels={"figure": "5 Agreement of volumes (Bland-Altman)"},
         ),
         svg=f"{R}/figures/volumes.svg",
     log:
@@ -192,6 +264,7 @@ rule plot_volumes:
         "../../envs/report.yaml"
     params:
         experiments=list(EXPERIMENTS),
+        organs=other_organs(),
         code=digest_of("plot_volumes"),
     script:
         "../scripts/plot_volumes.py"
@@ -205,8 +278,8 @@ rule plot_learning_curve:
         png=report(
             f"{R}/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
-            category="Results",
-            labels={"figure": "Learning curve by training patients"},
+            category="4 Figures",
+            labels={"figure": "4 Learning curve by number of training patients"},
         ),
         svg=f"{R}/figures/learning_curve.svg",
     log:
@@ -228,14 +301,15 @@ rule cross_sequence:
         matrix_table=report(
             f"{R}/tables/cross_sequence.tsv",
             caption="../report/cross_sequence.rst",
-            category="Tables",
-            labels={"table": "Training by scored sequence"},
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "3 Training by scored sequence, TSV"},
         ),
         png=report(
             f"{R}/figures/cross_sequence.png",
             caption="../report/cross_sequence.rst",
-            category="Results",
-            labels={"figure": "Training by scored sequence"},
+            category="4 Figures",
+            labels={"figure": "3 Training by scored sequence"},
         ),
         svg=f"{R}/figures/cross_sequence.svg",
     log:
@@ -257,7 +331,7 @@ rule plot_training:
         png=report(
             f"{R}/figures/training.png",
             caption="../report/training.rst",
-            category="Training",
+            category="3 Training",
             labels={"figure": "Training curves"},
         ),
         svg=f"{R}/figures/training.svg",
@@ -280,8 +354,9 @@ rule draw_overlays:
         picture=report(
             f"{R}/figures/overlays/{{experiment}}.png",
             caption="../report/overlays.rst",
-            category="Patients",
-            labels={"figure": "Overlays of {experiment}"},
+            category="6 Slices",
+            subcategory="1 Best, median and worst slices",
+            labels={"experiment": "{experiment}"},
         ),
     log:
         f"{R}/logs/draw_overlays/{{experiment}}.log",
@@ -307,8 +382,9 @@ rule draw_contact_sheets:
         worst=report(
             f"{R}/figures/worst_patients/{{experiment}}.png",
             caption="../report/contact_sheets.rst",
-            category="Patients",
-            labels={"figure": "Patient with the lowest Dice, {experiment}"},
+            category="6 Slices",
+            subcategory="2 Patient with the lowest Dice",
+            labels={"experiment": "{experiment}"},
         ),
     log:
         f"{R}/logs/draw_contact_sheets/{{experiment}}.log",
@@ -335,6 +411,7 @@ rule summarised:
         rules.write_publication_table.output,
         rules.cross_sequence.output,
         rules.sign_tables.output,
+        rules.show_tables.output,
         rules.write_methods.output,
         rules.plot_dice.output,
         rules.plot_along_liver.output,

@@ -6,9 +6,9 @@ from chaosliver import along_liver
 from chaosliver.jobs import run_job
 
 
-def main(*, slices_table: Path, experiments: list[str], png: Path, svg: Path) -> None:
+def main(*, slices_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:
     """Draw the profiles of `experiments`, in that order, as PNG and SVG."""
-    along_liver.plot_along_liver(slices_table, experiments, [png, svg])
+    along_liver.plot_along_liver(slices_table, experiments, [png, svg], organs)
 
 
 if "snakemake" in globals():
@@ -17,6 +17,7 @@ if "snakemake" in globals():
         log=snakemake.log[0],
         slices_table=Path(snakemake.input.slices_table),
         experiments=list(snakemake.params.experiments),
+        organs=dict(snakemake.params.organs),
         png=Path(snakemake.output.png),
         svg=Path(snakemake.output.svg),
     )

@@ -6,9 +6,9 @@ from chaosliver import figures
 from chaosliver.jobs import run_job
 
 
-def main(*, patients_table: Path, experiments: list[str], png: Path, svg: Path) -> None:
+def main(*, patients_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:
     """Draw the box plots of `experiments`, in that order, as PNG and SVG."""
-    figures.plot_dice(patients_table, experiments, [png, svg])
+    figures.plot_dice(patients_table, experiments, [png, svg], organs)
 
 
 if "snakemake" in globals():
@@ -17,6 +17,7 @@ if "snakemake" in globals():
         log=snakemake.log[0],
         patients_table=Path(snakemake.input.patients_table),
         experiments=list(snakemake.params.experiments),
+        organs=dict(snakemake.params.organs),
         png=Path(snakemake.output.png),
         svg=Path(snakemake.output.svg),
     )

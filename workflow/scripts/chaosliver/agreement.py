@@ -1,6 +1,6 @@
 """How far predicted volumes agree with the ground truth, as Bland and Altman show it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from .evaluation import PATIENT_COLUMNS
-from .figures import STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, wrapped
+from .figures import STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
 from .files import read_tsv
 from .tables import average_over_seeds, typed
 
@@ -27,8 +27,16 @@ class Agreement(NamedTuple):
     high: float
 
 
-def plot_volumes(patients_table: Path, experiments: Sequence[str], pictures: Iterable[Path]) -> None:
-    """Bland-Altman plots of organ volume in mL: a panel per experiment, sequence and cohort, all on the same axes."""
+def plot_volumes(
+    patients_table: Path,
+    experiments: Sequence[str],
+    pictures: Iterable[Path],
+    organs: Mapping[str, str] | None = None,
+) -> None:
+    """Bland-Altman plots of organ volume in mL: a panel per experiment, sequence and cohort, all on the same axes.
+
+    `organs` names the organ of an experiment where that is another than the first one's.
+    """
     rows = typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS)
     patients = average_over_seeds(rows, VOLUMES).dropna()
     groups = groups_of(patients)
@@ -42,7 +50,7 @@ def plot_volumes(patients_table: Path, experiments: Sequence[str], pictures: Ite
         figure, panels = panel_grid(len(shown), (2.7, 2.3))
         for axes, (name, group, members) in zip(panels, shown, strict=False):
             found = _draw_agreement(axes, members, group)
-            axes.set_title("\n".join([wrapped(name), group.title, found]), fontsize=8)
+            axes.set_title("\n".join([titled(name, organs), group.title, found]), fontsize=8)
         if not shown:
             say_that_nothing_is_there(panels)
         figure.supxlabel("Mean of prediction and ground truth (mL)", fontsize="medium")

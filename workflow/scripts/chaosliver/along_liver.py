@@ -1,6 +1,6 @@
 """Dice along the organ, from its dome under the diaphragm to its lower tip."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from .anatomy import SEQUENCES
 from .evaluation import SLICE_COLUMNS
-from .figures import LEGEND, STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, wrapped
+from .figures import LEGEND, STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
 from .files import read_tsv
 from .statistics import FEWEST_PATIENTS, resampled_means, tails
 from .tables import GROUP, typed
@@ -23,11 +23,17 @@ PLACES = list(range(len(GRID)))
 FIRST = {"color": "#555555", "linestyle": "--", "linewidth": 1}
 
 
-def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: Iterable[Path]) -> None:
+def plot_along_liver(
+    slices_table: Path,
+    experiments: Sequence[str],
+    pictures: Iterable[Path],
+    organs: Mapping[str, str] | None = None,
+) -> None:
     """Mean Dice over patients by relative position, with a 95 % band over patients, one line per sequence.
 
     Each experiment has a panel per cohort. The first experiment stands in every panel as a dashed line, on the first
-    of its sequences. Without ground truth there is nothing to draw.
+    of its sequences, except where the panel's experiment segments another organ, which `organs` then names. Without
+    ground truth there is nothing to draw.
     """
     profiles = profiles_of(typed(read_tsv(slices_table, SLICE_COLUMNS), SLICE_COLUMNS))
     groups = groups_of(profiles)
@@ -42,11 +48,11 @@ def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: I
     with plt.rc_context(STYLE):
         figure, panels = panel_grid(len(shown), (2.7, 2.1))
         for axes, (name, cohort) in zip(panels, shown, strict=False):
-            axes.set_title(wrapped(name) + (f"\n{cohort} cohort" if len(first) > 1 else ""), fontsize=9)
+            axes.set_title(titled(name, organs) + (f"\n{cohort} cohort" if len(first) > 1 else ""), fontsize=9)
             for key, members in lines.items():
                 if key == (name, key[1]) and key[1].cohort == cohort:
                     _draw_profile(axes, key[1], members)
-            if first[cohort][0] != name:
+            if first[cohort][0] != name and name not in (organs or {}):
                 mean = lines[first[cohort]][PLACES].mean()
                 axes.plot(GRID, mean, **FIRST, zorder=1)
             axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
@@ -58,7 +64,7 @@ def plot_along_liver(slices_table: Path, experiments: Sequence[str], pictures: I
         figure.suptitle("Dice by relative position along the organ", fontsize="medium")
         if shown:
             handles = _handles([group for _, group in lines])
-            if {name for name, _ in shown} > {shown[0][0]}:
+            if {name for name, _ in shown} - {*(organs or {})} > {shown[0][0]}:
                 label = f"{shown[0][0]}, {SEQUENCES[first[shown[0][1]][1].sequence].title}"
                 handles.append(Line2D([], [], **FIRST, label=label))
             figure.legend(handles=handles, **LEGEND)

@@ -1,5 +1,6 @@
 """Plots of the study's numbers: Dice of the experiments, and the course of the trainings."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -51,11 +52,18 @@ SMALLEST_WIDTH_INCHES = 7
 LEGEND = {"loc": "outside lower center", "ncols": 3}
 
 
-def plot_dice(patients_table: Path, experiments: Sequence[str], pictures: Iterable[Path]) -> None:
+def plot_dice(
+    patients_table: Path,
+    experiments: Sequence[str],
+    pictures: Iterable[Path],
+    organs: Mapping[str, str] | None = None,
+) -> None:
     """Box plots with one point per patient: Dice over all slices, over slices with organ, and in 3D.
 
     Each sequence and cohort has a row of panels, in which the experiments stand in the order given and thin lines join
-    the points of one patient. Patients without ground truth are left out. The whiskers end at the outermost patients
+    the points of one patient. Patients without ground truth are left out. `organs` names the organ of an experiment
+    where that is another than the first one's; lines join
+    points of the same organ alone. The whiskers end at the outermost patients
     within 1.5 times the box.
     """
     patients = average_over_seeds(typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS))
@@ -75,8 +83,9 @@ def plot_dice(patients_table: Path, experiments: Sequence[str], pictures: Iterab
         for line, (group, members), rows in zip(panels, groups, shown, strict=False):
             limits = _dice_limits(members[[*DICE_PANELS]].to_numpy())
             for axes, (measure, title) in zip(line, DICE_PANELS.items(), strict=True):
-                _draw_boxes(axes, members, measure, rows, group)
+                _draw_boxes(axes, members, measure, rows, group, organs or {})
                 axes.set(xlabel="", ylabel="", xlim=limits)
+                axes.set_yticks(range(len(rows)), [titled(name, organs, len(name)) for name in rows])
                 axes.set_title(f"{group.title if axes is line[0] else ''}\n{title}", loc="left")
         for axes in panels[-1]:
             axes.set_xlabel("Dice")
@@ -187,16 +196,32 @@ def wrapped(name: str, width: int = 26) -> str:
     return "\n".join(lines)
 
 
+def titled(name: str, organs: Mapping[str, str] | None, width: int = 26) -> str:
+    """An experiment's name as `wrapped`, with its organ where `organs` has it."""
+    organ = (organs or {}).get(name)
+    return wrapped(name, width) + (f"\n({organ.replace('_', ' ')})" if organ else "")
+
+
 def say_that_nothing_is_there(panels: Iterable[Axes]) -> None:
     """Mark panels that no patient with ground truth fills."""
     for axes in panels:
         axes.text(0.5, 0.5, "no ground truth", transform=axes.transAxes, ha="center")
 
 
-def _draw_boxes(axes: Axes, patients: pd.DataFrame, measure: str, rows: Sequence[str], group: Group) -> None:
+def _draw_boxes(
+    axes: Axes,
+    patients: pd.DataFrame,
+    measure: str,
+    rows: Sequence[str],
+    group: Group,
+    organs: Mapping[str, str],
+) -> None:
     shared = {"data": patients, "x": measure, "y": "experiment", "order": list(rows), "color": group.color, "ax": axes}
     table = patients.pivot_table(measure, "patient", "experiment", dropna=False).reindex(columns=list(rows))
-    axes.plot(table.to_numpy().T, np.arange(len(rows)), color="#888888", linewidth=0.4, alpha=0.7, zorder=1)
+    for place, pair in enumerate(itertools.pairwise(rows)):
+        if len({organs.get(name) for name in pair}) == 1:
+            values = table[[*pair]].to_numpy().T
+            axes.plot(values, [place, place + 1], color="#888888", linewidth=0.4, alpha=0.7, zorder=1)
     sns.boxplot(**shared, width=0.65, linewidth=0.9, boxprops={"alpha": 0.35}, showfliers=False)
     # In line, since the lines between one patient's points must end on them.
     sns.stripplot(**shared, jitter=False, size=3, marker=group.marker, linewidth=0.4, edgecolor="black")

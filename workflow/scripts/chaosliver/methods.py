@@ -1,4 +1,4 @@
-"""The methods of a study as a paragraph for a paper, from the configuration that was run."""
+"""The methods of a study as a page for a paper, from the configuration that was run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .anatomy import SEQUENCES
-from .files import write_text
+from .pages import section, write_page
 
 REFERENCES = (
     "Kavur AE, Gezer NS, Baris M, et al. CHAOS Challenge: combined (CT-MR) healthy abdominal organ segmentation. "
@@ -19,14 +19,43 @@ REFERENCES = (
     "doi 10.1007/978-3-319-24574-4_28",
     "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. F1000Research 10 (2021) 33. "
     "doi 10.12688/f1000research.29032.2",
+    "Hesterberg TC. What teachers should know about the bootstrap. The American Statistician 69 (2015) 371. "
+    "doi 10.1080/00031305.2015.1089789",
+    "Kerby DS. The simple difference formula. Comprehensive Psychology 3 (2014) 1. doi 10.2466/11.IT.3.1",
+    "Bland JM, Altman DG. Statistical methods for assessing agreement between two methods of clinical measurement. "
+    "The Lancet 327 (1986) 307. doi 10.1016/S0140-6736(86)90837-8",
+    "Li X, Chen H, Qi X, Dou Q, Fu CW, Heng PA. H-DenseUNet: hybrid densely connected UNet for liver and tumor "
+    "segmentation from CT volumes. IEEE Transactions on Medical Imaging 37 (2018) 2663. doi 10.1109/TMI.2018.2845918",
 )
 LICENCE = (
-    "The CHAOS data are under the licence CC BY-NC-SA 4.0: what shows pixels of them, and networks trained on them, "
-    "may not be used commercially and is passed on under the same terms, with the sources cited."
+    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: what shows pixels of them, and "
+    "networks trained on them, may not be used commercially and is passed on under the same terms, with the sources "
+    "cited."
 )
 PHANTOM = (
-    "The slices are a phantom that the workflow drew: the figures show that the chain works, and nothing of patients."
+    "The slices are a phantom that the workflow drew: the figures show that the chain works, and nothing of patients. "
+    "Nothing in this report is from the CHAOS data."
 )
+CODE_LICENCE = "The workflow's code is under the MIT licence."
+NETWORKS = {
+    "unet": "U-Net (reference 4)",
+    "fast": "small U-Net (after reference 4)",
+    "denseunet65": "DenseUNet-65 (after reference 9)",
+    "denseunet167": "DenseUNet-167 (after reference 9)",
+}
+LOSSES = {"bce": "binary cross entropy", "bce_dice": "binary cross entropy and Dice"}
+OPTIMISERS = {"adam": "Adam", "adamw": "AdamW"}
+# The operations of an augmentation, each with the probability with which a sample undergoes it.
+WARPS = {
+    "rotate": "rotation by up to {degrees} degrees at {probability:g}",
+    "mirror": "mirroring at {probability:g}",
+    "zoom": "zoom into {area:g} of the area at {probability:g}",
+}
+NORMALISATIONS = {
+    "window": "grey values from 0 to 1 over the window",
+    "volume": "grey values of each volume's body with mean 0 and standard deviation 1",
+}
+SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
 METRICS = (
     "Predictions were resampled to each image's own grid and compared there with the ground truth. Dice is given as "
     "the mean over all slices of a patient, where one without organ in both counts as 1, over the slices whose ground "
@@ -34,8 +63,10 @@ METRICS = (
     "true positions) and the challenge's score are those of the challenge's evaluation code. An empty prediction has "
     "no distance and a score of 0. The unit of all statistics is the patient; seeds are replicates. Experiments were "
     "compared with the first one, patient by patient, by the Wilcoxon signed-rank test with Holm's correction over "
-    "the comparisons of one measure; no test was made of fewer than six pairs that differ. Intervals are bootstrapped "
-    "over patients (95 %, percentiles, widened for small samples)."
+    "the comparisons of one measure; no test was made of fewer than six pairs that differ. The effect size is the "
+    "matched-pairs rank-biserial correlation (reference 7). Intervals are bootstrapped over patients (95 %, "
+    "percentiles, widened for small samples; reference 6); volumes are compared by bias and 95 % limits of agreement "
+    "(reference 8)."
 )
 
 
@@ -46,27 +77,21 @@ def write_methods(path: Path, study: Mapping[str, Any], cards: Sequence[Path]) -
     `experiments` as resolved; `cards` describe its trainings.
     """
     versions = [json.loads(card.read_text(encoding="utf-8"))["versions"] for card in cards]
-    parts = [
-        "<h1>Methods</h1>",
-        _paragraph("Data", _data(study)),
-        _paragraph("Split", " ".join(_split(name, split) for name, split in study["splits"].items())),
-        "<h2>Training</h2>",
-        *(f"<p><b>{escape(name)}.</b> {escape(_training(study, name))}</p>" for name in study["experiments"]),
-        _paragraph("Measures and statistics", METRICS),
-        _paragraph("Software", _software(versions)),
-        "<h2>References</h2>",
-        "<ol>" + "".join(f"<li>{escape(reference)}</li>" for reference in REFERENCES) + "</ol>",
-        _paragraph("Licence", PHANTOM if study["phantom"] else LICENCE),
-    ]
-    style = "body{font:16px/1.5 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}"
-    head = f'<meta charset="utf-8"><title>Methods</title><style>{style}</style>'
-    write_text(
-        path, f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
+    write_page(
+        path,
+        "Methods",
+        [
+            section("Data", _data(study)),
+            section("Split", " ".join(_split(name, split) for name, split in study["splits"].items())),
+            "<h2>Training</h2>",
+            *(f"<p><b>{escape(name)}.</b> {escape(text)}</p>" for name, text in _trainings(study).items()),
+            section("Measures and statistics", METRICS),
+            section("Software", _software(versions)),
+            "<h2>References</h2>",
+            "<ol>" + "".join(f"<li>{escape(reference)}</li>" for reference in REFERENCES) + "</ol>",
+            section("Licence", f"{PHANTOM if study['phantom'] else LICENCE} {CODE_LICENCE}"),
+        ],
     )
-
-
-def _paragraph(title: str, text: str) -> str:
-    return f"<h2>{escape(title)}</h2>\n<p>{escape(text)}</p>"
 
 
 def _data(study: Mapping[str, Any]) -> str:
@@ -104,42 +129,70 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
     elif isinstance(split["test"], list):
         held_out = f"patients {', '.join(split['test'])} held out"
     else:
-        held_out = f"{split['test']} patients held out"
+        held_out = f"{split['test']} {'patient' if split['test'] == 1 else 'patients'} held out"
     if "validation_slices" in split:
         chosen = f"{split['validation_slices']:.0%} of the training slices, of whichever patient, chose the epoch"
     elif split["validation"]:
-        chosen = f"{split['validation']} patients of the training side chose the epoch"
+        patients = "patient" if split["validation"] == 1 else "patients"
+        chosen = f"{split['validation']} {patients} of the training side chose the epoch"
     else:
         chosen = "the last epoch was taken"
     return f"{name}: {held_out}; {chosen} (seed {split['seed']})."
 
 
-def _training(study: Mapping[str, Any], name: str) -> str:
+def _trainings(study: Mapping[str, Any]) -> dict[str, str]:
+    """The first experiment in full; of each other one what differs from it."""
+    first, *others = study["experiments"]
+    usual = _sentences(study, first)
+    told = {first: " ".join(usual)}
+    for name in others:
+        if snapshot := study["experiments"][name]["snapshot"]:
+            told[name] = f"The best network of {snapshot['of']} within its first {snapshot['epoch']} epochs."
+            continue
+        differing = [own for own, other in zip(_sentences(study, name), usual, strict=True) if own != other]
+        told[name] = f"As {first}, but: {' '.join(differing)}" if differing else f"As {first}."
+    return told
+
+
+def _sentences(study: Mapping[str, Any], name: str) -> list[str]:
+    """What there is to say of an experiment's training and scoring, always in the same places."""
     experiment = study["experiments"][name]
-    if snapshot := experiment["snapshot"]:
-        return f"The best network of {snapshot['of']} within its first {snapshot['epoch']} epochs."
-    recipe, network = experiment["recipe"], dict(experiment["network"])
-    kind = network.pop("name")
+    recipe, grid = experiment["recipe"], experiment["recipe"]["grid"]
+    network = dict(experiment["network"])
+    kind = NETWORKS[network.pop("name")]
     settings = "".join(f", {key} {value}" for key, value in network.items())
-    grid = recipe["grid"]
     spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
-    organs = " and ".join([experiment["organ"], *experiment["other_organs"]])
+    organs = _listed([organ.replace("_", " ") for organ in (experiment["organ"], *experiment["other_organs"])])
     few = f", {experiment['training_patients']} of the training patients" if experiment["training_patients"] else ""
     seen = f", {2 * recipe['context'] + 1} neighbouring slices" if recipe["context"] else ""
     stop = f", stopped after {recipe['patience']} epochs without a better one" if recipe["patience"] else ""
-    return (
-        f"{organs} on {_titles(experiment['train_on'])} (encoding {experiment['encoding']}, split "
-        f"{experiment['split']}{few}), scored on {_titles(experiment['score_on'])}. Network {kind}{settings}; "
-        f"{grid['rows']} x {grid['columns']} pixels{spacing}{seen}. {_augmentation(study, experiment)} "
-        f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, loss {recipe['loss']}, "
-        f"{recipe['optimiser']} with a learning rate of {recipe['learning_rate']:g} ({recipe['schedule']}), "
-        f"seeds {', '.join(map(str, experiment['seeds']))}. "
-        f"{_errors(experiment)}Scored: {_scored(experiment)}."
-    )
+    scaled = NORMALISATIONS[recipe["normalisation"]]
+    seeds = "seed" if len(experiment["seeds"]) == 1 else "seeds"
+    return [
+        f"Segmented: {organs}.",
+        f"Trained on {_titles(experiment['train_on'])}.",
+        f"Scored on {_titles(experiment['score_on'])}.",
+        f"Encoding {experiment['encoding']}, split {experiment['split']}{few}.",
+        f"Network: {kind}{settings}.",
+        f"Images of {grid['rows']} x {grid['columns']} pixels{spacing}{seen}, {scaled}.",
+        _augmentation(study, experiment),
+        f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, {LOSSES[recipe['loss']]} as loss.",
+        _optimisation(recipe),
+        "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
+        f"Random {seeds} {_listed(experiment['seeds'])}.",
+        _dropout(experiment),
+        f"A pixel is {_scored(experiment)}.",
+    ]
 
 
 def _titles(sequences: Sequence[str]) -> str:
-    return " and ".join(SEQUENCES[sequence].title for sequence in sequences)
+    return _listed([SEQUENCES[sequence].title for sequence in sequences])
+
+
+def _listed(names: Sequence[Any]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    *others, last = map(str, names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
@@ -148,23 +201,43 @@ def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> st
         settings = study["augmentations"][experiment["augmentation"]]
         joined = "beside" if experiment["keep_originals"] else "in place of"
         grey = ", masks left grey" if settings.get("grey_masks") else ""
-        said.append(f"{settings['samples']} samples by Augmentor (reference 3) {joined} the originals{grey}")
+        warps = [WARPS[name].format(**settings[name]) for name in WARPS]
+        said.append(
+            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}; seed {settings['seed']}) "
+            f"{joined} the originals{grey}"
+        )
     if experiment["recipe"]["transforms"] == "strong":
         said.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
     return f"Augmentation: {' and '.join(said) or 'none'}."
 
 
-def _errors(experiment: Mapping[str, Any]) -> str:
-    if not experiment["recipe"]["stays_in_evaluation_mode"]:
-        return ""
-    return "After the first epoch dropout was off and batch statistics stood still, as in the original study. "
+def _optimisation(recipe: Mapping[str, Any]) -> str:
+    told = [
+        f"{OPTIMISERS[recipe['optimiser']]} with a learning rate of {recipe['learning_rate']:g}",
+        SCHEDULES[recipe["schedule"]],
+    ]
+    if recipe["warmup_epochs"]:
+        told.append(f"rising over the first {recipe['warmup_epochs']:g} epochs")
+    if recipe["weight_decay"]:
+        told.append(f"weight decay {recipe['weight_decay']:g}")
+    if recipe["largest_gradient"]:
+        told.append(f"gradients clipped to a norm of {recipe['largest_gradient']:g}")
+    if recipe["average"]:
+        told.append(f"weights averaged exponentially ({recipe['average']:g})")
+    return f"{', '.join(told)}."
+
+
+def _dropout(experiment: Mapping[str, Any]) -> str:
+    if experiment["recipe"]["stays_in_evaluation_mode"]:
+        return "After the first epoch dropout was off and batch statistics stood still, as in the original study."
+    return "Dropout and batch statistics were on in every epoch of training."
 
 
 def _scored(experiment: Mapping[str, Any]) -> str:
     if experiment["scores"] == "logits":
-        return "grey logits, as in the original study"
-    largest = ", its largest connected component" if experiment["largest_component"] else ""
-    return f"the mask of probabilities of {experiment['threshold']:g} and more{largest}"
+        return "scored by its grey logit, as in the original study"
+    largest = " and in the largest connected component" if experiment["largest_component"] else ""
+    return f"the organ's where its probability is {experiment['threshold']:g} or more{largest}"
 
 
 def _software(versions: Sequence[Mapping[str, str]]) -> str:

@@ -52,8 +52,8 @@ def as_markdown(rows: Sequence[Row]) -> str:
     lines.append(["---"] * 3 + ["---:"] * (len(lines[0]) - 3))
     for row in rows:
         named = [f"`{row['experiment']}`", row["cohort"], _sequence(row)]
-        counts = [row["patients"], _share(row), row["volumes_without_distance"]]
-        lines.append([*named, *counts, *("<br>".join(_cell(row, measure)) for measure in PRINTED)])
+        counts = [row["patients"], share(row), row["volumes_without_distance"]]
+        lines.append([*named, *counts, *("<br>".join(cell(row, measure)) for measure in PRINTED)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{NOTE}\n"
 
 
@@ -73,25 +73,7 @@ def as_latex(rows: Sequence[Row]) -> str:
     return TEX_HEAD + "\n".join(lines) + "\n"
 
 
-def _latex_lines(row: Row) -> tuple[str, str, str]:
-    without = int(row["volumes_without_distance"])
-    labels = (
-        rf"\texttt{{{_tex(row['experiment'])}}}",
-        _tex(f"{_sequence(row)}, {row['cohort']}, {row['patients']} patients"),
-        _tex(f"{_share(row)} of slices without organ" + (f", {without} without ASSD" if without else "")),
-    )
-    cells = zip(*(_cell(row, measure) for measure in PRINTED), strict=True)
-    first, second, third = (" & ".join([label, *map(_tex, line)]) for label, line in zip(labels, cells, strict=True))
-    # A page may end after the last of the three alone.
-    return rf"{first} \\*", rf"{second} \\*", rf"{third} \\ \addlinespace"
-
-
-def _tidy(row: Row, measure: str) -> dict[str, str]:
-    shared = {column: row[column] for column in (*GROUP, *COUNTS)}
-    return {**shared, "measure": measure, **{name: row[f"{measure}_{name}"] for name in STATISTICS}}
-
-
-def _cell(row: Row, measure: str) -> tuple[str, str, str]:
+def cell(row: Row, measure: str) -> tuple[str, str, str]:
     """Mean and standard deviation, interval, median and range; a dash where there is nothing."""
     texts = {name: row[f"{measure}_{name}"] for name in STATISTICS}
     shown = {name: f"{float(text):.{PRINTED[measure][1]}f}" if text else "-" for name, text in texts.items()}
@@ -105,12 +87,31 @@ def _cell(row: Row, measure: str) -> tuple[str, str, str]:
     )
 
 
+def share(row: Row) -> str:
+    """Share of the slices without organ in percent; a dash without ground truth."""
+    return f"{float(row['share_of_empty_slices']):.0%}" if row["share_of_empty_slices"] else "-"
+
+
+def _latex_lines(row: Row) -> tuple[str, str, str]:
+    without = int(row["volumes_without_distance"])
+    labels = (
+        rf"\texttt{{{_tex(row['experiment'])}}}",
+        _tex(f"{_sequence(row)}, {row['cohort']}, {row['patients']} patients"),
+        _tex(f"{share(row)} of slices without organ" + (f", {without} without ASSD" if without else "")),
+    )
+    cells = zip(*(cell(row, measure) for measure in PRINTED), strict=True)
+    first, second, third = (" & ".join([label, *map(_tex, line)]) for label, line in zip(labels, cells, strict=True))
+    # A page may end after the last of the three alone.
+    return rf"{first} \\*", rf"{second} \\*", rf"{third} \\ \addlinespace"
+
+
+def _tidy(row: Row, measure: str) -> dict[str, str]:
+    shared = {column: row[column] for column in (*GROUP, *COUNTS)}
+    return {**shared, "measure": measure, **{name: row[f"{measure}_{name}"] for name in STATISTICS}}
+
+
 def _sequence(row: Row) -> str:
     return SEQUENCES[row["sequence"]].title if row["sequence"] in SEQUENCES else row["sequence"]
-
-
-def _share(row: Row) -> str:
-    return f"{float(row['share_of_empty_slices']):.0%}" if row["share_of_empty_slices"] else "-"
 
 
 def _tex(text: str) -> str:
