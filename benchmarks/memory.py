@@ -27,7 +27,8 @@ from chaosliver.png import write_png
 from chaosliver.samples import GEOMETRY, list_samples
 
 SLICES, SIZE, VOLUMES = 30, 256, 4
-RECIPE = {"grid": {"rows": 160, "columns": 224, "spacing_mm": 1.8}, "context": 1, "normalisation": "volume"}
+GRID = {"rows": 160, "columns": 224, "spacing_mm": 1.8}
+RECIPE = {"grid": GRID, "context": 1, "normalisation": "volume", "targets": "binary"}
 BATCHES, BATCH_SIZE = 100, 8
 EVERYTHING, NOTHING = 10**15, 0
 COLUMNS = ("patients", "slices", "way", "peak_mb", "data_mb", "seconds_to_open", "slices_per_second")
@@ -75,7 +76,7 @@ def simulate(folder: Path, patients: int) -> None:
 def measured(folder: Path, way: str, threads: int) -> dict[str, Any]:
     """What a process that reads the set in a way tells of itself."""
     command = [sys.executable, __file__, "--read", str(folder), "--way", way, "--threads", str(threads)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 
 
 def read(folder: Path, way: str, threads: int) -> dict[str, Any]:
