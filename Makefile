@@ -4,11 +4,12 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-unit test-workflow test-cluster lint format clean
+.PHONY: help setup demo browser test test-unit test-workflow test-cluster lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table (minutes)"
 	@echo "make test    run every test"
+	@echo "make browser on Debian, as root: install the Chromium that the report's test opens"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make lint    check formatting and style"
 	@echo "make setup   only set up .venv with the pinned packages"
@@ -28,6 +29,11 @@ demo: setup
 	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES) --quiet rules
 	@# When there was nothing to do, Snakemake showed no table.
 	@find results/demo/tables/summary.txt -mmin +1 -exec cat {} \; -exec echo "Figures: results/demo/figures" \;
+
+# Without it the report's test is skipped.
+browser:
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
 
 test: setup
 	$(BIN)/python -m pytest

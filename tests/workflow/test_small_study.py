@@ -242,5 +242,5 @@ def test_the_default_study_of_20_patients_can_be_planned(fresh):
 def test_the_report_holds_the_figures_and_their_captions(finished):
     finished.succeed("--report", "report.html")
     report = (finished.folder / "report.html").read_text()
-    for words in ("Dice by experiment", "Training curves", "Quality control", "Overlays of small"):
+    for words in ("Dice by experiment", "Training curves", "Quality control", "Best, median and worst slices"):
         assert words in report

@@ -18,7 +18,7 @@ th button:focus-visible{outline:2px solid #0072b2}
 th[aria-sort=ascending] button::after{content:" \\25b2"}
 th[aria-sort=descending] button::after{content:" \\25bc"}
 td small{color:#555}
-td.long{white-space:normal;min-width:22em}
+td.long{white-space:normal;min-width:22em;overflow-wrap:anywhere}
 input{font:inherit;margin:.5em 0}
 """
 # Numbers by their value, all else as text; what is empty stays last.
