@@ -96,7 +96,7 @@ rule sign_tables:
     input:
         tables=TABLES,
         receipts=[f"{R}/raw/{cohort}.sha256" for cohort in ARCHIVES],
-        cards=CARDS,
+        cards=[f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],
     output:
         provenance=report(
             f"{R}/tables/provenance.json",

@@ -1,0 +1,150 @@
+"""Experiments of the default study on a phantom, over folds, seeds and snapshots: its statistics, and one added."""
+
+import json
+import re
+from collections import Counter
+from itertools import accumulate, product
+
+import pytest
+import yaml
+from conftest import Study, copy_workflow, write_sheet
+from scipy.stats import wilcoxon
+
+from chaosliver.files import read_tsv, sha256_of
+
+PATIENTS = [str(number) for number in range(1, 9)]
+SEQUENCES = ("t1_in_phase", "t2_spir")
+SEEDS = (1, 2)
+TRAINED = ("original", "original_16bit", "on_the_fly", "t1_and_t2", "patients_2", "as_published")
+SNAPSHOTS = ("original_epoch1", "original_epoch2")
+# Those of config/config.yaml but for their size: a small network, four epochs, two folds of two sequences.
+STUDY = {
+    "results": "results/study",
+    "patients": "config/study.tsv",
+    "archives": {"development": {"phantom": {"seed": 1}}},
+    "splits": {
+        "five_fold": {"folds": 2, "validation": 1, "seed": 1},
+        "five_fold_by_slice": {"folds": 2},
+    },
+    "augmentations": {"augmentor": {"samples": 24}, "augmentor_published": {"samples": 24}},
+    "baseline": {
+        "seeds": list(SEEDS),
+        "network": {"channels": 4, "depth": 2},
+        "recipe": {"grid": {"rows": 32, "columns": 32}, "epochs": 4, "batch_size": 4, "learning_rate": 0.01},
+    },
+    "experiments": {
+        "original": {"score_on": list(SEQUENCES), "recipe": {"snapshots": [1, 2]}},
+        "t1_and_t2": {"score_on": list(SEQUENCES)},
+        "patients_2": {"training_patients": 2},
+    },
+    "study": list(TRAINED),
+    "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
+}
+SCORED_ON = {name: SEQUENCES if name.startswith(("original_epoch", "t1_and")) else SEQUENCES[:1] for name in TRAINED}
+SCORED_ON |= dict.fromkeys(("original", *SNAPSHOTS), SEQUENCES)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    folder = tmp_path_factory.mktemp("study") / "study"
+    copy_workflow(folder)
+    (folder / "config/study.yaml").write_text(yaml.safe_dump(STUDY))
+    write_sheet(folder / "config/study.tsv", dict.fromkeys(PATIENTS, "development"), ",".join(SEQUENCES))
+    study = Study(folder, "config/study.yaml")
+    study.succeed()
+    return study
+
+
+def test_each_patient_is_scored_once_by_each_experiment_seed_and_sequence(study):
+    rows = read_tsv(study.results / "tables/patients.tsv")
+    scored = Counter((row["experiment"], row["seed"], row["sequence"], row["patient"]) for row in rows)
+    expected = {
+        (name, str(seed), sequence, patient)
+        for name, sequences in SCORED_ON.items()
+        for seed, sequence, patient in product(SEEDS, sequences, PATIENTS)
+    }
+    assert scored == dict.fromkeys(expected, 1)
+
+
+def test_p_values_are_those_of_patients_whose_seeds_are_pooled(study):
+    """Recomputed from the patients' table; Holm's family is one measure's comparisons."""
+    patients = read_tsv(study.results / "tables/patients.tsv")
+    rows = [row for row in read_tsv(study.results / "tables/comparisons.tsv") if row["measure"] == "dice_3d"]
+    assert {(row["experiment"], row["sequence"]) for row in rows} == {
+        (name, sequence) for name, sequences in SCORED_ON.items() for sequence in sequences if name != "original"
+    }
+
+    def means(experiment, sequence):
+        return [
+            sum(
+                float(row["dice_3d"])
+                for row in patients
+                if (row["experiment"], row["sequence"], row["patient"]) == (experiment, sequence, patient)
+            )
+            / len(SEEDS)
+            for patient in PATIENTS
+        ]
+
+    for row in rows:
+        assert (row["baseline"], row["pairs"]) == ("original", str(len(PATIENTS)))
+        before, after = means("original", row["sequence"]), means(row["experiment"], row["sequence"])
+        differences = [round(y - x, 9) for x, y in zip(before, after, strict=True)]
+        assert float(row["mean_difference"]) == pytest.approx(sum(differences) / len(PATIENTS), abs=2e-6)
+        assert float(row["ci_low"]) <= float(row["mean_difference"]) <= float(row["ci_high"])
+        assert float(row["p"]) == pytest.approx(wilcoxon([value for value in differences if value]).pvalue, rel=1e-4)
+    ordered = sorted(rows, key=lambda row: float(row["p"]))
+    steps = [min(1.0, (len(rows) - place) * float(row["p"])) for place, row in enumerate(ordered)]
+    assert [float(row["p_holm"]) for row in ordered] == pytest.approx(list(accumulate(steps, max)), rel=1e-4)
+
+
+def test_a_snapshot_is_the_network_after_so_many_epochs_of_the_same_training(study):
+    """Its history is the beginning of the longer one, and no second training made it."""
+    longer = read_tsv(study.results / "models/original/fold0_seed1/history.tsv")
+    assert [row["epoch"] for row in longer] == ["1", "2", "3", "4"]
+    assert not (study.results / "checkpoints/original_epoch2").exists()
+    assert not (study.results / "logs/train/original_epoch2").exists()
+    weights = {
+        sha256_of(study.results / f"models/{name}/fold0_seed1/weights.safetensors") for name in ("original", *SNAPSHOTS)
+    }
+    assert len(weights) >= 2
+
+
+def test_the_publication_table_has_each_experiment_and_sequence(study):
+    rows = read_tsv(study.results / "tables/publication.tsv")
+    told = Counter((row["experiment"], row["sequence"]) for row in rows if row["measure"] == "dice_3d")
+    assert told == dict.fromkeys(((name, sequence) for name in SCORED_ON for sequence in SCORED_ON[name]), 1)
+    for form in ("md", "tex"):
+        printed = (study.results / f"tables/publication.{form}").read_text().replace("\\_", "_")
+        assert all(name in printed for name in SCORED_ON)
+
+
+def test_the_cross_sequence_table_has_what_was_trained_on_against_what_was_scored(study):
+    rows = read_tsv(study.results / "tables/cross_sequence.tsv")
+    cells = {(row["experiment"], row["train_on"], row["score_on"], row["seen_in_training"]) for row in rows}
+    assert ("original", "t1_in_phase", "t2_spir", "no") in cells
+    assert {row["seen_in_training"] for row in rows if row["experiment"] == "t1_and_t2"} == {"yes"}
+
+
+def test_every_training_and_table_is_accounted_for(study):
+    signed = json.loads((study.results / "tables/provenance.json").read_text())
+    runs = {f"{name}/fold{fold}_seed{seed}" for name, fold, seed in product(SCORED_ON, (0, 1), SEEDS)}
+    assert set(signed["trainings"]) == runs
+    for name, digest in signed["tables_sha256"].items():
+        assert sha256_of(study.results / "tables" / name) == digest
+
+
+def test_one_more_value_of_an_ablation_runs_exactly_its_own_jobs(study):
+    """Two lines of config: four runs of its own, then what unites the experiments, and no other model is touched."""
+    kept = {path: path.stat().st_mtime_ns for path in study.results.glob("models/*/*/weights.safetensors")}
+    study.configure(experiments={**STUDY["experiments"], "dropout_0.5": {"network": {"dropout": 0.5}}})
+    study.configure(study=[*TRAINED, "dropout_0.5"])
+    planned = study.planned()
+    own = {rule: count for rule, count in planned.items() if count > 1}
+    assert own == {rule: 4 for rule in ("train", "predict", "evaluate", "draw_triplets", "describe_model")}
+    shown = study.succeed("-n")
+    named = re.findall(r"^ +wildcards: .*experiment=([^,\s]+)", shown, re.MULTILINE)
+    assert set(named) == {"dropout_0.5"}
+    study.succeed()
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert "dropout_0.5" in {row["experiment"] for row in read_tsv(study.results / "tables/comparisons.tsv")}
+    assert study.planned() == {}
