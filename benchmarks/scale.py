@@ -65,15 +65,17 @@ def main() -> None:
     common, rows = circumstances(), []
     for patients, trainings in arguments.sizes:
         with TemporaryDirectory() as name:
-            for row in measure(Path(name), patients, trainings, arguments.rounds):
+            for row in measure(Path(name), patients, trainings, arguments.rounds, arguments.schedulers):
                 rows.append({"patients": patients, "trainings": trainings, **row, **common})
                 print("  ".join(f"{column} {rows[-1][column]}" for column in COLUMNS), flush=True)
         if arguments.output:
             write_tsv(arguments.output, (*COLUMNS, *common), rows)
 
 
-def measure(folder: Path, patients: int, trainings: int, rounds: int) -> list[dict[str, Any]]:
-    """The rows of one size: a study's dry run before anything was made, and the call after all was."""
+def measure(
+    folder: Path, patients: int, trainings: int, rounds: int, schedulers: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The rows of one size: a study's dry run before anything was made, the call after all was, and runs of no work."""
     study, shown = folder / "study", folder / "shown.txt"
     describe(study, patients, trainings)
     dry_run = called(study, ["--dry-run"], shown, rounds)
@@ -82,9 +84,13 @@ def measure(folder: Path, patients: int, trainings: int, rounds: int) -> list[di
     nothing = called(study, [], shown, rounds)
     if "Nothing to be done" not in shown.read_text(encoding="utf-8"):
         raise AssertionError(f"the simulated study is not whole:\n{shown.read_text(encoding='utf-8')[-2000:]}")
+    taken = {"dry run": dry_run, "nothing to do": nothing}
+    for scheduler in schedulers:
+        options = ["--touch", "--forceall", "--quiet", "all", "--scheduler", scheduler, "--cores", "2"]
+        taken[f"run of no work, {scheduler}"] = called(study, options, shown, rounds)
     return [
-        {"jobs": jobs, "what": what, **taken, "ms_per_job": round(1000 * taken["processor_seconds"] / jobs, 2)}
-        for what, taken in (("dry run", dry_run), ("nothing to do", nothing))
+        {"jobs": jobs, "what": what, **row, "ms_per_job": round(1000 * row["processor_seconds"] / jobs, 2)}
+        for what, row in taken.items()
     ]
 
 
@@ -142,6 +148,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="patients x trainings, as in 20x300")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--schedulers", nargs="*", default=(), help="touch all files as well, with each of these: ilp, greedy"
+    )
     parser.add_argument("--output", type=Path, help="a TSV to write")
     return parser.parse_args()
 

@@ -177,6 +177,46 @@ def test_a_patient_added_is_unpacked_and_prepared_alone(finished):
     assert set(planned) == {"split_patients", "augment", "check_cohort", "quality_control"}
 
 
+def test_a_patient_added_to_the_test_cohort_is_segmented_and_nothing_trained(finished):
+    """The phantom of the test cohort is drawn with its patients, so both of them are unpacked."""
+    write_sheet(finished.folder / "config/small.tsv", {**SHEET, "10": "test"})
+    planned = finished.planned()
+    assert planned["draw_phantom"] == 1
+    for rule in ("unpack_patient", "inventory_patient", "pair_slices", "convert_images"):
+        assert planned[rule] == 2, rule
+    # The test cohort has no ground truth here; its patients are segmented and scored in one job.
+    for rule in ("predict", "evaluate", "draw_triplets", "check_cohort", "collect_tables"):
+        assert planned[rule] == 1, rule
+    assert not {"train", "augment", "split_patients", "extract_masks", "describe_model"} & set(planned)
+
+
+def test_a_fold_added_draws_the_split_anew_and_trains_all_its_folds(finished):
+    """With three folds each holds out other patients than with two. Images and masks stay as they are."""
+    finished.configure(splits={**SMALL["splits"], "two_fold": {"folds": 3, "validation": 1, "seed": 1}})
+    planned = finished.planned()
+    assert planned["split_patients"] == 1
+    assert planned["train"] == planned["describe_model"] == 3
+    # Of four patients one trains in each fold, and in one fold it happens to be the same as before.
+    assert planned["augment"] == 2
+    # The test cohort is segmented by the three networks together.
+    assert planned["predict"] == planned["evaluate"] == 4
+    assert set(planned) == {"split_patients", "augment"} | BELOW_TRAINING
+
+
+def test_a_held_out_list_added_runs_its_own_jobs_tables_and_figures(finished):
+    """A split that names its test patients is one fold: another one is a split, and an experiment, of its own."""
+    finished.configure(
+        splits={**SMALL["splits"], "held_out_3": {"test": ["3"], "validation": 1, "seed": 1}},
+        experiments={"small": {}, "another_fold": {"split": "held_out_3"}},
+        study=["small", "another_fold"],
+    )
+    planned = finished.planned()
+    for rule in ("split_patients", "augment", "train", "describe_model"):
+        assert planned[rule] == 1, rule
+    assert planned["predict"] == planned["evaluate"] == planned["draw_triplets"] == 2
+    assert set(planned) == {"split_patients", "augment"} | BELOW_TRAINING
+
+
 def test_two_changes_at_once_are_both_seen(finished):
     """A job that must run does not hide that another one below it has a reason of its own."""
     finished.edit("workflow/scripts/chaosliver/montage.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
