@@ -55,6 +55,28 @@ async def record(plan):
 dag.DAG.check_incomplete = record
 sys.exit(cli.main())
 """
+# What happens whenever a job of a run ends, ten times over, and no run: which of the ready jobs are next?
+CHOICES = 10
+CHOOSE = f"""
+import os
+import sys
+import time
+
+from snakemake import cli
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+def choose(scheduler):
+    jobs = scheduler.open_jobs
+    scheduler.workflow.async_run(scheduler.update_input_sizes(jobs))
+    before = time.perf_counter(), sum(os.times()[:4])
+    for _ in range({CHOICES}):
+        scheduler._job_selector(jobs, scheduler.remaining_jobs, scheduler.resources, scheduler._input_sizes)
+    print("chosen", len(jobs), sum(os.times()[:4]) - before[1], time.perf_counter() - before[0])
+    return True
+
+JobScheduler.schedule = choose
+sys.exit(cli.main())
+"""
 MEASURES = ("processor_seconds", "seconds", "ms_per_job", "peak_mb", "rounds")
 COLUMNS = ("patients", "trainings", "jobs", "what", *MEASURES)
 
@@ -75,7 +97,7 @@ def main() -> None:
 def measure(
     folder: Path, patients: int, trainings: int, rounds: int, schedulers: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The rows of one size: a study's dry run before anything was made, the call after all was, and runs of no work."""
+    """The rows of one size: a study's dry run before anything was made, the call after all was, the choice of jobs."""
     study, shown = folder / "study", folder / "shown.txt"
     describe(study, patients, trainings)
     dry_run = called(study, ["--dry-run"], shown, rounds)
@@ -84,14 +106,14 @@ def measure(
     nothing = called(study, [], shown, rounds)
     if "Nothing to be done" not in shown.read_text(encoding="utf-8"):
         raise AssertionError(f"the simulated study is not whole:\n{shown.read_text(encoding='utf-8')[-2000:]}")
-    taken = {"dry run": dry_run, "nothing to do": nothing}
+    rows = [{"jobs": jobs, "what": what, **row} for what, row in (("dry run", dry_run), ("nothing to do", nothing))]
     for scheduler in schedulers:
-        options = ["--touch", "--forceall", "--quiet", "all", "--scheduler", scheduler, "--cores", "2"]
-        taken[f"run of no work, {scheduler}"] = called(study, options, shown, rounds)
-    return [
-        {"jobs": jobs, "what": what, **row, "ms_per_job": round(1000 * row["processor_seconds"] / jobs, 2)}
-        for what, row in taken.items()
-    ]
+        options = ["--forcerun", "unpack_patient", "--scheduler", scheduler, "--cores", "8"]
+        called_once = called(study, options, shown, 1, ["-c", CHOOSE])
+        line = re.search(r"^chosen (.+)$", shown.read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+        taken = {name: round(float(sum_) / CHOICES, 4) for name, sum_ in zip(MEASURES[:2], line[1:], strict=True)}
+        rows.append({"jobs": int(line[0]), "what": f"choice of jobs, {scheduler}", **called_once, **taken})
+    return [{**row, "ms_per_job": round(1000 * row["processor_seconds"] / row["jobs"], 2)} for row in rows]
 
 
 def describe(study: Path, patients: int, trainings: int) -> None:
@@ -149,7 +171,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="patients x trainings, as in 20x300")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument(
-        "--schedulers", nargs="*", default=(), help="touch all files as well, with each of these: ilp, greedy"
+        "--schedulers", nargs="*", default=(), help="measure how these choose among ready jobs, too: ilp, greedy"
     )
     parser.add_argument("--output", type=Path, help="a TSV to write")
     return parser.parse_args()
