@@ -111,7 +111,7 @@ def measure(
         options = ["--forcerun", "unpack_patient", "--scheduler", scheduler, "--cores", "8"]
         called_once = called(study, options, shown, 1, ["-c", CHOOSE])
         line = re.search(r"^chosen (.+)$", shown.read_text(encoding="utf-8"), re.MULTILINE)[1].split()
-        taken = {name: round(float(sum_) / CHOICES, 4) for name, sum_ in zip(MEASURES[:2], line[1:], strict=True)}
+        taken = {name: round(float(spent) / CHOICES, 4) for name, spent in zip(MEASURES[:2], line[1:], strict=True)}
         rows.append({"jobs": int(line[0]), "what": f"choice of jobs, {scheduler}", **called_once, **taken})
     return [{**row, "ms_per_job": round(1000 * row["processor_seconds"] / row["jobs"], 2)} for row in rows]
 
