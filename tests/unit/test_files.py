@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chaosliver.errors import InputError
-from chaosliver.files import read_tsv, sha256_of, write_atomically, write_tsv
+from chaosliver.files import read_tsv, sha256_of, write_atomically, write_text, write_tsv
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
@@ -26,6 +26,14 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
         write_atomically(target, fail)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_process_left_of_the_same_file_is_removed(tmp_path):
+    left, other = tmp_path / ".1.partial.a[1].txt", tmp_path / ".1.partial.b.txt"
+    for path in (left, other):
+        path.write_text("half")
+    write_text(tmp_path / "a[1].txt", "whole")
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "a[1].txt"]
 
 
 def test_a_missing_table_or_column_is_named(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def sha256_of(path: Path) -> str:
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, force it to disk, then rename it into place.
 
-    A reader sees either the whole file or none; a failure leaves what was there before.
+    A reader sees either the whole file or none; a failure leaves what was there before. What a killed process left of
+    the same file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since image writers choose their format by it.
@@ -34,6 +36,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         partial.replace(path)
+        for left in path.parent.glob(f".*.partial.{escape(path.name)}"):
+            left.unlink(missing_ok=True)
     finally:
         partial.unlink(missing_ok=True)
 
