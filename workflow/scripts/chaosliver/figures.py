@@ -62,9 +62,8 @@ def plot_dice(
 
     Each sequence and cohort has a row of panels, in which the experiments stand in the order given and thin lines join
     the points of one patient. Patients without ground truth are left out. `organs` names the organ of an experiment
-    where that is another than the first one's; lines join
-    points of the same organ alone. The whiskers end at the outermost patients
-    within 1.5 times the box.
+    where that is another than the first one's; lines join points of the same organ alone. The whiskers end at the
+    outermost patients within 1.5 times the box.
     """
     patients = average_over_seeds(typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS))
     patients = patients[patients["experiment"].isin(experiments) & patients["dice_3d"].notna()]
