@@ -14,6 +14,7 @@ from chaosliver.experiments import (
     archive_path,
     check_config,
     check_sequences,
+    comparisons_of,
     folds_of,
     merge,
     read_sheet,
@@ -140,6 +141,28 @@ def test_an_experiment_may_be_based_on_another(config):
     fast, short = resolve_experiments(config, SCHEMA).values()
     assert short == {**fast, "recipe": {**fast["recipe"], "epochs": 3}}
     assert short["network"] == {"name": "fast", "channels": 32, "depth": 4}
+
+
+def test_each_is_compared_with_the_first_and_with_what_it_is_based_on_or_a_snapshot_of(config):
+    config["experiments"] |= {
+        "kidney": {"based_on": "fast", "organ": "right_kidney", "other_organs": []},
+        "shorter": {"based_on": "not_in_the_study"},
+        "not_in_the_study": {"based_on": "fast"},
+    }
+    config["experiments"]["fast"]["recipe"]["snapshots"] = [20]
+    config["experiments"]["original"]["recipe"]["snapshots"] = [20]
+    config["study"] = ["original", "fast", "shorter", "kidney"]
+    assert comparisons_of(resolve_experiments(config, SCHEMA), config) == [
+        ("original_epoch20", "original"),
+        ("fast", "original"),
+        ("fast_epoch20", "original"),
+        ("shorter", "original"),
+        ("shorter_epoch20", "original"),
+        ("fast_epoch20", "fast"),
+        ("shorter", "fast"),
+        ("shorter_epoch20", "shorter"),
+        ("kidney_epoch20", "kidney"),
+    ]
 
 
 def test_an_experiment_is_the_baseline_with_its_overrides(config):

@@ -57,6 +57,7 @@ ROOMS = [
         "agreement",
         "learning_curve",
         "cross_sequence",
+        "differences",
     },
 ]
 TORCH = {
@@ -86,6 +87,7 @@ PANDAS = {
     "agreement",
     "learning_curve",
     "cross_sequence",
+    "differences",
 }
 
 

@@ -33,9 +33,13 @@ def row(experiment: str, patient: str, value: float | None, seed: str = "1", **c
     return base | {"sequence": "t1_in_phase", "slices": 30} | changes
 
 
-def compared(folder: Path, rows: list[dict[str, Any]], experiments: tuple[str, ...] = ("base", "new")) -> list[dict]:
+def compared(folder: Path, rows: list[dict[str, Any]], experiments: tuple[str, ...] = ("new",)) -> list[dict]:
+    return compared_pairs(folder, rows, [(name, "base") for name in experiments])
+
+
+def compared_pairs(folder: Path, rows: list[dict[str, Any]], pairs: list[tuple[str, str]]) -> list[dict]:
     write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
-    compare_experiments(folder / "patients.tsv", experiments, "base", folder / "comparisons.tsv")
+    compare_experiments(folder / "patients.tsv", pairs, folder / "comparisons.tsv")
     return read_tsv(folder / "comparisons.tsv", COMPARISON_COLUMNS)
 
 
@@ -118,14 +122,29 @@ def test_without_ground_truth_there_is_no_pair(tmp_path: Path) -> None:
 
 def test_holm_is_over_all_comparisons_of_one_measure(tmp_path: Path) -> None:
     rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
-    found = [e for e in compared(tmp_path, rows, ("base", "new", "third", "never_run")) if e["measure"] == "dice_3d"]
+    found = [e for e in compared(tmp_path, rows, ("new", "third", "never_run")) if e["measure"] == "dice_3d"]
     first, second = found
     assert float(first["p_holm"]) == pytest.approx(2 * float(first["p"]))
     assert float(second["p_holm"]) == pytest.approx(float(second["p"]), rel=1e-5)
 
 
+def test_comparisons_with_another_baseline_are_a_family_of_their_own(tmp_path: Path) -> None:
+    rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
+    found = compared_pairs(tmp_path, rows, [("new", "base"), ("third", "base"), ("third", "new")])
+    dice = [entry for entry in found if entry["measure"] == "dice_3d"]
+    assert [(entry["experiment"], entry["baseline"]) for entry in dice] == [
+        ("new", "base"),
+        ("third", "base"),
+        ("third", "new"),
+    ]
+    assert float(dice[0]["p_holm"]) == pytest.approx(2 * float(dice[0]["p"]))
+    assert dice[2]["p_holm"] == dice[2]["p"]
+    differences = [float(entry["mean_difference"]) for entry in dice]
+    assert differences[2] == pytest.approx(differences[1] - differences[0], rel=1e-4)
+
+
 def test_a_study_of_one_experiment_has_an_empty_table(tmp_path: Path) -> None:
-    assert compared(tmp_path, [row("base", "1", 0.5)], ("base",)) == []
+    assert compared(tmp_path, [row("base", "1", 0.5)], ()) == []
 
 
 def test_the_table_is_the_same_each_time_and_whatever_the_order_of_rows(tmp_path: Path) -> None:

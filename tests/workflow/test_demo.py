@@ -58,7 +58,8 @@ def test_comparisons_pair_the_patients_and_test_only_where_they_are_enough(demo)
 
 
 def test_the_figures_are_pictures_with_something_on_them(demo):
-    names = ["quality_control", "dice", "along_liver", "volumes", "learning_curve", "cross_sequence", "training"]
+    names = ["quality_control", "dice", "differences", "along_liver", "volumes", "learning_curve", "cross_sequence"]
+    names.append("training")
     for experiment in ("t1_8bit", "all_16bit"):
         names += [f"{kind}/{experiment}" for kind in ("overlays", "worst_patients")]
         names.append(f"contact_sheets/{experiment}/t1_in_phase/9")

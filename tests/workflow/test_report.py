@@ -23,22 +23,23 @@ CONTENTS = {
     "4 Figures": {
         None: [
             "1 Dice by experiment",
-            "2 Dice along the liver",
-            "3 Training by scored sequence",
-            "4 Learning curve by number of training patients",
-            "5 Agreement of volumes (Bland-Altman)",
+            "2 Differences in Dice",
+            "3 Dice along the liver",
+            "4 Training by scored sequence",
+            "5 Learning curve by number of training patients",
+            "6 Agreement of volumes (Bland-Altman)",
         ]
     },
     "5 Tables": {
         "1 Pages to read and sort": [
             "1 Experiments",
-            "2 Comparisons with the baseline",
+            "2 Paired comparisons",
             "3 Training by scored sequence",
             "4 Patients",
         ],
         "2 Files to download": [
             "1 Experiments, TSV",
-            "2 Comparisons with the baseline, TSV",
+            "2 Paired comparisons, TSV",
             "3 Training by scored sequence, TSV",
             "4 Patients, TSV",
             "5 For publication, Markdown",

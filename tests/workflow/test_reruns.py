@@ -19,6 +19,7 @@ SUMMARIES = {
     "sign_tables",
     "show_tables",
     "plot_dice",
+    "plot_differences",
     "plot_along_liver",
     "plot_volumes",
     "plot_learning_curve",

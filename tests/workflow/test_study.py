@@ -15,7 +15,15 @@ from chaosliver.files import read_tsv, sha256_of
 PATIENTS = [str(number) for number in range(1, 9)]
 SEQUENCES = ("t1_in_phase", "t2_spir")
 SEEDS = (1, 2)
-TRAINED = ("original", "original_16bit", "on_the_fly", "t1_and_t2", "patients_2", "as_published")
+TRAINED = (
+    "original",
+    "original_16bit",
+    "on_the_fly",
+    "t1_and_t2",
+    "patients_2",
+    "as_published",
+    "published_thresholded",
+)
 SNAPSHOTS = ("original_epoch1", "original_epoch2")
 # Those of config/config.yaml but for their size: a small network, four epochs, two folds of two sequences.
 STUDY = {
@@ -67,12 +75,15 @@ def test_each_patient_is_scored_once_by_each_experiment_seed_and_sequence(study)
 
 
 def test_p_values_are_those_of_patients_whose_seeds_are_pooled(study):
-    """Recomputed from the patients' table; Holm's family is one measure's comparisons."""
+    """Recomputed from the patients' table; Holm's family is one measure's comparisons with one baseline."""
     patients = read_tsv(study.results / "tables/patients.tsv")
     rows = [row for row in read_tsv(study.results / "tables/comparisons.tsv") if row["measure"] == "dice_3d"]
-    assert {(row["experiment"], row["sequence"]) for row in rows} == {
+    with_first = [row for row in rows if row["baseline"] == "original"]
+    assert {(row["experiment"], row["sequence"]) for row in with_first} == {
         (name, sequence) for name, sequences in SCORED_ON.items() for sequence in sequences if name != "original"
     }
+    assert [row["experiment"] for row in rows if row["baseline"] == "as_published"] == ["published_thresholded"]
+    assert len(rows) == len(with_first) + 1
 
     def means(experiment, sequence):
         return [
@@ -86,14 +97,14 @@ def test_p_values_are_those_of_patients_whose_seeds_are_pooled(study):
         ]
 
     for row in rows:
-        assert (row["baseline"], row["pairs"]) == ("original", str(len(PATIENTS)))
-        before, after = means("original", row["sequence"]), means(row["experiment"], row["sequence"])
+        assert row["pairs"] == str(len(PATIENTS))
+        before, after = (means(row[name], row["sequence"]) for name in ("baseline", "experiment"))
         differences = [round(y - x, 9) for x, y in zip(before, after, strict=True)]
         assert float(row["mean_difference"]) == pytest.approx(sum(differences) / len(PATIENTS), abs=2e-6)
         assert float(row["ci_low"]) <= float(row["mean_difference"]) <= float(row["ci_high"])
         assert float(row["p"]) == pytest.approx(wilcoxon([value for value in differences if value]).pvalue, rel=1e-4)
-    ordered = sorted(rows, key=lambda row: float(row["p"]))
-    steps = [min(1.0, (len(rows) - place) * float(row["p"])) for place, row in enumerate(ordered)]
+    ordered = sorted(with_first, key=lambda row: float(row["p"]))
+    steps = [min(1.0, (len(ordered) - place) * float(row["p"])) for place, row in enumerate(ordered)]
     assert [float(row["p_holm"]) for row in ordered] == pytest.approx(list(accumulate(steps, max)), rel=1e-4)
 
 

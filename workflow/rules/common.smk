@@ -16,6 +16,7 @@ from chaosliver.experiments import (
     archive_path,
     check_config,
     check_sequences,
+    comparisons_of,
     folds_of,
     read_sheet,
     resolve_experiments,
@@ -45,7 +46,7 @@ RUNS = [
     for seed in experiment["seeds"]
 ]
 RUNS_OF = {name: list(runs) for name, runs in groupby(RUNS, key=lambda run: run.experiment)}
-# Every comparison is with the first experiment of the study; another organ's figures are no comparison.
+# Figures show the first experiment of the study beside the others; another organ's figures are no comparison.
 BASELINE = next(iter(EXPERIMENTS))
 COMPARED = [name for name, experiment in EXPERIMENTS.items() if experiment["organ"] == EXPERIMENTS[BASELINE]["organ"]]
 TRAININGS = [run for run in RUNS if run.experiment in TRAINED]

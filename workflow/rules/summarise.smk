@@ -38,7 +38,7 @@ rule collect_tables:
 
 
 rule compare_experiments:
-    """Compare each experiment with the study's first, patient by patient."""
+    """Compare each experiment with the study's first and with what it is based on, patient by patient."""
     input:
         patients_table=f"{R}/tables/patients.tsv",
     output:
@@ -47,15 +47,14 @@ rule compare_experiments:
             caption="../report/comparisons.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "2 Comparisons with the baseline, TSV"},
+            labels={"table": "2 Paired comparisons, TSV"},
         ),
     log:
         f"{R}/logs/compare_experiments.log",
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=COMPARED,
-        baseline=BASELINE,
+        pairs=comparisons_of(EXPERIMENTS, config),
         code=digest_of("compare_experiments"),
     script:
         "../scripts/compare_experiments.py"
@@ -160,7 +159,7 @@ rule show_tables:
             caption="../report/comparisons.rst",
             category="5 Tables",
             subcategory="1 Pages to read and sort",
-            labels={"table": "2 Comparisons with the baseline"},
+            labels={"table": "2 Paired comparisons"},
         ),
         cross_sequence=report(
             f"{R}/tables/pages/cross_sequence.html",
@@ -222,6 +221,28 @@ rule plot_dice:
         "../scripts/plot_dice.py"
 
 
+rule plot_differences:
+    """Draw how far the experiments' Dice differ, with intervals."""
+    input:
+        comparisons_table=f"{R}/tables/comparisons.tsv",
+    output:
+        png=report(
+            f"{R}/figures/differences.png",
+            caption="../report/differences.rst",
+            category="4 Figures",
+            labels={"figure": "2 Differences in Dice"},
+        ),
+        svg=f"{R}/figures/differences.svg",
+    log:
+        f"{R}/logs/plot_differences.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("plot_differences"),
+    script:
+        "../scripts/plot_differences.py"
+
+
 rule plot_along_liver:
     """Draw the Dice along the liver, from dome to tip."""
     input:
@@ -231,7 +252,7 @@ rule plot_along_liver:
             f"{R}/figures/along_liver.png",
             caption="../report/along_liver.rst",
             category="4 Figures",
-            labels={"figure": "2 Dice along the liver"},
+            labels={"figure": "3 Dice along the liver"},
         ),
         svg=f"{R}/figures/along_liver.svg",
     log:
@@ -255,7 +276,7 @@ rule plot_volumes:
             f"{R}/figures/volumes.png",
             caption="../report/volumes.rst",
             category="4 Figures",
-            labels={"figure": "5 Agreement of volumes (Bland-Altman)"},
+            labels={"figure": "6 Agreement of volumes (Bland-Altman)"},
         ),
         svg=f"{R}/figures/volumes.svg",
     log:
@@ -279,7 +300,7 @@ rule plot_learning_curve:
             f"{R}/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
             category="4 Figures",
-            labels={"figure": "4 Learning curve by number of training patients"},
+            labels={"figure": "5 Learning curve by number of training patients"},
         ),
         svg=f"{R}/figures/learning_curve.svg",
     log:
@@ -309,7 +330,7 @@ rule cross_sequence:
             f"{R}/figures/cross_sequence.png",
             caption="../report/cross_sequence.rst",
             category="4 Figures",
-            labels={"figure": "3 Training by scored sequence"},
+            labels={"figure": "4 Training by scored sequence"},
         ),
         svg=f"{R}/figures/cross_sequence.svg",
     log:
@@ -414,6 +435,7 @@ rule summarised:
         rules.show_tables.output,
         rules.write_methods.output,
         rules.plot_dice.output,
+        rules.plot_differences.output,
         rules.plot_along_liver.output,
         rules.plot_volumes.output,
         rules.plot_learning_curve.output,

@@ -1,4 +1,4 @@
-"""Compare every experiment of the study with its baseline, patient by patient."""
+"""Compare the experiments of the study, patient by patient."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from chaosliver import statistics
 from chaosliver.jobs import run_job
 
 
-def main(*, patients_table: Path, experiments: list[str], baseline: str, comparisons_table: Path) -> None:
-    """Write the table of paired comparisons of `experiments` with `baseline`."""
-    statistics.compare_experiments(patients_table, experiments, baseline, comparisons_table)
+def main(*, patients_table: Path, pairs: list[list[str]], comparisons_table: Path) -> None:
+    """Write the table of paired comparisons of the `pairs`, each an experiment and what it is compared with."""
+    statistics.compare_experiments(patients_table, [tuple(pair) for pair in pairs], comparisons_table)
 
 
 if "snakemake" in globals():
@@ -16,7 +16,6 @@ if "snakemake" in globals():
         main,
         log=snakemake.log[0],
         patients_table=Path(snakemake.input.patients_table),
-        experiments=list(snakemake.params.experiments),
-        baseline=snakemake.params.baseline,
+        pairs=list(snakemake.params.pairs),
         comparisons_table=Path(snakemake.output.comparisons_table),
     )

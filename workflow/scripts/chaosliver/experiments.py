@@ -79,6 +79,19 @@ def resolve_experiments(config: Mapping[str, Any], schema: Mapping[str, Any]) ->
     return experiments
 
 
+def comparisons_of(experiments: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The pairs (experiment, what it is compared with) of a study's `experiments`, as resolved.
+
+    Each is compared with the study's first, and then with the one whose snapshot it is, or with the nearest that it is
+    based on, where the study has that too. Experiments of different organs are not compared.
+    """
+    first = next(iter(experiments))
+    pairs = [(name, first) for name in experiments] + [
+        (name, base) for name in experiments if (base := _base_of(name, experiments, config)) not in (None, first)
+    ]
+    return [(name, base) for name, base in pairs if name != base and _same_organ(experiments, name, base)]
+
+
 def merge(baseline: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The baseline with the overrides in their places; mappings merge, anything else is replaced."""
     merged = dict(baseline)
@@ -184,6 +197,20 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
             "Set it to the archive's zip or to the folder it was unpacked to"
         )
     return path
+
+
+def _base_of(name: str, experiments: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> str | None:
+    """The nearest experiment of the study that `name` is a snapshot of or based on."""
+    if snapshot := experiments[name]["snapshot"]:
+        return snapshot["of"]
+    base = config["experiments"][name].get("based_on")
+    while base is not None and base not in experiments:
+        base = config["experiments"][base].get("based_on")
+    return base
+
+
+def _same_organ(experiments: Mapping[str, Mapping[str, Any]], *names: str) -> bool:
+    return len({experiments[name]["organ"] for name in names}) == 1
 
 
 def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,10 +62,11 @@ METRICS = (
     "truth holds the organ, and of the volume. RAVD (percent), ASSD and MSSD (mm, between border voxels at the slices' "
     "true positions) and the challenge's score are those of the challenge's evaluation code. An empty prediction has "
     "no distance and a score of 0. The unit of all statistics is the patient; seeds are replicates. Experiments were "
-    "compared with the first one, patient by patient, by the Wilcoxon signed-rank test with Holm's correction over "
-    "the comparisons of one measure; no test was made of fewer than six pairs that differ. The effect size is the "
-    "matched-pairs rank-biserial correlation (reference 7). Intervals are bootstrapped over patients (95 %, "
-    "percentiles, widened for small samples; reference 6); volumes are compared by bias and 95 % limits of agreement "
+    "compared with the first one, and with the one that they are based on, patient by patient, by the Wilcoxon "
+    "signed-rank test with Holm's correction over the comparisons of one measure with the same baseline; no test was "
+    "made of fewer than six pairs that differ. The effect size is the matched-pairs rank-biserial correlation "
+    "(reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small samples; reference "
+    "6); volumes are compared by bias and 95 % limits of agreement "
     "(reference 8)."
 )
 

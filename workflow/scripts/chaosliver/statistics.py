@@ -48,25 +48,27 @@ Group = tuple[str, str, str]
 Values = dict[str, float]
 
 
-def compare_experiments(
-    patients_table: Path, experiments: Sequence[str], baseline: str, comparisons_table: Path
-) -> None:
-    """Compare each of `experiments` with `baseline` by every measure, cohort and sequence, and write the table.
+def compare_experiments(patients_table: Path, pairs: Iterable[tuple[str, str]], comparisons_table: Path) -> None:
+    """Compare the `pairs` (experiment, baseline) by every measure, cohort and sequence, and write the table.
 
-    Differences are experiment minus baseline. Holm's correction is over all comparisons of one measure.
+    Differences are experiment minus baseline. Holm's correction is over all comparisons with one baseline by one
+    measure: each baseline asks a question of its own.
     """
     means = patient_means(read_tsv(patients_table, PATIENT_COLUMNS))
     rows = [
         {"baseline": baseline, "experiment": experiment, "cohort": cohort, "sequence": sequence, "measure": measure}
         | {"better": better}
         | compare(means.get((baseline, cohort, sequence), {}), means[experiment, cohort, sequence], measure)
-        for experiment in experiments
+        for experiment, baseline in pairs
         for name, cohort, sequence in means
-        if name == experiment != baseline
+        if name == experiment
         for measure, better in BETTER.items()
     ]
-    for measure in BETTER:
-        tested = [row for row in rows if row["measure"] == measure and row["p"] is not None]
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["p"] is not None:
+            families.setdefault((row["baseline"], row["measure"]), []).append(row)
+    for tested in families.values():
         for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
             row["p_holm"] = corrected
     write_tsv(comparisons_table, COMPARISON_COLUMNS, rows)

@@ -17,7 +17,7 @@ MATRIX_HEADS = ("Experiment", "Trained on", "Scored on", "Cohort", "Seen in trai
 SORTED = "Click on a heading to sort, again to turn the order round."
 DIGITS = 4
 # Columns whose text may look like a number or a sequence.
-NAMES = TEXT_COLUMNS - {"sequence"} | {"baseline", "note", "file", "message"}
+NAMES = TEXT_COLUMNS - {"sequence", "measure"} | {"file", "message"}
 
 
 def write_experiments_page(table: Path, page: Path) -> None:
@@ -50,8 +50,8 @@ def write_matrix_page(table: Path, page: Path) -> None:
 
 
 def write_comparisons_page(table: Path, page: Path) -> None:
-    """Each experiment against the baseline, by cohort, sequence and measure."""
-    _write_plain(page, table, "Comparisons with the baseline", "Differences are experiment minus baseline.")
+    """Each experiment against what it is compared with, by cohort, sequence and measure."""
+    _write_plain(page, table, "Paired comparisons", "Differences are experiment minus baseline.")
 
 
 def write_patients_page(table: Path, page: Path) -> None:

@@ -15,7 +15,10 @@ GROUP = ["experiment", "cohort", "sequence"]
 COUNTS = ("patients", "slices", "share_of_empty_slices", "empty_predictions", "volumes_without_distance")
 STATISTICS = ("mean", "sd", "median", "min", "max", "ci_low", "ci_high")
 EXPERIMENT_COLUMNS = (*GROUP, *COUNTS, *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS))
-TEXT_COLUMNS = {"experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"}
+TEXT_COLUMNS = {
+    *("experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"),
+    *("baseline", "measure", "better", "note"),
+}
 SUMMARY_HEADS = (
     ("experiment", "", ""),
     ("cohort", "", ""),
