@@ -58,6 +58,7 @@ ROOMS = [
         "learning_curve",
         "cross_sequence",
         "differences",
+        "trainings",
     },
 ]
 TORCH = {

@@ -20,6 +20,7 @@ SUMMARIES = {
     "show_tables",
     "plot_dice",
     "plot_differences",
+    "list_trainings",
     "plot_along_liver",
     "plot_volumes",
     "plot_learning_curve",

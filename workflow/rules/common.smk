@@ -63,12 +63,13 @@ PREDICTIONS = {
 CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in TRAININGS]
 TABLES = [
     f"{R}/tables/{name}.tsv"
-    for name in ("slices", "patients", "experiments", "comparisons", "publication", "cross_sequence")
+    for name in ("slices", "patients", "experiments", "comparisons", "publication", "cross_sequence", "trainings")
 ]
 # What the figures in the tables are made by.
 TABLE_RULES = (
     *("unpack_patient", "inventory_patient", "extract_masks", "convert_images", "augment", "train", "predict"),
     *("evaluate", "collect_tables", "compare_experiments", "write_publication_table", "cross_sequence"),
+    "list_trainings",
 )
 
 

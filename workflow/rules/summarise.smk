@@ -71,14 +71,14 @@ rule write_publication_table:
             caption="../report/publication.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "5 For publication, Markdown"},
+            labels={"table": "6 For publication, Markdown"},
         ),
         latex=report(
             f"{R}/tables/publication.tex",
             caption="../report/publication.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "6 For publication, LaTeX"},
+            labels={"table": "7 For publication, LaTeX"},
         ),
     log:
         f"{R}/logs/write_publication_table.log",
@@ -88,6 +88,30 @@ rule write_publication_table:
         code=digest_of("write_publication_table"),
     script:
         "../scripts/write_publication_table.py"
+
+
+rule list_trainings:
+    """Tabulate every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
+    input:
+        cards=[f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        trainings_table=report(
+            f"{R}/tables/trainings.tsv",
+            caption="../report/trainings.rst",
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "5 Trainings, TSV"},
+        ),
+    log:
+        f"{R}/logs/list_trainings.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        labels=[run._asdict() for run in RUNS],
+        code=digest_of("list_trainings"),
+    script:
+        "../scripts/list_trainings.py"
 
 
 rule sign_tables:
@@ -144,6 +168,7 @@ rule show_tables:
         comparisons_table=f"{R}/tables/comparisons.tsv",
         matrix_table=f"{R}/tables/cross_sequence.tsv",
         patients_table=f"{R}/tables/patients.tsv",
+        trainings_table=f"{R}/tables/trainings.tsv",
         findings_table=f"{R}/inventory/findings.tsv",
         provenance=f"{R}/tables/provenance.json",
     output:
@@ -174,6 +199,13 @@ rule show_tables:
             category="5 Tables",
             subcategory="1 Pages to read and sort",
             labels={"table": "4 Patients"},
+        ),
+        trainings=report(
+            f"{R}/tables/pages/trainings.html",
+            caption="../report/trainings.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "5 Trainings"},
         ),
         findings=report(
             f"{R}/tables/pages/findings.html",
@@ -431,6 +463,7 @@ rule summarised:
         rules.compare_experiments.output,
         rules.write_publication_table.output,
         rules.cross_sequence.output,
+        rules.list_trainings.output,
         rules.sign_tables.output,
         rules.show_tables.output,
         rules.write_methods.output,

@@ -12,6 +12,7 @@ def main(
     comparisons_table: Path,
     matrix_table: Path,
     patients_table: Path,
+    trainings_table: Path,
     findings_table: Path,
     provenance: Path,
     pages: dict[str, Path],
@@ -21,6 +22,7 @@ def main(
     tablepages.write_comparisons_page(comparisons_table, pages["comparisons"])
     tablepages.write_matrix_page(matrix_table, pages["cross_sequence"])
     tablepages.write_patients_page(patients_table, pages["patients"])
+    tablepages.write_trainings_page(trainings_table, pages["trainings"])
     tablepages.write_findings_page(findings_table, pages["findings"])
     tablepages.write_provenance_page(provenance, pages["provenance"])
 

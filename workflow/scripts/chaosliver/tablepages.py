@@ -59,6 +59,11 @@ def write_patients_page(table: Path, page: Path) -> None:
     _write_plain(page, table, "Patients", "Each held-out patient once by experiment, sequence and seed.")
 
 
+def write_trainings_page(table: Path, page: Path) -> None:
+    """Every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
+    _write_plain(page, table, "Trainings", "Optimism is validation minus test.")
+
+
 def write_findings_page(table: Path, page: Path) -> None:
     """What quality control found, file by file."""
     _write_plain(page, table, "Findings of quality control", "What was found, file by file, and how grave it is.")
