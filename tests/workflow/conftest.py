@@ -67,7 +67,9 @@ class Study:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         """Call Snakemake with `--configfile`; what it prints is in `stdout`."""
-        command = [sys.executable, "-m", "snakemake", "--configfile", self.config, "--cores", "2", *arguments]
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config, "--cores", "2"]
+        # With that of profiles/default each run would end up to ten seconds late.
+        command += ["--max-jobs-per-timespan", "100/1s", *arguments]
         return subprocess.run(
             command,
             cwd=self.folder,
