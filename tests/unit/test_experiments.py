@@ -16,6 +16,7 @@ from chaosliver.experiments import (
     check_sequences,
     comparisons_of,
     folds_of,
+    learning_curve_of,
     merge,
     read_sheet,
     resolve_experiments,
@@ -162,6 +163,16 @@ def test_each_is_compared_with_the_first_and_with_what_it_is_based_on_or_a_snaps
         ("shorter", "fast"),
         ("shorter_epoch20", "shorter"),
         ("kidney_epoch20", "kidney"),
+    ]
+
+
+def test_the_learning_curve_joins_what_differs_in_the_number_of_patients_alone(config):
+    """Of the default study, whose first experiment is also scored on more sequences and has snapshots."""
+    assert learning_curve_of(resolve_experiments(config, SCHEMA)) == [
+        "original",
+        "patients_4",
+        "patients_8",
+        "patients_12",
     ]
 
 

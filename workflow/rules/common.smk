@@ -18,6 +18,7 @@ from chaosliver.experiments import (
     check_sequences,
     comparisons_of,
     folds_of,
+    learning_curve_of,
     read_sheet,
     resolve_experiments,
     selection_of,
@@ -317,16 +318,12 @@ def labels_of(wildcards):
 
 def training_patients():
     """Training patients (mean over folds) of the baseline and of the experiments that differ from it in that alone."""
-    alike = [name for name in EXPERIMENTS if _but_for_patients(name) == _but_for_patients(BASELINE)]
+    alike = learning_curve_of(EXPERIMENTS)
     folds = {name: range(len(FOLDS[selection_of(EXPERIMENTS[name])])) for name in alike}
     return {
         name: sum(len(patients_in(EXPERIMENTS[name], fold, "train")) for fold in folds[name]) / len(folds[name])
         for name in alike
     }
-
-
-def _but_for_patients(name):
-    return {key: value for key, value in EXPERIMENTS[name].items() if key != "training_patients"}
 
 
 def cross_sequence_experiments():

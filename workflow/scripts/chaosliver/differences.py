@@ -72,7 +72,7 @@ def _draw_block(axes: Axes, rows: pd.DataFrame, names: Sequence[str], group: Gro
             np.clip(mean, -limit, limit), place, marker, mfc=fill, mec=color, markersize=5, zorder=3, clip_on=False
         )
         interval = "" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"
-        axes.text(1.02, place, f"{mean:+.3f}{interval}", transform=axes.get_yaxis_transform(), fontsize=6, va="center")
+        axes.text(1.05, place, f"{mean:+.3f}{interval}", transform=axes.get_yaxis_transform(), fontsize=6, va="center")
     axes.axvline(0, color="black", linewidth=0.7, zorder=1)
     axes.set_xlim(-limit, limit)
 

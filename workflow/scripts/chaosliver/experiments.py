@@ -92,6 +92,15 @@ def comparisons_of(experiments: Mapping[str, Mapping[str, Any]], config: Mapping
     return [(name, base) for name, base in pairs if name != base and _same_organ(experiments, name, base)]
 
 
+def learning_curve_of(experiments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The study's first experiment and those whose networks differ from its own in the number of patients alone.
+
+    On which sequences they are scored, and which snapshots are taken, alters no network.
+    """
+    first = _but_for_patients(next(iter(experiments.values())))
+    return [name for name, experiment in experiments.items() if _but_for_patients(experiment) == first]
+
+
 def merge(baseline: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The baseline with the overrides in their places; mappings merge, anything else is replaced."""
     merged = dict(baseline)
@@ -207,6 +216,11 @@ def _base_of(name: str, experiments: Mapping[str, Mapping[str, Any]], config: Ma
     while base is not None and base not in experiments:
         base = config["experiments"][base].get("based_on")
     return base
+
+
+def _but_for_patients(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    recipe = {**experiment["recipe"], "snapshots": []}
+    return {**experiment, "recipe": recipe, "training_patients": None, "score_on": None}
 
 
 def _same_organ(experiments: Mapping[str, Mapping[str, Any]], *names: str) -> bool:
