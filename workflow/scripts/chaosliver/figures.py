@@ -117,6 +117,7 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
             dice.set(title=experiment, ylabel="Validation Dice")
         for axes in panels[-1]:
             axes.set_xlabel("Epoch")
+        for axes in panels.flat:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in panels[:, 1]:
             axes.set_ylim(0, 1.02)
