@@ -1,5 +1,6 @@
 """The forest plot: what it compares with what, which points are filled, and what lies beyond the edge."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ def comparison(experiment: str, mean: float, p: float | None = None, **changes: 
 
 
 @pytest.fixture
-def figure(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def figure(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
+    """The figures drawn, left open to be looked at."""
     drawn: list[Figure] = []
+    close = plt.close
     monkeypatch.setattr(plt, "close", drawn.append)
-    return drawn
+    yield drawn
+    for each in drawn:
+        close(each)
 
 
 def points(figure: Figure, panel: int) -> list[tuple[float, str, str]]:
