@@ -70,6 +70,16 @@ def test_each_figure_is_in_the_tables_of_the_study(claim):
         assert claim["p"] == shown(row["p_holm"], claim["p"])
 
 
+def test_the_trainings_are_those_of_the_table():
+    told = re.findall(r"^\| `([\w.]+)`, fold (\d) \| (.+?) \| (.+?) \| (.+?) \|$", TEXT, flags=re.MULTILINE)
+    assert len(told) >= 6
+    for experiment, fold, *figures in told:
+        table = read_tsv(MEASUREMENTS / "study_trainings.tsv")
+        (row,) = [row for row in table if (row["experiment"], row["fold"]) == (experiment, fold)]
+        columns = ("validation_dice", "test_dice_3d", "optimism")
+        assert figures == [shown(row[column], like) for column, like in zip(columns, figures, strict=True)]
+
+
 def test_every_statement_cites_a_row_with_its_interval():
     assert len(CITED) > 20 and len(TABULATED) > 20
     for title, text in SECTIONS.items():
