@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from .figures import DICE_PANELS, LEGEND, STYLE, WIDTH_INCHES, Group, groups_of, save, say_that_nothing_is_there
+from .figures import DICE_PANELS, LEGEND, STYLE, Group, dice_rows, groups_of, save, say_that_nothing_is_there
 from .files import read_tsv
 from .statistics import COMPARISON_COLUMNS
 from .tables import typed
@@ -33,15 +33,7 @@ def plot_differences(comparisons_table: Path, pictures: Iterable[Path]) -> None:
         for group, labels in groups_of(members).items()
     ]
     with plt.rc_context(STYLE):
-        heights = [0.9 + 0.22 * members["experiment"].nunique() for _, _, members in blocks] or [1.0]
-        figure, panels = plt.subplots(
-            len(heights),
-            len(DICE_PANELS),
-            figsize=(WIDTH_INCHES, 0.6 + sum(heights)),
-            sharey="row",
-            squeeze=False,
-            height_ratios=heights,
-        )
+        figure, panels = dice_rows([0.9 + 0.22 * members["experiment"].nunique() for _, _, members in blocks], 0.6)
         for line, (baseline, group, members) in zip(panels, blocks, strict=False):
             names = list(dict.fromkeys(members["experiment"]))
             line[0].set_yticks(range(len(names)), names)

@@ -70,15 +70,7 @@ def plot_dice(
     groups = [(group, patients.loc[rows]) for group, rows in groups_of(patients).items()]
     shown = [[name for name in experiments if name in set(members["experiment"])] for _, members in groups]
     with plt.rc_context(STYLE):
-        heights = [0.9 + 0.3 * len(rows) for rows in shown] or [1.0]
-        figure, panels = plt.subplots(
-            len(heights),
-            len(DICE_PANELS),
-            figsize=(WIDTH_INCHES, 0.4 + sum(heights)),
-            sharey="row",
-            squeeze=False,
-            height_ratios=heights,
-        )
+        figure, panels = dice_rows([0.9 + 0.3 * len(rows) for rows in shown], 0.4)
         for line, (group, members), rows in zip(panels, groups, shown, strict=False):
             limits = _dice_limits(members[[*DICE_PANELS]].to_numpy())
             for axes, (measure, title) in zip(line, DICE_PANELS.items(), strict=True):
@@ -164,6 +156,22 @@ def groups_of(frame: pd.DataFrame) -> dict[Group, pd.Index]:
         shown = f"{title}, {cohort}" if several else title
         groups[Group(cohort, sequence, shown, PALETTE[place], marker, linestyle)] = rows
     return dict(sorted(groups.items(), key=lambda item: (item[0].cohort, PALETTE.index(item[0].color))))
+
+
+def dice_rows(heights: Sequence[float], more: float) -> tuple[Figure, np.ndarray]:
+    """A figure of rows of `DICE_PANELS`, each of its height in inches, with `more` inches for what stands around them.
+
+    Without any row to fill there is an empty one.
+    """
+    heights = heights or [1.0]
+    return plt.subplots(
+        len(heights),
+        len(DICE_PANELS),
+        figsize=(WIDTH_INCHES, more + sum(heights)),
+        sharey="row",
+        squeeze=False,
+        height_ratios=heights,
+    )
 
 
 def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
