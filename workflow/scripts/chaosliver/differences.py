@@ -67,7 +67,7 @@ def _draw_block(axes: Axes, rows: pd.DataFrame, names: Sequence[str], group: Gro
         axes.text(1.05, place, f"{mean:+.3f}{interval}", transform=axes.get_yaxis_transform(), fontsize=6, va="center")
     axes.axvline(0, color="black", linewidth=0.7, zorder=1)
     axes.set_xlim(-limit, limit)
-    axes.tick_params(axis="x", labelsize=7)
+    axes.locator_params(axis="x", nbins=4)
 
 
 def _limit(rows: pd.DataFrame) -> float:

@@ -60,4 +60,4 @@ def _validated_on(card: Mapping[str, Any]) -> str:
     if drawn := card["validation_slices"]:
         return f"{drawn['share']:.0%} of the slices of the training patients"
     patients = {volume.split("/")[1] for volume in card["validate_on"]}
-    return f"{len(patients)} other patients" if patients else "nothing"
+    return f"{len(patients)} other patient{'s' if len(patients) > 1 else ''}" if patients else "nothing"
