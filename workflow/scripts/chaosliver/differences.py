@@ -68,6 +68,7 @@ def _draw_block(axes: Axes, rows: pd.DataFrame, names: Sequence[str], group: Gro
     axes.axvline(0, color="black", linewidth=0.7, zorder=1)
     axes.set_xlim(-limit, limit)
     axes.locator_params(axis="x", nbins=4)
+    axes.tick_params(axis="x", labelsize=7)
 
 
 def _limit(rows: pd.DataFrame) -> float:
