@@ -62,6 +62,8 @@ PREDICTIONS = {
 }
 
 CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in TRAININGS]
+# Those of snapshots as well.
+ALL_CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS]
 TABLES = [
     f"{R}/tables/{name}.tsv"
     for name in ("slices", "patients", "experiments", "comparisons", "publication", "cross_sequence", "trainings")

@@ -93,7 +93,7 @@ rule write_publication_table:
 rule list_trainings:
     """Tabulate every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
     input:
-        cards=[f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],
+        cards=ALL_CARDS,
         patients_table=f"{R}/tables/patients.tsv",
     output:
         trainings_table=report(
@@ -119,7 +119,7 @@ rule sign_tables:
     input:
         tables=TABLES,
         receipts=[f"{R}/raw/{cohort}.sha256" for cohort in ARCHIVES],
-        cards=[f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS],
+        cards=ALL_CARDS,
     output:
         provenance=report(
             f"{R}/tables/provenance.json",

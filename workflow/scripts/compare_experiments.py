@@ -6,9 +6,9 @@ from chaosliver import statistics
 from chaosliver.jobs import run_job
 
 
-def main(*, patients_table: Path, pairs: list[list[str]], comparisons_table: Path) -> None:
+def main(*, patients_table: Path, pairs: list[tuple[str, str]], comparisons_table: Path) -> None:
     """Write the table of paired comparisons of the `pairs`, each an experiment and what it is compared with."""
-    statistics.compare_experiments(patients_table, [tuple(pair) for pair in pairs], comparisons_table)
+    statistics.compare_experiments(patients_table, pairs, comparisons_table)
 
 
 if "snakemake" in globals():

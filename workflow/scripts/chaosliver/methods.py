@@ -66,8 +66,7 @@ METRICS = (
     "signed-rank test with Holm's correction over the comparisons of one measure with the same baseline; no test was "
     "made of fewer than six pairs that differ. The effect size is the matched-pairs rank-biserial correlation "
     "(reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small samples; reference "
-    "6); volumes are compared by bias and 95 % limits of agreement "
-    "(reference 8)."
+    "6); volumes are compared by bias and 95 % limits of agreement (reference 8)."
 )
 
 
