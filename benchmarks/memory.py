@@ -24,7 +24,7 @@ from chaosliver.batches import SliceStream, load_slices
 from chaosliver.files import write_tsv
 from chaosliver.indexes import write_index
 from chaosliver.png import write_png
-from chaosliver.samples import GEOMETRY, list_samples
+from chaosliver.samples import PLACE, list_samples
 
 SLICES, SIZE, VOLUMES = 30, 256, 4
 GRID = {"rows": 160, "columns": 224, "spacing_mm": 1.8}
@@ -57,6 +57,7 @@ def simulate(folder: Path, patients: int) -> None:
     """Indexes of so many patients, whose folders are links to VOLUMES volumes of images and masks."""
     draw = np.random.default_rng(1)
     place = {"low": 0, "high": 255, "row_spacing_mm": 1.5, "column_spacing_mm": 1.5}
+    place |= {"rows": SIZE, "columns": SIZE}
     rows = [{"file": f"s{number:02d}.png", **place, "position_mm": 9 * number} for number in range(SLICES)]
     for kind in ("png/8bit", "masks/liver"):
         for volume in range(VOLUMES):
@@ -64,7 +65,7 @@ def simulate(folder: Path, patients: int) -> None:
             for row in rows:
                 plane = draw.integers(0, 256, (SIZE, SIZE), np.uint8)
                 write_png(own / row["file"], plane if kind == "png/8bit" else (plane > 250) * np.uint8(255))
-            write_index(own.with_suffix(".tsv"), own, rows, GEOMETRY)
+            write_index(own.with_suffix(".tsv"), own, rows, PLACE)
         tree = folder / kind / "t1_in_phase"
         tree.mkdir(parents=True)
         for patient in range(patients):

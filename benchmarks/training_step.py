@@ -42,8 +42,8 @@ Times = dict[str, list[float]]
 
 def main() -> None:
     """Measure, print the table, and write it where `--output` says."""
-    arguments = arguments_of(__doc__)
-    works, batches, device, lowered = works_of(arguments.threads)
+    arguments = arguments_of(__doc__, precision=True)
+    works, batches, device, lowered = works_of(arguments.threads, arguments.precision)
     gflop = {what: gflop_of(work) for what, work in works.items()}
     peak = matrix_product(device, lowered, arguments.clock)
     load = load_average()
@@ -66,11 +66,13 @@ def main() -> None:
     finish(rows, arguments, load)
 
 
-def works_of(threads: int) -> tuple[dict[str, Callable[[], object]], dict[str, int], torch.device, torch.dtype]:
+def works_of(
+    threads: int, precision: str
+) -> tuple[dict[str, Callable[[], object]], dict[str, int], torch.device, torch.dtype]:
     """One step of each by name, images per step by name, the device, and the type of its convolutions."""
     ours, batches = {}, {}
     for what, experiment in ((OURS, "original"), (FAST, "fast")):
-        settings = settings_of(experiment, threads)
+        settings = merge(settings_of(experiment, threads), {"recipe": {"precision": precision}})
         trainee, slices = trainee_of(settings)
         ours[what] = repeatable(training.train_epoch, trainee, slices, 1)
         batches[what] = settings["recipe"]["batch_size"]
@@ -78,7 +80,7 @@ def works_of(threads: int) -> tuple[dict[str, Callable[[], object]], dict[str, i
     device = choose_device()
     images, masks = (torch.from_numpy(part) for part in random_batch(settings))
     original = original_step(build_network(settings["network"]).to(device), images, masks, device)
-    lowered = numerics_for(device, "auto").lowered or torch.float32
+    lowered = numerics_for(device, precision).lowered or torch.float32
     return {ORIGINAL: original, **ours}, {ORIGINAL: len(images), **batches}, device, lowered
 
 
@@ -127,7 +129,7 @@ def original_step(
     network: nn.Module, images: torch.Tensor, masks: torch.Tensor, device: torch.device
 ) -> Callable[[], object]:
     """The original script's way, written anew from its description: float32, channels first, Adam, BCE on logits."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     criterion = nn.BCEWithLogitsLoss()
 
     def step() -> float:
@@ -208,8 +210,8 @@ def load_average() -> str:
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
-def arguments_of(text: str) -> argparse.Namespace:
-    """What the command line says."""
+def arguments_of(text: str, precision: bool = False) -> argparse.Namespace:
+    """What the command line says, where the benchmark has it also of the precision."""
     parser = argparse.ArgumentParser(description=text.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
@@ -221,6 +223,13 @@ def arguments_of(text: str) -> argparse.Namespace:
         default=time.perf_counter,
         help="count the processor's seconds, not the clock's: with --threads 1 on a machine that is busy otherwise",
     )
+    if precision:
+        parser.add_argument(
+            "--precision",
+            choices=["auto", "float32"],
+            default="auto",
+            help="recipe.precision here: float32 is what a machine without bfloat16 does; default: auto",
+        )
     parser.add_argument("--output", type=Path, help="a TSV to write")
     return parser.parse_args()
 

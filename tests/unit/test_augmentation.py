@@ -8,7 +8,7 @@ from chaosliver.augmentation import augment_on_disk, augment_pair, operations_of
 from chaosliver.errors import InputError
 from chaosliver.indexes import write_index
 from chaosliver.png import read_png, write_png
-from chaosliver.samples import GEOMETRY, list_augmented, list_samples
+from chaosliver.samples import PLACE, copies_of, leaked, list_augmented, list_samples
 
 SETTINGS = {
     "samples": 12,
@@ -90,9 +90,9 @@ def originals(tmp_path):
                 pixels = disc() if tree == "masks/liver" else ramp(np.uint16, 1000 * int(patient))
                 write_png(folder / f"s{number}.png", pixels)
             index = folder.with_suffix(".tsv")
-            place = {"low": 1, "high": 900, "row_spacing_mm": 2, "column_spacing_mm": 2}
+            place = {"low": 1, "high": 900, "row_spacing_mm": 2, "column_spacing_mm": 2, "rows": 64, "columns": 64}
             rows = [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(3)]
-            write_index(index, folder, rows, GEOMETRY)
+            write_index(index, folder, rows, PLACE)
             paths.append(index)
     return list_samples(indexes["png/8bit"], indexes["masks/liver"]), indexes
 
@@ -117,6 +117,40 @@ def test_names_keep_the_patient_and_the_window_goes_along(originals, tmp_path):
         assert sample.image.name.startswith(f"{sample.patient}_t1_in_phase_{sample.stem}_")
         assert (sample.low, sample.high) == (1, 900)
         assert read_png(sample.image).max() <= 1000 * int(sample.patient) + 50
+
+
+LEAKS = {"copies": 0, "validation_slices": 0, "seed": 1}
+
+
+def test_without_leaks_the_training_slices_stay_as_they_are(originals):
+    samples, _ = originals
+    assert leaked(samples[:3], samples[3:], LEAKS) == (samples[:3], [])
+
+
+def test_validation_slices_and_copies_are_drawn_without_repeats_and_by_the_seed(originals):
+    samples, _ = originals
+    training, validation = leaked(samples[:3], samples[3:], {**LEAKS, "copies": 0.67, "validation_slices": 0.34})
+    assert (len(training), len(validation)) == (4, 1)
+    copies = [sample for sample in training if sample.patient == "2"]
+    assert copies == copies_of(samples[3:], {**LEAKS, "copies": 0.67}) and len(set(copies)) == 2
+    assert {*training[:2], *validation} == set(samples[:3])
+    drawn = {tuple(copies_of(samples * 9, {**LEAKS, "copies": 0.2, "seed": seed})) for seed in range(5)}
+    assert len(drawn) == 5
+
+
+def test_the_published_share_of_copies_is_14_of_125(originals):
+    samples, _ = originals
+    assert len(copies_of((samples * 21)[:125], {**LEAKS, "copies": 0.112})) == 14
+
+
+def test_a_mask_of_another_matrix_is_brought_to_the_drawn_image(originals, tmp_path):
+    samples, _ = originals
+    write_png(samples[0].masks[0], np.kron(disc(64), np.ones((2, 2), np.uint8)))
+    still = {**SETTINGS, "rotate": {"probability": 0, "degrees": 10}, "mirror": {"probability": 0}}
+    still |= {"zoom": {"probability": 0, "area": 0.85}, "samples": 1}
+    augment_on_disk(samples[:1], still, tmp_path / "a", tmp_path / "a.tsv")
+    (augmented,) = list_augmented(tmp_path / "a.tsv")
+    assert np.array_equal(read_png(augmented.masks[0]), disc(64))
 
 
 def test_an_image_without_mask_is_named(originals, tmp_path):

@@ -25,7 +25,7 @@ def sample(folder, patient, number, size):
     for kind, plane in planes.items():
         write_png(paths[kind], plane)
     masks = (paths["liver"], paths["spleen"])
-    return Sample(patient, "t2_spir", str(number), paths["image"], masks, 0, 10, 1.5, 1.5, 9.0 * number)
+    return Sample(patient, "t2_spir", str(number), paths["image"], masks, 0, 40, 1.5, 1.5, 9.0 * number, size, size)
 
 
 def test_volumes_of_several_matrices_become_one_array_and_no_slice_has_another_patients_neighbour(tmp_path):
@@ -37,7 +37,7 @@ def test_volumes_of_several_matrices_become_one_array_and_no_slice_has_another_p
     assert slices.masks[:, 1, :8].all() and not slices.masks[:, 1, 8:].any()
     assert slices.patients.tolist() == ["1", "1", "2", "2"]
     assert slices.neighbours.tolist() == [[0, 0, 1], [0, 1, 1], [2, 2, 3], [2, 3, 3]]
-    assert slices.images.mean((1, 2)).tolist() == [1, 2, 1, 2]
+    assert slices.images.mean((1, 2)).tolist() == [0.25, 0.5, 0.25, 0.5]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def samples(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("normalisation", ["window", "volume"])
+@pytest.mark.parametrize("normalisation", ["window", "volume", "none"])
 @pytest.mark.parametrize("spacing", [None, 2.5])
 @pytest.mark.parametrize("targets", ["binary", "grey"])
 def test_a_stream_gives_the_same_numbers_as_memory_in_the_order_asked_for(samples, normalisation, spacing, targets):

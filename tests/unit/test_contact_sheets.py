@@ -13,6 +13,7 @@ from chaosliver.files import write_tsv
 from chaosliver.indexes import write_index
 from chaosliver.metrics import dice
 from chaosliver.png import write_png
+from chaosliver.slicefiles import GREY_COLUMNS
 
 SEQUENCE = "t1_in_phase"
 
@@ -30,8 +31,9 @@ class Study:
                 write_png(root / "masks" / SEQUENCE / patient / f"{stem}.png", self.mask(0))
                 for run in self.runs:
                     write_png(root / "predictions" / run / SEQUENCE / patient / f"{stem}.png", self.mask(shift))
-            listed = [{"file": f"{stem}.png", "low": 0, "high": 255} for stem in "abc"]
-            write_index(folder.with_name(f"{patient}.tsv"), folder, listed, ("low", "high"))
+            place = {"low": 0, "high": 255, "rows": 20, "columns": 24}
+            listed = [{"file": f"{stem}.png", **place} for stem in "abc"]
+            write_index(folder.with_name(f"{patient}.tsv"), folder, listed, GREY_COLUMNS)
         for run, seed in zip(self.runs, "12", strict=True):
             rows = [self.row(patient, stem, seed, shift) for patient, shift in (("1", 1), ("2", 5)) for stem in "abc"]
             write_tsv(root / f"{run}.tsv", SLICE_COLUMNS, rows)
@@ -50,6 +52,7 @@ class Study:
             "predicted_mm2": 9.0,
             "scores": "mask",
             "dice": score,
+            "dice_of_mask": score,
         }
         return {**names, **numbers, "sequence": SEQUENCE, "stem": stem}
 

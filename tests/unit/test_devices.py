@@ -11,7 +11,6 @@ import torch
 
 from chaosliver import devices
 from chaosliver.devices import (
-    autocast,
     claim,
     claimed_device,
     has_bfloat16,
@@ -21,7 +20,10 @@ from chaosliver.devices import (
     to_device,
 )
 from chaosliver.errors import InputError
+from chaosliver.networks.registry import build_network
 
+WIDE = {"name": "unet", "channels": 32, "depth": 1, "dropout": 0.0}
+NARROW = {**WIDE, "channels": 16}
 CPU = torch.device("cpu")
 GPUS = ("GPU-a", "GPU-b")
 
@@ -156,8 +158,24 @@ class TestNumerics:
 
     def test_autocast_lowers_products(self, monkeypatch):
         monkeypatch.setattr(devices, "has_bfloat16", lambda device: True)
-        with autocast(CPU, "auto"):
+        with numerics_for(CPU, "auto").autocast():
             assert torch.nn.functional.linear(torch.ones(2, 2), torch.ones(2, 2)).dtype is torch.bfloat16
+
+    @pytest.mark.parametrize(
+        ("kind", "lowered", "processor", "network", "channels_first"),
+        [
+            ("cpu", None, "AVX2", WIDE, True),
+            ("cpu", None, "AVX2", NARROW, False),
+            ("cpu", None, "AVX512", WIDE, False),
+            ("cpu", torch.bfloat16, "AVX2", WIDE, False),
+            ("cuda", None, "AVX2", WIDE, False),
+        ],
+    )
+    def test_the_layout_is_the_faster_one(self, monkeypatch, kind, lowered, processor, network, channels_first):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+        numerics = devices.Numerics(torch.device(kind), lowered, None)
+        layout = numerics.layout_of(build_network(network))
+        assert layout is (torch.contiguous_format if channels_first else torch.channels_last)
 
     def test_tf32_is_for_auto_alone(self, monkeypatch):
         monkeypatch.setattr(devices, "has_bfloat16", lambda device: True)

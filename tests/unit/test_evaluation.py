@@ -105,15 +105,16 @@ def test_rows_of_a_run(study: Study) -> None:
 
 def test_grey_logits_are_scored_by_dice_alone(study: Study) -> None:
     study.write()
-    (masked,) = study.score()[1]
+    masked_slices, (masked,) = study.score()
     folder = study.predictions.parent.parent / "logits"
     rows = read_tsv(study.predictions.with_suffix(".tsv"))
     for row in rows:
         write_png(folder / row["file"], study.truth[row["stem"]] // 5)
     write_index(folder.with_suffix(".tsv"), folder, rows, ("cohort", "patient", "sequence", "stem"))
     slices, (grey,) = study.score(folder.with_suffix(".tsv"))
-    # A fifth of full brightness wherever the reference is: 2 * 0.2 / (1 + 0.2).
-    assert [float(row["dice"]) for row in slices] == pytest.approx([1, 1 / 3, 1 / 3], abs=1e-5)
+    # A fifth of full brightness wherever the reference is: 2 * 0.2 / (1 + 0.2), to three places as the original had it.
+    assert [row["dice"] for row in slices] == ["1", "0.333", "0.333"]
+    assert [row["dice_of_mask"] for row in slices] == [row["dice"] for row in masked_slices]
     assert float(grey["dice_3d"]) == pytest.approx(1 / 3, abs=1e-5)
     assert (grey["assd_mm"], grey["predicted_ml"]) == (masked["assd_mm"], masked["predicted_ml"])
 

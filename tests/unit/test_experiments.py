@@ -18,9 +18,11 @@ from chaosliver.experiments import (
     folds_of,
     learning_curve_of,
     merge,
+    prices_of,
     read_sheet,
     resolve_experiments,
     selection_of,
+    shown_of,
 )
 from chaosliver.networks.catalogue import NETWORKS
 
@@ -88,6 +90,12 @@ def test_the_configured_grey_ranges_are_the_challenges_own(config):
         ("archives.test", {"ground_truth": True}, r"config key archives\.test: names neither a path nor a url"),
         ("archives.test", {"ground_truth": True, "path": None}, r"archives\.test: names neither a path nor a url"),
         ("experiments.a/b", {}, r"a/b"),
+        ("encodings.8bit_drawn.percentiles", [0, 99], r"encodings\.8bit_drawn\.percentiles: a drawn slice goes to its"),
+        ("encodings.8bit.brightest_to_zero", True, r"encodings\.8bit\.brightest_to_zero: only a drawn slice loses"),
+        ("encodings.8bit", {"bits": 8, "scaling": "volume"}, r"encodings\.8bit: 'percentiles' is missing"),
+        ("encodings.8bit_drawn", {"bits": 8, "scaling": "drawn"}, r"8bit_drawn: 'brightest_to_zero' is missing"),
+        ("splits.published.validation", "held", r"splits\.published\.validation: must be a number .* or held_out"),
+        ("prices.right", "orignal", r"config key prices, right: no experiment is named 'orignal'"),
     ],
 )
 def test_a_wrong_key_is_named(config, key, value, words):
@@ -144,7 +152,7 @@ def test_an_experiment_may_be_based_on_another(config):
     assert short["network"] == {"name": "fast", "channels": 32, "depth": 4}
 
 
-def test_each_is_compared_with_the_first_and_with_what_it_is_based_on_or_a_snapshot_of(config):
+def test_each_is_compared_with_the_first_and_with_what_it_is_based_on_but_for_others_snapshots(config):
     config["experiments"] |= {
         "kidney": {"based_on": "fast", "organ": "right_kidney", "other_organs": []},
         "shorter": {"based_on": "not_in_the_study"},
@@ -156,14 +164,98 @@ def test_each_is_compared_with_the_first_and_with_what_it_is_based_on_or_a_snaps
     assert comparisons_of(resolve_experiments(config, SCHEMA), config) == [
         ("original_epoch20", "original"),
         ("fast", "original"),
-        ("fast_epoch20", "original"),
         ("shorter", "original"),
-        ("shorter_epoch20", "original"),
-        ("fast_epoch20", "fast"),
         ("shorter", "fast"),
-        ("shorter_epoch20", "shorter"),
-        ("kidney_epoch20", "kidney"),
     ]
+
+
+def test_figures_show_the_snapshots_of_the_first_experiment_alone(config):
+    config["study"] = ["original", "as_published"]
+    experiments = resolve_experiments(config, SCHEMA)
+    assert shown_of(experiments) == [
+        "original",
+        *("original_epoch19", "original_epoch39", "original_epoch59"),
+        "as_published",
+    ]
+    assert "as_published_epoch19" in experiments
+
+
+def test_the_default_study_prices_each_error_of_the_published_one(config):
+    prices = prices_of(resolve_experiments(config, SCHEMA), config)
+    five_fold = ["published_five_fold_epoch19", "published_five_fold_epoch39", "published_five_fold_epoch59"]
+    assert prices["published"] == [*five_fold, "published_five_fold"]
+    assert prices["right"] == "original"
+    assert [names[-1] for names in prices["each"].values()] == [
+        "published_without_copies",
+        "published_training_mode",
+        "published_brightest_kept",
+        "published_binary_masks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "split", "keys"),
+    [
+        ("published_without_copies", "five_fold_watched", set()),
+        ("published_training_mode", "five_fold_published", {"recipe.stays_in_evaluation_mode"}),
+        ("published_brightest_kept", "five_fold_published", {"encoding"}),
+        ("published_binary_masks", "five_fold_published", {"augmentation", "recipe.targets"}),
+        (
+            "original",
+            "five_fold",
+            {"encoding", "augmentation", "scores", "score_on", "recipe.targets", "recipe.stays_in_evaluation_mode"},
+        ),
+    ],
+)
+def test_an_error_is_put_right_and_nothing_else_changed(config, experiment, split, keys):
+    experiments = resolve_experiments(config, SCHEMA)
+    published, right = (flat(experiments[name]) for name in ("published_five_fold", experiment))
+    assert {key for key in published if published[key] != right[key]} - {"split"} == keys
+    assert right["split"] == split
+    definitions = [config["splits"][name] for name in ("five_fold_published", split)]
+    assert {key: definitions[0][key] for key in ("folds", "seed")} == {
+        key: definitions[1][key] for key in ("folds", "seed")
+    }
+    # But for grey masks, both augmentations draw the same.
+    grey, binary = (config["augmentations"][name] for name in ("augmentor_published", "augmentor"))
+    assert grey == {**binary, "grey_masks": True}
+
+
+def flat(settings, prefix=""):
+    pairs = {}
+    for key, value in settings.items():
+        pairs |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return pairs
+
+
+def test_as_published_is_published_five_fold_in_one_draw(config):
+    experiments = resolve_experiments(config, SCHEMA)
+    assert experiments["published_five_fold"] == {**experiments["as_published"], "split": "five_fold_published"}
+    once, five = (config["splits"][name] for name in ("published", "five_fold_published"))
+    assert {key: value for key, value in once.items() if key != "test"} == {
+        key: value for key, value in five.items() if key != "folds"
+    }
+
+
+def test_a_study_without_the_published_one_prices_nothing(config):
+    config["study"] = ["original", "published_training_mode"]
+    assert prices_of(resolve_experiments(config, SCHEMA), config) == {}
+    config["study"] = ["original", "published_five_fold", "published_training_mode"]
+    assert list(prices_of(resolve_experiments(config, SCHEMA), config)["each"]) == ["evaluation mode never undone"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"split": "published"}, "split"),
+        ({"seeds": [1, 2]}, "seeds"),
+        ({"score_on": ["t2_spir"]}, "score_on"),
+    ],
+)
+def test_what_is_scored_otherwise_has_no_price(config, changes, key):
+    config["experiments"]["published_training_mode"] |= changes
+    with pytest.raises(InputError, match=f"prices: published_training_mode has another {key} than published_five_fold"):
+        prices_of(resolve_experiments(config, SCHEMA), config)
 
 
 def test_the_learning_curve_joins_what_differs_in_the_number_of_patients_alone(config):
@@ -177,11 +269,11 @@ def test_the_learning_curve_joins_what_differs_in_the_number_of_patients_alone(c
 
 
 def test_an_experiment_is_the_baseline_with_its_overrides(config):
-    config["experiments"]["original_16bit"]["recipe"] = {"epochs": 3}
-    experiment = resolve_experiments(config, SCHEMA)["original_16bit"]
+    config["experiments"]["16bit_clipped"]["recipe"] = {"epochs": 3}
+    experiment = resolve_experiments(config, SCHEMA)["16bit_clipped"]
     assert experiment["encoding"] == "16bit"
     assert experiment["recipe"] == {**config["baseline"]["recipe"], "epochs": 3}
-    assert config["baseline"]["recipe"]["epochs"] == 80
+    assert config["baseline"]["recipe"]["epochs"] == 79
 
 
 def test_an_experiment_of_another_network_needs_its_name_alone_and_keeps_what_both_have(config):
@@ -236,7 +328,7 @@ def test_a_sequence_that_no_patient_has_is_refused_before_the_dag(config, tmp_pa
 
 def test_a_test_cohort_that_cannot_be_scored_is_refused(config):
     patients = {str(number): Patient("development", ("t1_in_phase",)) for number in range(10)}
-    experiment = resolve_experiments(config, SCHEMA)["original_16bit"]
+    experiment = resolve_experiments(config, SCHEMA)["not_augmented"]
     folds = folds_of(FIVE_FOLD, config, patients)
     with pytest.raises(InputError, match="no patient of the test cohort has a sequence that score_on names"):
         check_sequences("original", experiment, folds, {**patients, "99": Patient("test", ("t2_spir",))})
@@ -276,23 +368,45 @@ def test_a_snapshot_follows_its_experiment_as_one_of_its_own(config):
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"snapshots": [20, 90]}, r"experiments\.original\.recipe\.snapshots: 90 lies beyond the 80 epochs"),
-        ({"patience": 5}, r"experiments\.original\.recipe\.patience: without validation patients"),
+        ({"snapshots": [20, 90]}, r"experiments\.original\.recipe\.snapshots: 90 lies beyond the 79 epochs"),
+        ({"patience": 5}, r"experiments\.original\.recipe\.patience: waits for a better epoch, but the last is taken"),
+        ({"choose": "best"}, r"experiments\.original\.recipe\.choose: .* validation patients, which the split has not"),
         ({"snapshots": [0]}, r"experiments\.original\.recipe\.snapshots\.0: 0 is less than the minimum of 1"),
     ],
 )
 def test_epochs_that_cannot_be_are_refused(config, recipe, message):
     study = change(change(config, "study", ["original"]), "experiments.original", {"recipe": recipe})
     with pytest.raises(InputError, match=message):
-        resolve_experiments(change(study, "splits.five_fold.validation", 0), SCHEMA)
+        resolve_experiments(study, SCHEMA)
+
+
+def test_the_best_epoch_is_never_that_of_the_patients_that_are_scored(config):
+    study = change(config, "experiments.as_published.recipe.choose", "best")
+    with pytest.raises(
+        InputError, match=r"as_published\.recipe\.choose: .* Set it to last, or splits\.published\.vali"
+    ):
+        resolve_experiments(study, SCHEMA)
+
+
+def test_drawn_slices_are_not_resampled_to_a_spacing(config):
+    study = change(config, "experiments.original", {"recipe": {"grid": {"spacing_mm": 1.8}}})
+    with pytest.raises(InputError, match=r"original\.recipe\.grid\.spacing_mm: 8bit_drawn draws all slices"):
+        resolve_experiments(study, SCHEMA)
+
+
+def test_copies_of_single_slices_have_no_neighbours(config):
+    study = change(config, "experiments.as_published.recipe.context", 1)
+    study = change(study, "experiments.as_published.augmentation", "none")
+    with pytest.raises(InputError, match=r"splits\.published\.copies: single slices have no neighbours"):
+        resolve_experiments(study, SCHEMA)
 
 
 def test_validation_slices_go_with_no_validation_patients_and_no_neighbours(config):
-    study = change(config, "study", ["as_published"])
+    study = change(config, "study", ["validation_by_slice"])
     with pytest.raises(InputError, match=r"splits\.five_fold_by_slice\.validation_slices: .* set its validation to 0"):
         resolve_experiments(change(study, "splits.five_fold_by_slice.validation", 1), SCHEMA)
-    patient = change(study, "experiments.as_published.recipe.patience", 3)
-    assert resolve_experiments(patient, SCHEMA)["as_published"]["recipe"]["patience"] == 3
+    patient = change(study, "experiments.validation_by_slice.recipe", {"patience": 3})
+    assert resolve_experiments(patient, SCHEMA)["validation_by_slice"]["recipe"]["patience"] == 3
 
 
 def test_fewer_training_patients_are_a_selection_of_their_own(config):
@@ -302,5 +416,5 @@ def test_fewer_training_patients_are_a_selection_of_their_own(config):
     for all_roles, roles in zip(folds_of(FIVE_FOLD, config, patients), folds_of(four, config, patients), strict=True):
         assert list(roles.values()).count("train") == 4
         assert roles.items() <= all_roles.items()
-    with pytest.raises(InputError, match=r"splits\.five_fold: 15 training patients are asked for, but a fold has 14"):
-        folds_of({**FIVE_FOLD, "training_patients": 15}, config, patients)
+    with pytest.raises(InputError, match=r"splits\.five_fold: 17 training patients are asked for, but a fold has 16"):
+        folds_of({**FIVE_FOLD, "training_patients": 17}, config, patients)

@@ -140,7 +140,7 @@ def test_a_grid_has_its_panels_and_no_others(count: int) -> None:
 
 def test_training_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     histories = [write_history(tmp_path / f"{fold}.tsv", [0.1, 0.5 + fold / 10, 0.4]) for fold in range(3)]
-    labels = [{"experiment": "baseline", "fold": str(fold), "seed": "1"} for fold in range(3)]
+    labels = [{"experiment": "baseline", "fold": str(fold), "seed": "1", "choose": "best"} for fold in range(3)]
     pictures = [[tmp_path / f"{number}.{suffix}" for suffix in ("png", "svg")] for number in (1, 2)]
     for pair in pictures:
         plot_training(histories, labels, pair)
@@ -149,9 +149,34 @@ def test_training_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize(("choose", "dots"), [("best", [[2, 0.6], [2, 0.5]]), ("last", [])])
+def test_a_dot_marks_the_best_epoch_where_it_is_the_one_that_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: str, dots: list[list[float]]
+) -> None:
+    drawn, words = [], []
+    close = plt.close
+
+    def read_and_close(figure: Figure) -> None:
+        drawn.extend(
+            line.get_xydata()[0].tolist() for axes in figure.axes for line in axes.lines if line.get_marker() == "o"
+        )
+        words.extend(text.get_text() for text in figure.legends[0].get_texts())
+        close(figure)
+
+    monkeypatch.setattr(plt, "close", read_and_close)
+    history = write_history(tmp_path / "history.tsv", [0.1, 0.5, 0.4])
+    rows = read_tsv(history)
+    write_tsv(history, list(rows[0]), [{**row, "validation_loss": 0.6} for row in rows])
+    label = {"experiment": "baseline", "fold": "0", "seed": "1", "choose": choose}
+    plot_training([history], [label], [tmp_path / "one.png"])
+    assert drawn == dots
+    assert ("best epoch, whose weights are used" in words) == (choose == "best")
+
+
 def test_training_figure_without_validation_and_without_runs(tmp_path: Path) -> None:
     history = write_history(tmp_path / "history.tsv", [None, None])
-    plot_training([history], [{"experiment": "baseline", "fold": "0", "seed": "1"}], [tmp_path / "one.png"])
+    label = {"experiment": "baseline", "fold": "0", "seed": "1", "choose": "last"}
+    plot_training([history], [label], [tmp_path / "one.png"])
     plot_training([], [], [tmp_path / "none.png"])
     assert (tmp_path / "none.png").exists()
 

@@ -54,6 +54,12 @@ def shown(value: str, like: str) -> str:
     return f"{float(value):{sign}.{len(like.split('.')[1])}f}"
 
 
+def training_of(experiment: str, fold: str) -> dict[str, str]:
+    table = read_tsv(MEASUREMENTS / "study_trainings.tsv")
+    (row,) = [row for row in table if (row["experiment"], row["fold"]) == (experiment, fold)]
+    return row
+
+
 @pytest.mark.parametrize("claim", CITED + TABULATED, ids=str)
 def test_each_figure_is_in_the_tables_of_the_study(claim):
     table = read_tsv(MEASUREMENTS / f"study_{'comparisons' if claim['baseline'] else 'experiments'}.tsv")
@@ -74,10 +80,19 @@ def test_the_trainings_are_those_of_the_table():
     told = re.findall(r"^\| `([\w.]+)`, fold (\d) \| (.+?) \| (.+?) \| (.+?) \|$", TEXT, flags=re.MULTILINE)
     assert len(told) >= 6
     for experiment, fold, *figures in told:
-        table = read_tsv(MEASUREMENTS / "study_trainings.tsv")
-        (row,) = [row for row in table if (row["experiment"], row["fold"]) == (experiment, fold)]
+        row = training_of(experiment, fold)
         columns = ("validation_dice", "test_dice_3d", "optimism")
         assert figures == [shown(row[column], like) for column, like in zip(columns, figures, strict=True)]
+
+
+def test_the_optimism_of_slices_is_told_beside_that_of_its_control():
+    (told,) = re.findall(rf"larger by ({NUMBER}), ({NUMBER}) and ({NUMBER}), fold by fold", TEXT)
+    for fold, figure in enumerate(told):
+        by_slice, by_patient = (
+            float(training_of(experiment, str(fold))["optimism"])
+            for experiment in ("small_published", "small_published_by_patient")
+        )
+        assert figure == shown(str(by_slice - by_patient), figure)
 
 
 def test_every_statement_cites_a_row_with_its_interval():

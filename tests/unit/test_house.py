@@ -41,7 +41,7 @@ ROOMS = [
         "prediction",
         "runs",
     },
-    {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "verification", "statistics"},
+    {"metrics", "surfaces", "evaluation", "triplets", "modelcards", "verification", "statistics", "prices"},
     {
         "tables",
         "pages",

@@ -10,7 +10,7 @@ from chaosliver import images
 from chaosliver.dicom import Slice
 from chaosliver.errors import InputError
 from chaosliver.files import write_tsv
-from chaosliver.images import convert_images, encode_volume, window_of
+from chaosliver.images import PLACE, convert_images, encode_volume, window_of
 from chaosliver.indexes import read_index, write_index
 from chaosliver.png import read_png, to_8bit
 
@@ -60,7 +60,7 @@ def patient(tmp_path, monkeypatch):
     for stem in ("a", "b"):
         (folder / f"{stem}.dcm").write_text(stem)
     write_index(tmp_path / "raw/7.tsv", folder, [{"file": "a.dcm"}, {"file": "b.dcm"}])
-    place = {"row_spacing_mm": 1.5, "column_spacing_mm": 1.6, "position_mm": -3.25}
+    place = {"row_spacing_mm": 1.5, "column_spacing_mm": 1.6, "position_mm": -3.25, "rows": 2, "columns": 3}
     rows = [{"sequence": "t2_spir", "stem": stem, "image": f"{stem}.dcm", **place} for stem in ("b", "a")]
     write_tsv(tmp_path / "pairs.tsv", tuple(rows[0]), rows)
     planes = {"a.dcm": np.full((2, 3), 40000, np.uint16), "b.dcm": np.arange(6, dtype=np.uint16).reshape(2, 3)}
@@ -75,7 +75,20 @@ def test_a_sequence_is_converted_and_indexed_in_the_order_of_its_slices(patient)
     rows = read_index(patient / "png.tsv", folder, ("low", "high"))
     assert [row["file"] for row in rows] == ["b.png", "a.png"]
     assert (rows[0]["row_spacing_mm"], rows[0]["column_spacing_mm"], rows[0]["position_mm"]) == ("1.5", "1.6", "-3.25")
+    assert (rows[0]["rows"], rows[0]["columns"]) == ("2", "3")
     assert read_png(folder / "a.png").tolist() == [[40000] * 3] * 2
+
+
+def test_a_drawn_sequence_has_pixels_of_its_own_and_keeps_the_images_matrix(patient):
+    folder = patient / "png"
+    encoding = {"bits": 8, "scaling": "drawn", "brightest_to_zero": False}
+    convert_images(patient / "pairs.tsv", patient / "raw/7.tsv", "t2_spir", encoding, folder, patient / "png.tsv")
+    (row, _) = read_index(patient / "png.tsv", folder, PLACE)
+    assert read_png(folder / "b.png").shape == (256, 256)
+    # Two rows of 1.5 mm and three columns of 1.6 mm.
+    assert float(row["row_spacing_mm"]) == pytest.approx(3 / 256, rel=1e-5)
+    assert float(row["column_spacing_mm"]) == pytest.approx(4.8 / 256, rel=1e-5)
+    assert (row["rows"], row["columns"], row["low"], row["high"]) == ("2", "3", "0", "255")
 
 
 def test_a_file_that_reads_back_otherwise_stops_the_conversion(patient, monkeypatch):
@@ -85,7 +98,35 @@ def test_a_file_that_reads_back_otherwise_stops_the_conversion(patient, monkeypa
     assert not (patient / "p.tsv").exists()
 
 
-def test_the_published_overflow_turns_a_slices_brightest_pixels_to_0():
-    encoding = {"bits": 8, "scaling": "slice", "percentiles": [0, 100], "brightest_to_zero": True}
-    (encoded,), _ = encode_volume([np.array([[0, 400], [800, 800]], np.uint16)], encoding)
-    assert encoded.tolist() == [[0, 128], [0, 0]]
+def drawn(pixels, brightest_to_zero):
+    encoding = {"bits": 8, "scaling": "drawn", "brightest_to_zero": brightest_to_zero}
+    (encoded,), (window,) = encode_volume([np.array(pixels, np.uint16)], encoding)
+    assert encoded.dtype == np.uint8 and encoded.shape == (256, 256) and window == (0, 255)
+    return encoded
+
+
+@pytest.mark.parametrize(("brightest_to_zero", "brightest"), [(True, 0), (False, 255)])
+def test_a_drawn_slice_has_its_second_largest_value_white_and_the_largest_black_or_white(brightest_to_zero, brightest):
+    picture = drawn([[0, 100, 400, 399], [800, 800, 2000, 100]], brightest_to_zero)
+    # 256 steps from 0 to 800: 400 begins the 129th, 399 lies in the 128th.
+    assert picture[0, 32::64].tolist() == [0, 32, 128, 127]
+    assert picture[255, 32::64].tolist() == [255, 255, brightest, 32]
+    assert (picture[127, 0], picture[128, 0]) == (0, 255)
+
+
+def test_the_smallest_value_of_a_drawn_slice_is_black():
+    assert drawn([[100, 300], [500, 900]], False)[0::255, 0::255].tolist() == [[0, 128], [255, 255]]
+    # What was set to 0 is smaller than all else.
+    assert drawn([[100, 300], [500, 900]], True)[0::255, 0::255].tolist() == [[51, 153], [255, 0]]
+
+
+def test_a_drawn_slice_of_one_value_is_black():
+    assert not drawn([[7, 7]], True).any() and not drawn([[7, 7]], False).any()
+    # With two, the larger is set to 0 and nothing is left to be white.
+    assert not drawn([[0, 7]], True).any()
+
+
+def test_a_drawn_pixel_is_the_nearest_of_the_image():
+    columns = drawn([np.arange(0, 576, 2)] * 288, False)[7]
+    nearest = np.floor((np.arange(256) + 0.5) * 288 / 256)
+    assert columns.tolist() == np.minimum(np.floor(2 * nearest / 572 * 256), 255).tolist()

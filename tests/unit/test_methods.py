@@ -39,21 +39,28 @@ def test_every_experiment_of_the_default_study_is_described(study, tmp_path):
     for name in study["experiments"]:
         assert f"<b>{name}.</b>" in page
     assert "1 patient of the development cohort (1 with T1 in phase, 1 with T2-SPIR) and 1 patient of the test" in text
-    assert "five_fold: 5 folds by patient, each held out once; 2 patients of the training side chose the epoch" in text
-    assert "20% of the training slices, of whichever patient, chose the epoch" in text
-    assert "The best network of original within its first 20 epochs." in text
-    assert "400 samples by Augmentor (reference 3; rotation by up to 10 degrees at 0.8, mirroring at 0.5" in text
+    assert (
+        "five_fold_validated: 5 folds by patient, each held out once; 2 patients of the training side for validation"
+        in text
+    )
+    assert "20% of the training patients&#x27; slices for validation" in text
+    assert "published: 4 patients held out; the held-out patients for validation as well; 11.2% of the held-out" in text
+    assert "original after 19 epochs." in text
+    assert "400 samples by Augmentor (reference 3; rotation by up to 10 degrees at 0.85, mirroring at 0.55" in text
+    assert "8bit_published: 8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white" in text
+    assert "the weights of the last epoch were taken" in text and "highest validation Dice were taken" in text
+    assert "raw grey values" in text
     assert "in place of the originals, masks left grey" in text
     assert "160 x 224 pixels at 1.8 mm, 3 neighbouring slices" in text
     assert "rising over the first 4 epochs, weight decay 0.01, gradients clipped to a norm of 5" in text
-    assert "A pixel is scored by its grey logit, as in the original study." in text
+    assert "A pixel is scored by its grey logit, rounded to three places for a slice, as in the original study." in text
     assert "CC BY-NC-SA 4.0" in text and "MIT licence" in text
 
 
 def test_the_first_experiment_is_described_in_full_and_the_others_by_what_differs(study, tmp_path):
     page, _ = written(study, tmp_path)
     told = dict(re.findall(r"<p><b>(\w[^<]*)\.</b> ([^<]*)</p>", page))
-    assert told["original_16bit"] == "As original, but: Scored on T1 in phase. Encoding 16bit, split five_fold."
+    assert told["16bit_clipped"] == "As original, but: Scored on T1 in phase. Encoding 16bit, split five_fold."
     assert told["spleen"] == "As original, but: Segmented: spleen. Scored on T1 in phase."
     assert told["t2"].startswith("As original, but: Trained on T2-SPIR.")
     for words in ("Segmented: liver.", "Trained on T1 in phase.", "U-Net (reference 4)", "Adam", "Random seed"):

@@ -14,6 +14,7 @@ from chaosliver.indexes import write_index
 from chaosliver.metrics import dice
 from chaosliver.overlays import PER_CLASS, choose_slices, draw_overlays, read_slice_files
 from chaosliver.png import read_png, write_png
+from chaosliver.slicefiles import GREY_COLUMNS
 
 RUN = "fold0_seed1"
 FALSE = "predicted without liver"
@@ -23,9 +24,8 @@ SEQUENCE = "t1_in_phase"
 def row(patient: str, stem: str, score: float | None, reference: float = 9.0, predicted: float = 9.0) -> dict[str, str]:
     names = {"experiment": "baseline", "fold": "0", "seed": "1", "cohort": "development", "sequence": SEQUENCE}
     numbers = {"position_mm": "5.5", "reference_mm2": str(reference), "predicted_mm2": str(predicted), "scores": "mask"}
-    return {**names, **numbers, "patient": patient, "stem": stem, "dice": "" if score is None else f"{score:.6g}"} | {
-        "run": RUN
-    }
+    shown = "" if score is None else f"{score:.6g}"
+    return {**names, **numbers, "patient": patient, "stem": stem, "dice": shown, "dice_of_mask": shown, "run": RUN}
 
 
 def chosen(rows: list[dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
@@ -81,8 +81,8 @@ class Study:
         write_index(
             images.with_name(f"{patient}.tsv"),
             images,
-            [{"file": f"{stem}.png", "low": 0, "high": 255}],
-            ("low", "high"),
+            [{"file": f"{stem}.png", "low": 0, "high": 255, "rows": grey.shape[0], "columns": grey.shape[1]}],
+            GREY_COLUMNS,
         )
         score = dice(reference > 0, prediction > 0)
         self.rows.append(row(patient, stem, score, float(reference.sum()), float(prediction.sum())))

@@ -10,7 +10,7 @@ from chaosliver.models import load_model, save_model
 from chaosliver.networks.registry import build_network
 from chaosliver.png import read_png, write_png
 from chaosliver.prediction import COLUMNS, answers_of, for_inference, keep_largest, predict_patients
-from chaosliver.samples import GEOMETRY
+from chaosliver.samples import PLACE
 
 NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
 RECIPE = {
@@ -41,8 +41,9 @@ def images(tmp_path):
             write_png(folder / f"{stem}.png", np.zeros(shape, np.uint8))
         index = folder.with_suffix(".tsv")
         place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+        place |= {"rows": shape[0], "columns": shape[1]}
         rows = [{"file": f"{stem}.png", **place, "position_mm": 9 * number} for number, stem in enumerate("abc")]
-        write_index(index, folder, rows, GEOMETRY)
+        write_index(index, folder, rows, PLACE)
         indexes.append(index)
     return indexes
 
@@ -64,6 +65,14 @@ def test_a_mask_lies_on_its_images_own_grid(images, tmp_path):
     mask = read_png(tmp_path / "predictions/t2_spir/1/a.png")
     assert mask.shape == (20, 24)
     assert set(np.unique(mask)) == {255}
+
+
+def test_a_mask_of_a_drawn_image_lies_on_the_matrix_of_the_slice_that_was_drawn(images, tmp_path):
+    index = images[0]
+    rows = [{**row, "rows": 18, "columns": 27} for row in read_index(index, index.with_suffix(""), PLACE)]
+    write_index(index, index.with_suffix(""), rows, PLACE)
+    predict([model(tmp_path / "m", 3.0)], images[:1], tmp_path / "predictions")
+    assert read_png(tmp_path / "predictions/t2_spir/1/b.png").shape == (18, 27)
 
 
 def test_several_networks_decide_by_their_mean_probability(images, tmp_path):

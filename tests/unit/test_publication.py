@@ -15,7 +15,9 @@ VALUES = {"mean": 0.9012, "sd": 0.03, "median": 0.91, "min": 0.8, "max": 0.95, "
 
 
 def experiment(name: str, **changes: Any) -> dict[str, Any]:
-    row = dict(zip(GROUP, (name, "development", "t1_in_phase"), strict=True)) | dict.fromkeys(COUNTS, 0)
+    row = dict(zip(GROUP, (name, "development", "t1_in_phase"), strict=True)) | dict.fromkeys(
+        (*COUNTS, "pooled_dice"), 0
+    )
     row |= {"patients": 14, "slices": 426, "share_of_empty_slices": 0.2817}
     return row | {f"{measure}_{key}": value for measure in MEASURES for key, value in VALUES.items()} | changes
 

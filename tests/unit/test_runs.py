@@ -12,11 +12,11 @@ from chaosliver.indexes import write_index
 from chaosliver.models import load_model
 from chaosliver.png import write_png
 from chaosliver.runs import Data, Outputs
-from chaosliver.samples import GEOMETRY, OWNER
+from chaosliver.samples import OWNER, PLACE
 
 
 def rows_of(count):
-    place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+    place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2, "rows": 16, "columns": 16}
     return [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(count)]
 
 
@@ -24,7 +24,7 @@ def write_patient(root, tree, patient, planes, window=True):
     folder = root / tree / "t2_spir" / patient
     for number, plane in enumerate(planes):
         write_png(folder / f"s{number}.png", plane)
-    write_index(folder.with_suffix(".tsv"), folder, rows_of(len(planes)), GEOMETRY if window else ())
+    write_index(folder.with_suffix(".tsv"), folder, rows_of(len(planes)), PLACE if window else ())
     return folder.with_suffix(".tsv")
 
 
@@ -36,7 +36,7 @@ def data(tmp_path):
         images = np.clip(slices.images * 100 + 50, 0, 255).astype(np.uint8)
         indexes[f"{role}_images"] = [write_patient(tmp_path, "png", patient, images)]
         indexes[f"{role}_masks"] = [write_patient(tmp_path, "masks", patient, slices.masks[:, 0] * 255, window=False)]
-    return Data(**indexes, augmented=[])
+    return Data(**indexes, held_out_images=[], held_out_masks=[], augmented=[])
 
 
 def outputs(folder):
@@ -47,7 +47,8 @@ def run_training(settings, data, checkpoints, outputs, events=None):
     runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
 
 
-SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True, "validation_slices": None}
+TIGHT = {"copies": 0, "validation_slices": 0, "seed": 1}
+SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True, "leaks": TIGHT}
 
 
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
@@ -72,7 +73,7 @@ def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(d
         assert getattr(first, kind).read_bytes() == getattr(second, kind).read_bytes()
 
 
-SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True, "validation_slices": None}
+SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True, "leaks": TIGHT}
 
 
 def test_snapshots_lie_beside_the_weights_and_stand_in_the_card(data, tmp_path):
@@ -121,7 +122,7 @@ def test_other_content_trains_anew(data, tmp_path, monkeypatch):
     run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
     index = data.train_images[0]
     write_png(index.with_suffix("") / "s0.png", np.zeros((16, 16), np.uint8))
-    write_index(index, index.with_suffix(""), rows_of(8), GEOMETRY)
+    write_index(index, index.with_suffix(""), rows_of(8), PLACE)
     read = []
     load = runs.load_slices
     monkeypatch.setattr(runs, "load_slices", lambda *given: read.append(1) or load(*given))
@@ -135,15 +136,16 @@ def test_augmented_samples_replace_the_originals_or_join_them(data, tmp_path):
         write_png(folder / kind / "1_t2_spir_s0_00000.png", np.zeros((16, 16), np.uint8))
     known = {"patient": "1", "sequence": "t2_spir", "stem": "s0"}
     rows = [{**rows_of(1)[0], **known, "file": f"{kind}/1_t2_spir_s0_00000.png"} for kind in ("images", "masks")]
-    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *GEOMETRY))
+    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
     augmented = data._replace(augmented=[tmp_path / "set.tsv"])
-    assert len(runs._training_samples(augmented, keep_originals=False)) == 1
-    assert len(runs._training_samples(augmented, keep_originals=True)) == 9
-    assert len(runs._training_samples(data, keep_originals=False)) == 8
+    for given, keep, count in ((augmented, False, 1), (augmented, True, 9), (data, False, 8)):
+        training, validation = runs._slices_of(given, {**SETTINGS, "keep_originals": keep})
+        assert len(training) == count
+        assert [sample.patient for sample in validation] == ["2"] * 8
 
 
 def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, monkeypatch):
-    drawn = {**SETTINGS, "validation_slices": {"share": 0.25, "seed": 1}}
+    drawn = {**SETTINGS, "leaks": {**TIGHT, "validation_slices": 0.25}}
     held = []
     load = runs.load_slices
     monkeypatch.setattr(runs, "load_slices", lambda samples, *rest: held.append(samples) or load(samples, *rest))
@@ -152,3 +154,36 @@ def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, mo
     training, validation = ({sample.stem for sample in samples} for samples in held)
     assert (len(training), len(validation)) == (6, 2)
     assert not training & validation
+
+
+def test_validation_slices_leave_the_augmented_set_as_it_is(data, tmp_path):
+    leaky = {**SETTINGS, "keep_originals": False, "leaks": {**TIGHT, "validation_slices": 0.25}}
+    folder = tmp_path / "set"
+    rows = []
+    for number in range(5):
+        for kind in ("images", "masks"):
+            write_png(folder / kind / f"{number}.png", np.zeros((16, 16), np.uint8))
+            known = {"patient": "1", "sequence": "t2_spir", "stem": "s0", "file": f"{kind}/{number}.png"}
+            rows.append({**rows_of(1)[0], **known})
+    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
+    data = data._replace(validation_images=[], validation_masks=[], augmented=[tmp_path / "set.tsv"])
+    training, validation = runs._slices_of(data, leaky)
+    assert (len(training), len(validation)) == (5, 2)
+
+
+def test_copies_of_held_out_slices_are_trained_on_and_named_in_the_card(data, tmp_path, monkeypatch):
+    held = []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "load_slices", lambda samples, *rest: held.append(samples) or load(samples, *rest))
+    data = data._replace(held_out_images=data.validation_images, held_out_masks=data.validation_masks)
+    made = outputs(tmp_path / "a")
+    run_training({**SETTINGS, "leaks": {**TIGHT, "copies": 0.25}}, data, tmp_path / "c", made)
+    (training, _) = held
+    copied = [f"t2_spir/2/{sample.stem}" for sample in training if sample.patient == "2"]
+    assert (len(training), len(copied)) == (10, 2)
+    assert json.loads(made.card.read_text())["copies_of_held_out"] == copied
+
+
+def test_what_is_copied_counts_for_what_a_training_is(data):
+    leaky = data._replace(held_out_images=data.validation_images, held_out_masks=data.validation_masks)
+    assert data.digest() != leaky.digest()

@@ -6,7 +6,7 @@ import pytest
 from chaosliver.errors import InputError
 from chaosliver.indexes import write_index
 from chaosliver.png import write_png
-from chaosliver.slicefiles import indexed_by_stem, read_binary, read_grey
+from chaosliver.slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
 
 
 def test_a_mask_is_boolean_and_anything_grey_or_of_another_size_is_refused(tmp_path):
@@ -23,6 +23,9 @@ def test_a_mask_is_boolean_and_anything_grey_or_of_another_size_is_refused(tmp_p
 def test_an_image_is_shown_within_its_window(tmp_path):
     folder = tmp_path / "7"
     write_png(folder / "a.png", np.array([[0, 100, 600, 5000]], np.uint16))
-    write_index(tmp_path / "7.tsv", folder, [{"file": "a.png", "low": 100, "high": 1100}], ("low", "high"))
-    rows = indexed_by_stem(folder, ("low", "high"))
+    listed = {"file": "a.png", "low": 100, "high": 1100, "rows": 1, "columns": 4}
+    write_index(tmp_path / "7.tsv", folder, [listed], GREY_COLUMNS)
+    rows = indexed_by_stem(folder, GREY_COLUMNS)
     assert read_grey(rows["a"], folder).tolist() == [[0, 0, 128, 255]]
+    # A drawn slice is shown on the matrix that its masks have.
+    assert read_grey({**rows["a"], "rows": "2", "columns": "2"}, folder).tolist() == [[0, 255]] * 2

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosliver.errors import InputError
-from chaosliver.splits import assign_roles, keep_training, split_rows
+from chaosliver.splits import HELD_OUT, assign_roles, keep_training, split_rows
 
 PATIENTS = [str(number) for number in (1, 2, 3, 5, 8, 10, 13, 15, 19, 20, 21, 22, 31, 32, 33, 34, 36, 37, 38, 39)]
 
@@ -23,10 +23,22 @@ def test_every_patient_has_one_role_a_fold_and_is_held_out_once(count, folds, va
     assert sorted(held_out) == sorted(patients)
 
 
-def test_the_published_holdout_is_16_to_4_with_validation_from_the_training_side():
-    (roles,) = assign_roles(PATIENTS, {"test": 4, "validation": 2, "seed": 1})
+@pytest.mark.parametrize(("validation", "train", "validating"), [(2, 14, 2), (0, 16, 0), (HELD_OUT, 16, 0)])
+def test_the_published_holdout_is_16_to_4_and_validation_comes_from_the_16_or_from_nobody(
+    validation, train, validating
+):
+    (roles,) = assign_roles(PATIENTS, {"test": 4, "validation": validation, "seed": 1})
     counts = {role: list(roles.values()).count(role) for role in ("train", "validation", "test")}
-    assert counts == {"train": 14, "validation": 2, "test": 4}
+    assert counts == {"train": train, "validation": validating, "test": 4}
+
+
+def test_one_seed_holds_out_the_same_patients_whoever_validates():
+    test = [
+        {patient for patient, role in roles.items() if role == "test"}
+        for validation in (0, 2, HELD_OUT)
+        for roles in assign_roles(PATIENTS, {"folds": 5, "validation": validation, "seed": 1})
+    ]
+    assert test[:5] == test[5:10] == test[10:]
 
 
 def test_patients_may_be_held_out_by_name():

@@ -8,12 +8,14 @@ from unit.test_publication import experiment
 
 from chaosliver.evaluation import PATIENT_COLUMNS
 from chaosliver.files import write_tsv
+from chaosliver.prices import PRICE_COLUMNS
 from chaosliver.tablepages import (
     write_comparisons_page,
     write_experiments_page,
     write_findings_page,
     write_matrix_page,
     write_patients_page,
+    write_prices_page,
     write_provenance_page,
 )
 from chaosliver.tables import EXPERIMENT_COLUMNS
@@ -26,6 +28,13 @@ def page(tmp_path):
 
 def cells(page):
     return Cells(page.read_text(encoding="utf-8")).cells
+
+
+def test_each_error_of_the_published_study_stands_with_its_price(tmp_path, page):
+    row = dict.fromkeys(PRICE_COLUMNS) | {"put_right": "masks left grey", "experiment": "p", "difference": -0.0123456}
+    write_tsv(tmp_path / "prices.tsv", PRICE_COLUMNS, [row])
+    write_prices_page(tmp_path / "prices.tsv", page)
+    assert {"masks left grey", "-0.01235"} <= set(cells(page))
 
 
 def test_experiments_stand_as_a_paper_prints_them(tmp_path, page):

@@ -45,6 +45,14 @@ def test_statistics_are_over_patients_and_seeds_are_replicates() -> None:
     assert (row["dice_3d_min"], row["dice_3d_max"]) == pytest.approx((0.65, 0.85))
 
 
+def test_the_pooled_dice_is_over_slices_whosever_they_are() -> None:
+    patients = [patient_row("1", dice=0.8), patient_row("2", dice=0.6)]
+    slices = slice_rows("1", dice=0.9) + [{**slice_rows("2")[0], "stem": f"s{n}", "dice": 0.3} for n in range(4)]
+    (row,) = summary_of(patients, slices).to_dict("records")
+    # (2 * 0.9 + 4 * 0.3) / 6, where each patient's mean counted alike would be 0.6.
+    assert row["pooled_dice"] == pytest.approx(0.5)
+
+
 def test_an_interval_of_the_mean_stands_where_there_are_patients_enough() -> None:
     patients = [patient_row(str(number), dice=0.8 + number / 100, assd_mm=None) for number in range(8)]
     patients += [patient_row("1", experiment="few"), patient_row("2", experiment="few")]

@@ -46,6 +46,7 @@ def settings(**changes):
         "average": 0,
         "precision": "float32",
         "compile": False,
+        "choose": "best",
         "patience": None,
         "snapshots": [],
         "targets": "binary",
@@ -199,8 +200,23 @@ def test_the_network_is_back_in_training_mode_in_every_epoch(data, tmp_path, mon
     assert modes == [True, False, False]
 
 
-def test_without_validation_patients_the_last_epoch_is_chosen(data, tmp_path):
-    state = train_network(settings(recipe={"epochs": 2}), data[0], None, tmp_path / "c")
+def test_the_last_epoch_is_taken_whatever_the_validation_says(data, tmp_path, monkeypatch):
+    dice = iter([0.1, 0.5, 0.4])
+    monkeypatch.setattr(training, "validate", lambda *_: training.Validation(1.0, next(dice)))
+    last = settings(recipe={"choose": "last", "epochs": 3, "snapshots": [2]})
+    state = train_network(last, *data, tmp_path / "a")
+    assert (state["chosen_epoch"], state["best_dice"]) == (3, 0.4)
+    snapshot = load_checkpoint(checkpoint_path(tmp_path / "a", last, 2), last)
+    assert (snapshot["chosen_epoch"], snapshot["best_dice"]) == (2, 0.5)
+    monkeypatch.undo()
+    # Validation alters no weight.
+    state_of_other = train_network(last, data[0], None, tmp_path / "b")
+    assert same_weights(state, state_of_other) and not same_weights(snapshot, state)
+    assert same_weights(snapshot, load_checkpoint(checkpoint_path(tmp_path / "b", last, 2), last))
+
+
+def test_without_validation_patients_the_last_epoch_is_taken(data, tmp_path):
+    state = train_network(settings(recipe={"epochs": 2, "choose": "last"}), data[0], None, tmp_path / "c")
     assert state["chosen_epoch"] == 2 and state["best_dice"] is None
     assert state["history"][0]["validation_dice"] is None
 

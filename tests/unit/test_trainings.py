@@ -14,7 +14,7 @@ LABEL = {"experiment": "small", "fold": "0", "seed": "1"}
 CARD = {
     "train_on": ["t1_in_phase/1", "t1_in_phase/2", "t1_in_phase/3"],
     "validate_on": ["t1_in_phase/4", "t1_in_phase/5"],
-    "validation_slices": None,
+    "leaks": {"copies": 0, "validation_slices": 0, "seed": 1},
     "recipe": {"epochs": 20},
     "chosen_epoch": 7,
     "validation_dice": 0.9,
@@ -45,11 +45,16 @@ def test_optimism_is_validation_minus_the_held_out_patients_of_the_same_training
 
 def test_validation_slices_and_several_sequences_are_told(tmp_path: Path) -> None:
     trained = ["t1_in_phase/1", "t2_spir/1", "t2_spir/2"]
-    card = CARD | {"train_on": trained, "validate_on": [], "validation_slices": {"share": 0.2, "seed": 1}}
+    card = CARD | {"train_on": trained, "validate_on": [], "leaks": {"validation_slices": 0.2}}
     row = listed(tmp_path, card, [scored("6", 0.8), scored("6", 0.6, sequence="t2_spir")])
     assert row["validated_on"] == "20% of the slices of the training patients"
     assert (row["training_patients"], row["training_sequences"]) == ("2", "t1_in_phase+t2_spir")
     assert (row["test_patients"], float(row["test_dice_3d"])) == ("1", pytest.approx(0.7))
+
+
+def test_a_curve_of_the_held_out_patients_is_called_so(tmp_path: Path) -> None:
+    row = listed(tmp_path, CARD, [scored("4", 0.8), scored("5", 0.7)])
+    assert row["validated_on"] == "the held-out patients themselves"
 
 
 def test_a_snapshot_has_its_own_number_of_epochs(tmp_path: Path) -> None:

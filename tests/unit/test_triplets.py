@@ -12,6 +12,7 @@ from chaosliver.png import read_png, write_png
 from chaosliver.triplets import COLUMNS, GAP_COLUMNS, GAP_GREY, draw_triplets, side_by_side
 
 SHAPE = (6, 8)
+OWN = {"rows": SHAPE[0], "columns": SHAPE[1]}
 VOLUME = "t1_in_phase/7"
 STEMS = ("IMG-0004-00002", "IMG-0004-00004")
 WIDTH = SHAPE[1]
@@ -25,7 +26,12 @@ class Study:
         self.predictions = root / "predictions" / "fold0_seed1"
         self.mask = np.zeros(SHAPE, dtype=np.uint8)
         self.mask[2:4, 2:4] = 255
-        self.write("png", STEMS, np.full(SHAPE, 600, dtype=np.uint16), {"low": 100, "high": 1100})
+        self.write(
+            "png",
+            STEMS,
+            np.full(SHAPE, 600, dtype=np.uint16),
+            {"low": 100, "high": 1100, **OWN},
+        )
         self.write("masks", STEMS, self.mask)
         rows = []
         for stem in STEMS:
@@ -85,7 +91,12 @@ def test_a_missing_mask_among_others_is_named(study: Study) -> None:
 
 
 def test_a_missing_image_is_named(study: Study) -> None:
-    study.write("png", STEMS[:1], np.full(SHAPE, 9, dtype=np.uint8), {"low": 0, "high": 255})
+    study.write(
+        "png",
+        STEMS[:1],
+        np.full(SHAPE, 9, dtype=np.uint8),
+        {"low": 0, "high": 255, **OWN},
+    )
     with pytest.raises(InputError, match=r"png/t1_in_phase/7\.tsv: lists no image IMG-0004-00004"):
         study.draw()
 

@@ -15,7 +15,7 @@ import pytest
 from chaosliver.files import sha256_of
 from chaosliver.indexes import write_index
 from chaosliver.png import write_png
-from chaosliver.samples import GEOMETRY
+from chaosliver.samples import PLACE
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 SETTINGS = {
@@ -37,13 +37,14 @@ SETTINGS = {
         "average": 0.9,
         "precision": "auto",
         "compile": False,
+        "choose": "best",
         "patience": None,
         "snapshots": [10],
         "targets": "binary",
         "stays_in_evaluation_mode": False,
     },
     "keep_originals": True,
-    "validation_slices": None,
+    "leaks": {"copies": 0, "validation_slices": 0, "seed": 1},
     "seed": 1,
     "threads": 1,
     "code": "none",
@@ -74,7 +75,8 @@ print("begun", flush=True)
 roles = {f"{role}_{kind}": [folder.parent / f"{kind}/t2_spir/{patient}.tsv"]
          for role, patient in (("train", "1"), ("validation", "2")) for kind in ("images", "masks")}
 outputs = Outputs(folder / "history.tsv", folder / "weights.safetensors", folder / "card.json", folder / "snapshots")
-run_training(settings, Data(**roles, augmented=[]), folder / "checkpoints", outputs, memory_mb=1000)
+data = Data(**roles, held_out_images=[], held_out_masks=[], augmented=[])
+run_training(settings, data, folder / "checkpoints", outputs, memory_mb=1000)
 """
 
 
@@ -91,11 +93,11 @@ def slices(tmp_path_factory):
             image = np.clip(mask * 0.5 + draw.normal(60, 20, mask.shape), 0, 255).astype(np.uint8)
             for kind, plane in (("images", image), ("masks", mask)):
                 write_png(root / kind / "t2_spir" / patient / f"s{number:02d}.png", plane)
-        place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2}
+        place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2, "rows": 32, "columns": 32}
         listed = [{"file": f"s{number:02d}.png", **place, "position_mm": 9 * number} for number in range(12)]
         for kind in ("images", "masks"):
             folder = root / kind / "t2_spir" / patient
-            write_index(folder.with_suffix(".tsv"), folder, listed, GEOMETRY)
+            write_index(folder.with_suffix(".tsv"), folder, listed, PLACE)
     return root
 
 

@@ -139,31 +139,49 @@ def test_the_fast_recipe_with_snapshots_and_events_runs_to_the_tables(fresh):
     assert fresh.planned() == {}
 
 
-def test_the_original_with_its_errors_and_a_study_of_fewer_patients_run_to_the_tables(fresh):
+def test_the_original_with_its_errors_and_validation_by_slice_run_to_the_tables(fresh):
     """All that the published study did wrong goes through the same chain, beside experiments that do not."""
-    splits = {"by_slice": {"folds": 2, "validation": 0, "validation_slices": 0.2, "seed": 1}}
-    published = {"based_on": "as_published", "split": "by_slice"}
-    fewer = {"based_on": "small", "training_patients": 1, "augmentation": "none"}
+    splits = {
+        "leaky": {"folds": 2, "validation": "held_out", "copies": 0.1, "seed": 1},
+        "by_slice": {"folds": 2, "validation": 0, "validation_slices": 0.2, "seed": 1},
+    }
     fresh.configure(
-        study=["published", "thresholded", "fewer"],
+        study=["published", "by_slice", "raw", "fewer"],
         splits={**SMALL["splits"], **splits},
-        augmentations={"augmentor_published": {"samples": 8}},
+        augmentations={"augmentor_published": {"samples": 60}, "augmentor": {"samples": 8}},
         experiments={
             **SMALL["experiments"],
-            **{"published": published, "thresholded": {"based_on": "published", "scores": "mask"}, "fewer": fewer},
+            "published": {"based_on": "as_published", "split": "leaky", "recipe": {"snapshots": []}},
+            "by_slice": {"based_on": "small", "split": "by_slice", "recipe": {"choose": "best"}},
+            "raw": {"based_on": "16bit_raw"},
+            "fewer": {"based_on": "small", "training_patients": 1, "augmentation": "none"},
         },
     )
     fresh.succeed()
-    rows = read_tsv(fresh.results / "tables/patients.tsv")
-    assert {row["experiment"] for row in rows} == {"published", "thresholded", "fewer"}
-    for run in ("fold0_seed1", "fold1_seed1"):
-        weights = [fresh.results / f"models/{name}/{run}/weights.safetensors" for name in ("published", "thresholded")]
-        assert sha256_of(weights[0]) == sha256_of(weights[1])
-    development = [row for row in rows if row["cohort"] == "development"]
-    dice = {(row["experiment"], row["patient"]): row["dice_3d"] for row in development}
-    assert all(dice["published", patient] != dice["thresholded", patient] for patient in ("1", "2", "3", "4"))
-    card = json.loads((fresh.results / "models/fewer/fold0_seed1/card.json").read_text())
-    assert len(card["train_on"]) == 1
+    rows = read_tsv(fresh.results / "tables/slices.tsv")
+    assert {row["experiment"] for row in rows} == {"published", "by_slice", "raw", "fewer"}
+    scored = [row for row in rows if row["dice"] and row["experiment"] == "published"]
+    assert all(len(row["dice"]) <= len("0.123") for row in scored)
+    assert any(row["dice"] != row["dice_of_mask"] for row in scored)
+    cards = {name: json.loads((fresh.results / f"models/{name}/fold0_seed1/card.json").read_text()) for name in NAMES}
+    held_out = {row["patient"] for row in scored if row["fold"] == "0"}
+    copied = cards["published"]["copies_of_held_out"]
+    assert copied and {name.split("/")[1] for name in copied} <= held_out
+    assert {name.split("/")[1] for name in cards["published"]["validate_on"]} == held_out
+    (augmented,) = (fresh.results / "augmented").rglob("leaky_fold0.tsv")
+    drawn = {(row["patient"], row["stem"]) for row in read_tsv(augmented)}
+    assert {pair for pair in drawn if pair[0] in held_out} <= {tuple(name.split("/")[1:]) for name in copied}
+    assert drawn & {tuple(name.split("/")[1:]) for name in copied}
+    (clean,) = (fresh.results / "augmented").rglob("by_slice_fold0.tsv")
+    own = {row["patient"] for row in rows if row["experiment"] == "by_slice" and row["fold"] == "0"}
+    assert not {row["patient"] for row in read_tsv(clean)} & own
+    assert cards["by_slice"]["copies_of_held_out"] == [] and len(cards["fewer"]["train_on"]) == 1
+    told = {row["experiment"]: row["validated_on"] for row in read_tsv(fresh.results / "tables/trainings.tsv")}
+    assert told["published"] == "the held-out patients themselves"
+    assert told["by_slice"] == "20% of the slices of the training patients"
+
+
+NAMES = ("published", "by_slice", "fewer")
 
 
 def test_a_folder_already_unpacked_serves_as_the_archive(fresh):
@@ -234,8 +252,10 @@ def test_a_dry_run_works_where_torch_is_absent(fresh, tmp_path):
 def test_the_default_study_of_20_patients_can_be_planned(fresh):
     planned = Study(fresh.folder, "config/config.yaml").planned()
     assert planned["unpack_patient"] == 20
-    # 26 experiments of five folds, and three snapshots of the first one's trainings.
-    assert (planned["train"], planned["take_snapshot"]) == (130, 15)
+    # 29 experiments of five folds and one of a single fold. Those priced and the first have three snapshots each.
+    assert (planned["train"], planned["take_snapshot"]) == (146, 93)
+    # Snapshots of others than the first are not drawn.
+    assert planned["draw_overlays"] == planned["draw_contact_sheets"] == 33
     assert "draw_phantom" not in planned
 
 

@@ -19,12 +19,15 @@ from chaosliver.experiments import (
     comparisons_of,
     folds_of,
     learning_curve_of,
+    prices_of,
     read_sheet,
     resolve_experiments,
     selection_of,
+    shown_of,
     source_of,
 )
 from chaosliver.provenance import digest_of
+from chaosliver.splits import HELD_OUT
 
 STARTED = time.time()
 SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -35,6 +38,7 @@ PATIENTS = read_sheet(Path(config["patients"]), config)
 ARCHIVES = {cohort: archive_path(cohort, config) for cohort in config["archives"]}
 EXPERIMENTS = resolve_experiments(config, SCHEMA)
 FOLDS = {selection_of(experiment): folds_of(experiment, config, PATIENTS) for experiment in EXPERIMENTS.values()}
+SPLIT_OF = {selection_of(experiment): experiment["split"] for experiment in EXPERIMENTS.values()}
 for name, experiment in EXPERIMENTS.items():
     check_sequences(name, experiment, FOLDS[selection_of(experiment)], PATIENTS)
 # An experiment that is a snapshot takes its networks from another's trainings.
@@ -49,7 +53,8 @@ RUNS = [
 RUNS_OF = {name: list(runs) for name, runs in groupby(RUNS, key=lambda run: run.experiment)}
 # Figures show the first experiment of the study beside the others; another organ's figures are no comparison.
 BASELINE = next(iter(EXPERIMENTS))
-COMPARED = [name for name, experiment in EXPERIMENTS.items() if experiment["organ"] == EXPERIMENTS[BASELINE]["organ"]]
+SHOWN = shown_of(EXPERIMENTS)
+COMPARED = [name for name in SHOWN if EXPERIMENTS[name]["organ"] == EXPERIMENTS[BASELINE]["organ"]]
 TRAININGS = [run for run in RUNS if run.experiment in TRAINED]
 TEST_COHORT = "test_cohort"
 # The test cohort is segmented by all networks of an experiment together.
@@ -66,13 +71,16 @@ CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in TRAINING
 ALL_CARDS = [f"{R}/models/{run.experiment}/{run.name}/card.json" for run in RUNS]
 TABLES = [
     f"{R}/tables/{name}.tsv"
-    for name in ("slices", "patients", "experiments", "comparisons", "publication", "cross_sequence", "trainings")
+    for name in (
+        *("slices", "patients", "experiments", "comparisons", "prices"),
+        *("publication", "cross_sequence", "trainings"),
+    )
 ]
 # What the figures in the tables are made by.
 TABLE_RULES = (
     *("unpack_patient", "inventory_patient", "extract_masks", "convert_images", "augment", "train", "predict"),
     *("evaluate", "collect_tables", "compare_experiments", "write_publication_table", "cross_sequence"),
-    "list_trainings",
+    *("list_trainings", "price_errors"),
 )
 
 
@@ -169,6 +177,18 @@ def patients_in(experiment, fold, role):
     return [patient for patient in roles if roles[patient] == role]
 
 
+def validation_patients(experiment, fold):
+    """Those who draw the validation curve: of the training side, or the held-out ones where the split says so."""
+    watched = config["splits"][experiment["split"]]["validation"] == HELD_OUT
+    return patients_in(experiment, fold, "test" if watched else "validation")
+
+
+def leaks_of(split):
+    """What a split lets through between patients: shares of slices, and the seed that draws them."""
+    definition = config["splits"][split]
+    return {key: definition.get(key, 0) for key in ("copies", "validation_slices")} | {"seed": definition["seed"]}
+
+
 def augmented_set(experiment, fold):
     if experiment["augmentation"] == "none":
         return []
@@ -180,19 +200,32 @@ def augmented_set(experiment, fold):
 def augmentation_inputs(wildcards):
     roles = FOLDS[wildcards.split][int(wildcards.fold)]
     train = [patient for patient in roles if roles[patient] == "train"]
+    test = [patient for patient in roles if roles[patient] == "test"]
+    copied = test if augmentation_leaks(wildcards)["copies"] else []
     sequences = wildcards.sequences.split("+")
     return {
         "images": slice_indexes(f"png/{wildcards.encoding}", sequences, train),
         "masks": slice_indexes(f"masks/{wildcards.organ}", sequences, train),
+        "held_out_images": slice_indexes(f"png/{wildcards.encoding}", sequences, copied),
+        "held_out_masks": slice_indexes(f"masks/{wildcards.organ}", sequences, copied),
     }
 
 
+def augmentation_leaks(wildcards):
+    """What the split lets through whose folds, perhaps of fewer patients, the wildcard names."""
+    return leaks_of(SPLIT_OF[wildcards.split])
+
+
 def training_inputs(wildcards):
-    """The indexes by role: nothing of a held-out patient is among them."""
+    """The indexes by role: nothing of a held-out patient is among them, but for a split that repeats such an error."""
     experiment = EXPERIMENTS[wildcards.experiment]
     inputs = {"augmented": augmented_set(experiment, wildcards.fold)}
-    for role in ("train", "validation"):
-        patients = patients_in(experiment, wildcards.fold, role)
+    roles = {
+        "train": patients_in(experiment, wildcards.fold, "train"),
+        "validation": validation_patients(experiment, wildcards.fold),
+        "held_out": patients_in(experiment, wildcards.fold, "test") if leaks_of(experiment["split"])["copies"] else [],
+    }
+    for role, patients in roles.items():
         inputs[f"{role}_images"] = slice_indexes(f"png/{experiment['encoding']}", experiment["train_on"], patients)
         inputs[f"{role}_masks"] = [
             index
@@ -224,16 +257,10 @@ def training_settings(wildcards):
         "network": experiment["network"],
         "recipe": experiment["recipe"],
         "keep_originals": experiment["keep_originals"],
-        "validation_slices": validation_slices(experiment),
+        "leaks": leaks_of(experiment["split"]),
         "seed": int(wildcards.seed),
         "threads": config["training"]["threads"],
     }
-
-
-def validation_slices(experiment):
-    """The share of the training slices that chooses the epoch, and the seed that draws them; None for patients."""
-    split = config["splits"][experiment["split"]]
-    return {"share": split["validation_slices"], "seed": split["seed"]} if "validation_slices" in split else None
 
 
 def training_code(wildcards):
@@ -340,7 +367,7 @@ def cross_sequence_experiments():
 
 def other_organs():
     """The organ of each experiment that segments another than the baseline, for the figures to say so."""
-    return {name: experiment["organ"] for name, experiment in EXPERIMENTS.items() if name not in COMPARED}
+    return {name: EXPERIMENTS[name]["organ"] for name in SHOWN if name not in COMPARED}
 
 
 def training_data():

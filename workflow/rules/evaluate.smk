@@ -121,6 +121,6 @@ rule evaluated:
             f"{R}/{stage}/{name}/{run}.tsv"
             for name, runs in PREDICTIONS.items()
             for run in runs
-            for stage in ("predictions", "dice", "volumes", "triplets")
+            for stage in ("predictions", "dice", "volumes", *(["triplets"] if name in SHOWN else []))
         ],
         [f"{R}/models/{run.experiment}/{run.name}/model_card.json" for run in RUNS],

@@ -152,6 +152,7 @@ rule augment:
         "../../envs/data.yaml"
     params:
         settings=entry_of(config["augmentations"], "augmentation"),
+        leaks=augmentation_leaks,
         code=digest_of("augment"),
     script:
         "../scripts/augment.py"

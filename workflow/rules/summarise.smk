@@ -60,6 +60,29 @@ rule compare_experiments:
         "../scripts/compare_experiments.py"
 
 
+rule price_errors:
+    """Tell what each error of a published study is worth, put right alone, and all of them together."""
+    input:
+        slices_table=f"{R}/tables/slices.tsv",
+    output:
+        prices_table=report(
+            f"{R}/tables/prices.tsv",
+            caption="../report/prices.rst",
+            category="5 Tables",
+            subcategory="2 Files to download",
+            labels={"table": "8 Prices of the published errors, TSV"},
+        ),
+    log:
+        f"{R}/logs/price_errors.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        prices=prices_of(EXPERIMENTS, config),
+        code=digest_of("price_errors"),
+    script:
+        "../scripts/price_errors.py"
+
+
 rule write_publication_table:
     """Print the table of experiments as a paper does."""
     input:
@@ -169,6 +192,7 @@ rule show_tables:
         matrix_table=f"{R}/tables/cross_sequence.tsv",
         patients_table=f"{R}/tables/patients.tsv",
         trainings_table=f"{R}/tables/trainings.tsv",
+        prices_table=f"{R}/tables/prices.tsv",
         findings_table=f"{R}/inventory/findings.tsv",
         provenance=f"{R}/tables/provenance.json",
     output:
@@ -206,6 +230,13 @@ rule show_tables:
             category="5 Tables",
             subcategory="1 Pages to read and sort",
             labels={"table": "5 Trainings"},
+        ),
+        prices=report(
+            f"{R}/tables/pages/prices.html",
+            caption="../report/prices.rst",
+            category="5 Tables",
+            subcategory="1 Pages to read and sort",
+            labels={"table": "8 Prices of the published errors"},
         ),
         findings=report(
             f"{R}/tables/pages/findings.html",
@@ -246,7 +277,7 @@ rule plot_dice:
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=list(EXPERIMENTS),
+        experiments=SHOWN,
         organs=other_organs(),
         code=digest_of("plot_dice"),
     script:
@@ -292,7 +323,7 @@ rule plot_along_liver:
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=list(EXPERIMENTS),
+        experiments=SHOWN,
         organs=other_organs(),
         code=digest_of("plot_along_liver"),
     script:
@@ -316,7 +347,7 @@ rule plot_volumes:
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=list(EXPERIMENTS),
+        experiments=SHOWN,
         organs=other_organs(),
         code=digest_of("plot_volumes"),
     script:
@@ -393,7 +424,7 @@ rule plot_training:
     conda:
         "../../envs/report.yaml"
     params:
-        labels=[run._asdict() for run in TRAININGS],
+        labels=[{**run._asdict(), "choose": EXPERIMENTS[run.experiment]["recipe"]["choose"]} for run in TRAININGS],
         code=digest_of("plot_training"),
     script:
         "../scripts/plot_training.py"
@@ -461,6 +492,7 @@ rule summarised:
         rules.evaluated.input,
         rules.collect_tables.output,
         rules.compare_experiments.output,
+        rules.price_errors.output,
         rules.write_publication_table.output,
         rules.cross_sequence.output,
         rules.list_trainings.output,
@@ -473,5 +505,5 @@ rule summarised:
         rules.plot_volumes.output,
         rules.plot_learning_curve.output,
         rules.plot_training.output,
-        expand(rules.draw_overlays.output, experiment=EXPERIMENTS),
-        expand(rules.draw_contact_sheets.output, experiment=EXPERIMENTS),
+        expand(rules.draw_overlays.output, experiment=SHOWN),
+        expand(rules.draw_contact_sheets.output, experiment=SHOWN),

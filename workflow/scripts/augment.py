@@ -5,12 +5,24 @@ from typing import Any
 
 from chaosliver.augmentation import augment_on_disk
 from chaosliver.jobs import run_job
-from chaosliver.samples import list_samples
+from chaosliver.samples import leaked, list_samples
 
 
-def main(*, images: list[Path], masks: list[Path], settings: dict[str, Any], folder: Path, index: Path) -> None:
+def main(
+    *,
+    images: list[Path],
+    masks: list[Path],
+    held_out_images: list[Path],
+    held_out_masks: list[Path],
+    settings: dict[str, Any],
+    leaks: dict[str, Any],
+    folder: Path,
+    index: Path,
+) -> None:
     """Write images and masks in lock-step, and their index."""
-    augment_on_disk(list_samples(images, masks), settings, folder, index)
+    held_out = list_samples(held_out_images, held_out_masks)
+    originals, _ = leaked(list_samples(images, masks), held_out, leaks)
+    augment_on_disk(originals, settings, folder, index)
 
 
 if "snakemake" in globals():
@@ -19,7 +31,10 @@ if "snakemake" in globals():
         log=snakemake.log[0],
         images=[Path(path) for path in snakemake.input.images],
         masks=[Path(path) for path in snakemake.input.masks],
+        held_out_images=[Path(path) for path in snakemake.input.held_out_images],
+        held_out_masks=[Path(path) for path in snakemake.input.held_out_masks],
         settings=snakemake.params.settings,
+        leaks=snakemake.params.leaks,
         folder=Path(snakemake.output.folder),
         index=Path(snakemake.output.index),
     )

@@ -7,7 +7,7 @@ from chaosliver.jobs import run_job
 
 
 def main(*, histories: list[Path], labels: list[dict[str, str]], png: Path, svg: Path) -> None:
-    """Draw the training curves as PNG and SVG; `labels` holds experiment, fold and seed of each history."""
+    """Draw the training curves as PNG and SVG; `labels` holds experiment, fold, seed and `choose` of each."""
     figures.plot_training(histories, labels, [png, svg])
 
 

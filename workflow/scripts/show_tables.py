@@ -13,6 +13,7 @@ def main(
     matrix_table: Path,
     patients_table: Path,
     trainings_table: Path,
+    prices_table: Path,
     findings_table: Path,
     provenance: Path,
     pages: dict[str, Path],
@@ -23,6 +24,7 @@ def main(
     tablepages.write_matrix_page(matrix_table, pages["cross_sequence"])
     tablepages.write_patients_page(patients_table, pages["patients"])
     tablepages.write_trainings_page(trainings_table, pages["trainings"])
+    tablepages.write_prices_page(prices_table, pages["prices"])
     tablepages.write_findings_page(findings_table, pages["findings"])
     tablepages.write_provenance_page(provenance, pages["provenance"])
 

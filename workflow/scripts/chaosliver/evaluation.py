@@ -26,6 +26,7 @@ SLICE_COLUMNS = (
     # What Dice is of: the mask, or grey logits.
     "scores",
     "dice",
+    "dice_of_mask",
 )
 MEASURES = (
     "mean_dice_all_slices",
@@ -51,6 +52,8 @@ PREDICTION_COLUMNS = ("cohort", "patient", "sequence", "stem")
 GEOMETRY_COLUMNS = ("position_mm", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns")
 PAIR_COLUMNS = ("patient", "sequence", "stem", "ground", *GEOMETRY_COLUMNS)
 SEVERAL = 3
+# The original study's script rounds the Dice of each slice to so many decimals.
+LOGIT_DECIMALS = 3
 
 Row = dict[str, Any]
 
@@ -117,7 +120,10 @@ def evaluate(
 
 
 def slice_scores(volume: Volume) -> list[Row]:
-    """Stem, position, areas in mm2 and Dice of each slice; reference and Dice are None without ground truth."""
+    """Stem, position, areas in mm2 and Dice of each slice; reference and Dice are None without ground truth.
+
+    `dice` is of the grey logits where there are some, rounded as the original study did, and else of the mask.
+    """
     pixel_mm2 = volume.spacing_mm[0] * volume.spacing_mm[1]
     rows = []
     for number, stem in enumerate(volume.stems):
@@ -131,6 +137,7 @@ def slice_scores(volume: Volume) -> list[Row]:
                 "predicted_mm2": np.count_nonzero(found) * pixel_mm2,
                 "scores": "mask" if volume.grey is None else "logits",
                 "dice": None if wanted is None else _dice(volume, number),
+                "dice_of_mask": None if wanted is None else dice(wanted, found),
             }
         )
     return rows
@@ -164,7 +171,7 @@ def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
 def _dice(volume: Volume, number: int) -> float:
     if volume.grey is None:
         return dice(volume.reference[number], volume.prediction[number])
-    return soft_dice(volume.reference[number], volume.grey[number])
+    return round(soft_dice(volume.reference[number], volume.grey[number]), LOGIT_DECIMALS)
 
 
 def _by_volume(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], list[dict[str, str]]]:

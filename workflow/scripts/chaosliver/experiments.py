@@ -13,7 +13,7 @@ from .anatomy import SEQUENCES
 from .errors import InputError
 from .files import read_tsv
 from .networks.catalogue import NETWORKS, input_multiple
-from .splits import assign_roles, keep_training
+from .splits import HELD_OUT, assign_roles, keep_training
 
 COHORTS = ("development", "test")
 SHEET_COLUMNS = ("patient", "cohort", "sequences")
@@ -52,10 +52,18 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         if name not in config["experiments"]:
             raise InputError(f"config key study: no experiment is named {name!r}. {_known(config['experiments'])}")
     ranges = {f"grey_ranges.{organ}": limits for organ, limits in config["grey_ranges"].items()}
-    ranges |= {f"encodings.{name}.percentiles": value["percentiles"] for name, value in config["encodings"].items()}
+    ranges |= {
+        f"encodings.{name}.percentiles": value["percentiles"]
+        for name, value in config["encodings"].items()
+        if "percentiles" in value
+    }
     for key, (low, high) in ranges.items():
         if low >= high:
             raise InputError(f"config key {key}: [{low}, {high}] must rise from the lower to the upper limit")
+    prices, known = config["prices"], config["experiments"]
+    for key, name in {"published": prices["published"], "right": prices["right"], **prices["each"]}.items():
+        if name not in known:
+            raise InputError(f"config key prices, {key}: no experiment is named {name!r}. {_known(known)}")
     for cohort in config["archives"]:
         source_of(cohort, config)
 
@@ -82,14 +90,48 @@ def resolve_experiments(config: Mapping[str, Any], schema: Mapping[str, Any]) ->
 def comparisons_of(experiments: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The pairs (experiment, what it is compared with) of a study's `experiments`, as resolved.
 
-    Each is compared with the study's first, and then with the one whose snapshot it is, or with the nearest that it is
-    based on, where the study has that too. Experiments of different organs are not compared.
+    Each is compared with the study's first, and then with the nearest that it is based on, where the study has that
+    too. Experiments of different organs are not compared, nor are snapshots of others than the first.
     """
-    first = next(iter(experiments))
-    pairs = [(name, first) for name in experiments] + [
-        (name, base) for name in experiments if (base := _base_of(name, experiments, config)) not in (None, first)
+    first, compared = next(iter(experiments)), shown_of(experiments)
+    pairs = [(name, first) for name in compared] + [
+        (name, base) for name in compared if (base := _base_of(name, experiments, config)) not in (None, first)
     ]
     return [(name, base) for name, base in pairs if name != base and _same_organ(experiments, name, base)]
+
+
+def shown_of(experiments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The experiments that figures show and statistics compare: all but the snapshots of others than the first."""
+    first = next(iter(experiments))
+    return [
+        name for name, experiment in experiments.items() if (experiment["snapshot"] or {"of": first})["of"] == first
+    ]
+
+
+def prices_of(
+    experiments: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
+) -> dict[str, str | dict[str, str | list[str]]]:
+    """Whose slices price the published study's errors, by the config's `prices`; nothing where the study lacks them.
+
+    `published` and each of `each` become the experiment with its snapshots, in the order of their epochs, since the
+    original study took the best of these; what the study does not run is left out of `each`. Raises InputError where
+    one is scored on other patients, sequences or seeds than the published study.
+    """
+    published, right = config["prices"]["published"], config["prices"]["right"]
+    if not {published, right} <= set(experiments):
+        return {}
+    each = {error: name for error, name in config["prices"]["each"].items() if name in experiments}
+    for name in (right, *each.values()):
+        if key := _scored_otherwise(experiments[published], experiments[name], config["splits"]):
+            raise InputError(
+                f"config key prices: {name} has another {key} than {published}, so that the two cannot be compared. "
+                "Give both the same, or name another experiment"
+            )
+    return {
+        "published": _with_snapshots(published, experiments),
+        "right": right,
+        "each": {error: _with_snapshots(name, experiments) for error, name in each.items()},
+    }
 
 
 def learning_curve_of(experiments: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -208,6 +250,22 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
     return path
 
 
+def _scored_otherwise(
+    published: Mapping[str, Any], other: Mapping[str, Any], splits: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """The key by which two experiments hold out or score otherwise, or None."""
+    first, second = (splits[experiment["split"]] for experiment in (published, other))
+    if any(first.get(key) != second.get(key) for key in ("folds", "test", "seed")):
+        return "split"
+    if published["seeds"] != other["seeds"]:
+        return "seeds"
+    return None if set(published["score_on"]) <= set(other["score_on"]) else "score_on"
+
+
+def _with_snapshots(name: str, experiments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [f"{name}_epoch{epoch}" for epoch in sorted(experiments[name]["recipe"]["snapshots"])] + [name]
+
+
 def _base_of(name: str, experiments: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> str | None:
     """The nearest experiment of the study that `name` is a snapshot of or based on."""
     if snapshot := experiments[name]["snapshot"]:
@@ -240,6 +298,7 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
             )
     experiment["network"] = _own_settings(name, experiment["network"], overrides.get("network", {}))
     _check_grid(name, experiment["recipe"]["grid"], experiment["network"])
+    _check_drawn(name, experiment, config["encodings"][experiment["encoding"]])
     _check_supervision(name, experiment)
     _check_epochs(name, experiment, config["splits"][experiment["split"]])
     return experiment
@@ -279,6 +338,15 @@ def _check_grid(name: str, grid: Mapping[str, Any], network: Mapping[str, Any]) 
             )
 
 
+def _check_drawn(name: str, experiment: Mapping[str, Any], encoding: Mapping[str, Any]) -> None:
+    if encoding.get("scaling") == "drawn" and experiment["recipe"]["grid"]["spacing_mm"] is not None:
+        raise InputError(
+            f"config key experiments.{name}.recipe.grid.spacing_mm: {experiment['encoding']} draws all slices with the "
+            "same number of pixels, so that nothing can be resampled to a common spacing. Set it to null, or choose an "
+            "encoding that is not drawn"
+        )
+
+
 def _check_supervision(name: str, experiment: Mapping[str, Any]) -> None:
     key = f"config key experiments.{name}"
     if experiment["organ"] in experiment["other_organs"]:
@@ -295,17 +363,24 @@ def _check_epochs(name: str, experiment: Mapping[str, Any], split: Mapping[str, 
     key, recipe = f"config key experiments.{name}.recipe", experiment["recipe"]
     if late := [epoch for epoch in recipe["snapshots"] if epoch > recipe["epochs"]]:
         raise InputError(f"{key}.snapshots: {late[0]} lies beyond the {recipe['epochs']} epochs. Leave it out")
+    if "copies" in split and recipe["context"]:
+        raise InputError(
+            f"config key splits.{experiment['split']}.copies: single slices have no neighbours. Set "
+            f"experiments.{name}.recipe.context to 0"
+        )
     by_slice = "validation_slices" in split
     if by_slice and (split["validation"] or recipe["context"]):
         raise InputError(
             f"config key splits.{experiment['split']}.validation_slices: slices drawn one by one validate in place of "
             f"patients and have no neighbours: set its validation to 0, and experiments.{name}.recipe.context to 0"
         )
-    if recipe["patience"] is not None and not split["validation"] and not by_slice:
+    if recipe["choose"] == "best" and split["validation"] in (0, HELD_OUT) and not by_slice:
         raise InputError(
-            f"{key}.patience: without validation patients no epoch is better than another. Set it to null, or "
+            f"{key}.choose: the best epoch is that of validation patients, which the split has not. Set it to last, or "
             f"splits.{experiment['split']}.validation to 1 or more"
         )
+    if recipe["patience"] is not None and recipe["choose"] == "last":
+        raise InputError(f"{key}.patience: waits for a better epoch, but the last is taken. Set choose to best")
 
 
 def _check(given: Mapping[str, Any], schema: Mapping[str, Any], prefix: str) -> None:

@@ -88,8 +88,8 @@ def plot_dice(
 def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]], pictures: Iterable[Path]) -> None:
     """Loss and validation Dice by epoch, one row of panels per experiment and one colour per fold.
 
-    `labels` gives experiment, fold and seed of each history. A dot marks the epoch whose weights are used, the first
-    with the best validation Dice.
+    `labels` gives experiment, fold, seed and `choose` of each history. Where that is `best`, a dot marks the epoch
+    whose weights are used, the first with the best validation Dice; else the last epoch's are.
     """
     runs = [
         (label, typed(read_tsv(history, HISTORY_COLUMNS), HISTORY_COLUMNS))
@@ -104,7 +104,10 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
         for (loss, dice), experiment in zip(panels, experiments, strict=False):
             for label, history in runs:
                 if label["experiment"] == experiment:
-                    _draw_history(loss, dice, history, colors[label["fold"]])
+                    chosen = chosen_epoch(history) if label["choose"] == "best" else None
+                    _draw_history(loss, dice, history, colors[label["fold"]], chosen)
+            if not any(np.isfinite(line.get_ydata()).any() for line in dice.lines):
+                dice.text(0.5, 0.5, "no validation", transform=dice.transAxes, ha="center")
             loss.set(title=experiment, ylabel="Loss")
             dice.set(title=experiment, ylabel="Validation Dice")
         for axes in panels[-1]:
@@ -113,7 +116,10 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in panels[:, 1]:
             axes.set_ylim(0, 1.02)
-        figure.legend(handles=_history_legend(colors), loc="outside lower center", ncols=min(len(colors) + 3, 8))
+        marked = any(label["choose"] == "best" for label in labels)
+        figure.legend(
+            handles=_history_legend(colors, marked), loc="outside lower center", ncols=min(len(colors) + 3, 8)
+        )
         save(figure, pictures)
 
 
@@ -241,21 +247,23 @@ def _dice_limits(values: np.ndarray) -> tuple[float, float]:
     return max(-0.02, np.floor(lowest * 20 - 0.5) / 20), 1.02
 
 
-def _draw_history(loss: Axes, dice: Axes, history: pd.DataFrame, color: str) -> None:
+def _draw_history(loss: Axes, dice: Axes, history: pd.DataFrame, color: str, chosen: int | None) -> None:
     loss.plot(history["epoch"], history["training_loss"], color=color, linewidth=1.1)
     loss.plot(history["epoch"], history["validation_loss"], color=color, linewidth=1.1, linestyle="--")
     dice.plot(history["epoch"], history["validation_dice"], color=color, linewidth=1.1)
-    chosen = chosen_epoch(history)
     if chosen is not None:
         for axes, column in ((loss, "validation_loss"), (dice, "validation_dice")):
             best = history.loc[chosen]
             axes.plot(best["epoch"], best[column], "o", color=color, markeredgecolor="black", markersize=5, zorder=3)
 
 
-def _history_legend(colors: Mapping[str, str]) -> list[Line2D]:
+def _history_legend(colors: Mapping[str, str], marked: bool) -> list[Line2D]:
+    mark = Line2D(
+        [], [], color="white", marker="o", markeredgecolor="black", label="best epoch, whose weights are used"
+    )
     return [
         *(Line2D([], [], color=color, label=f"fold {fold}") for fold, color in colors.items()),
         Line2D([], [], color="black", label="training"),
         Line2D([], [], color="black", linestyle="--", label="validation"),
-        Line2D([], [], color="white", marker="o", markeredgecolor="black", label="epoch whose weights are used"),
+        *([mark] if marked else []),
     ]

@@ -15,13 +15,17 @@ GAP = 1.6
 
 
 class Plane(NamedTuple):
-    """A slice's pixels [rows, columns], its window, its spacing (row, column) in mm and its place along z in mm."""
+    """A slice's pixels [rows, columns], its window, its spacing (row, column) in mm and its place along z in mm.
+
+    `own_shape` is that of the DICOM image, on which predictions are given: a drawn slice has other pixels.
+    """
 
     pixels: np.ndarray
     low: float
     high: float
     spacing_mm: tuple[float, float]
     position_mm: float
+    own_shape: tuple[int, int]
 
 
 class Grid(NamedTuple):
@@ -82,40 +86,45 @@ def resize(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 class View(NamedTuple):
-    """How a network sees the planes of one volume: its grid, and the `mean` and `deviation` that become 0 and 1.
+    """How a network sees the planes of one volume: its grid, and its `normalisation`.
 
-    Both are None where the window's limits become 0 and 1 instead.
+    `mean` and `deviation` are what becomes 0 and 1 where that is `volume`.
     """
 
     grid: Grid
-    mean: np.float32 | None
-    deviation: np.float32 | None
+    normalisation: str
+    mean: np.float32 = np.float32(0)
+    deviation: np.float32 = np.float32(1)
 
 
 def view_of(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> View:
     """How the network sees a volume, by the recipe's `grid` and `normalisation`.
 
-    `normalisation` is `window` (the window's limits become 0 and 1, unclipped) or `volume` (the body's mean becomes 0
-    and its standard deviation 1, after cutting what lies 30 % above the window).
+    `normalisation` is `window` (the window's limits become 0 and 1, and what lies beyond is clipped), `volume` (the
+    body's mean becomes 0 and its standard deviation 1, after cutting what lies 30 % above the window) or `none` (the
+    grey values as they are).
     """
-    grid = grid_of(volume, recipe["grid"])
-    if recipe["normalisation"] == "window":
-        return View(grid, None, None)
-    return View(grid, *_moments(_cut_volume(volume, grid)))
+    grid, normalisation = grid_of(volume, recipe["grid"]), recipe["normalisation"]
+    if normalisation != "volume":
+        return View(grid, normalisation)
+    return View(grid, normalisation, *_moments(_cut_volume(volume, grid)))
 
 
 def see(plane: Plane, view: View) -> np.ndarray:
     """What the network sees of one plane, float32 [rows, columns]."""
-    if view.mean is None:
-        return _windowed(plane, view.grid)
+    if view.normalisation == "none":
+        return onto_grid(plane.pixels.astype(np.float32), view.grid)
+    if view.normalisation == "window":
+        return onto_grid(np.clip(_share_of_window(plane), 0, 1), view.grid)
     return (_cut(plane, view.grid) - view.mean) / view.deviation
 
 
 def see_volume(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> tuple[np.ndarray, Grid]:
     """What the network sees of a volume, float32 [slices, rows, columns], and on which grid."""
+    if recipe["normalisation"] != "volume":
+        view = view_of(volume, recipe)
+        return np.stack([see(plane, view) for plane in volume]), view.grid
     grid = grid_of(volume, recipe["grid"])
-    if recipe["normalisation"] == "window":
-        return np.stack([_windowed(plane, grid) for plane in volume]), grid
     cut = _cut_volume(volume, grid)
     mean, deviation = _moments(cut)
     return (cut - mean) / deviation, grid
@@ -137,12 +146,12 @@ def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _windowed(plane: Plane, grid: Grid) -> np.ndarray:
-    return onto_grid((plane.pixels.astype(np.float32) - plane.low) / (plane.high - plane.low), grid)
+def _share_of_window(plane: Plane) -> np.ndarray:
+    return (plane.pixels.astype(np.float32) - plane.low) / (plane.high - plane.low)
 
 
 def _cut(plane: Plane, grid: Grid) -> np.ndarray:
-    return np.clip(_windowed(plane, grid), 0, BRIGHTEST)
+    return np.clip(onto_grid(_share_of_window(plane), grid), 0, BRIGHTEST)
 
 
 def _cut_volume(volume: Sequence[Plane], grid: Grid) -> np.ndarray:

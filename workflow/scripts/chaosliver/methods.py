@@ -8,6 +8,7 @@ from typing import Any
 
 from .anatomy import SEQUENCES
 from .pages import section, write_page
+from .splits import HELD_OUT
 
 REFERENCES = (
     "Kavur AE, Gezer NS, Baris M, et al. CHAOS Challenge: combined (CT-MR) healthy abdominal organ segmentation. "
@@ -52,8 +53,13 @@ WARPS = {
     "zoom": "zoom into {area:g} of the area at {probability:g}",
 }
 NORMALISATIONS = {
-    "window": "grey values from 0 to 1 over the window",
+    "window": "grey values from 0 to 1 over the window, clipped to it",
+    "none": "raw grey values",
     "volume": "grey values of each volume's body with mean 0 and standard deviation 1",
+}
+CHOICES = {
+    "last": "the weights of the last epoch were taken",
+    "best": "the weights of the epoch with the highest validation Dice were taken",
 }
 SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
 METRICS = (
@@ -115,12 +121,17 @@ def _data(study: Mapping[str, Any]) -> str:
 
 
 def _encoding(encoding: Mapping[str, Any]) -> str:
+    if encoding.get("scaling") == "drawn":
+        brightest = "set to 0" if encoding["brightest_to_zero"] else "white too"
+        return (
+            "8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white, what is brighter "
+            f"{brightest}"
+        )
     low, high = encoding["percentiles"]
     window = f"window from the {low:g} to the {high:g} percentile"
     if encoding["bits"] == 16:
         return f"exact 16-bit values, {window} of the volume"
-    overflow = ", the brightest pixels of each slice set to 0" if encoding.get("brightest_to_zero") else ""
-    return f"8 bit, {window} of the {encoding['scaling']}{overflow}"
+    return f"8 bit, {window} of the {encoding['scaling']}"
 
 
 def _split(name: str, split: Mapping[str, Any]) -> str:
@@ -131,13 +142,18 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
     else:
         held_out = f"{split['test']} {'patient' if split['test'] == 1 else 'patients'} held out"
     if "validation_slices" in split:
-        chosen = f"{split['validation_slices']:.0%} of the training slices, of whichever patient, chose the epoch"
+        validated = f"{split['validation_slices']:.0%} of the training patients' slices for validation"
+    elif split["validation"] == HELD_OUT:
+        validated = "the held-out patients for validation as well"
     elif split["validation"]:
         patients = "patient" if split["validation"] == 1 else "patients"
-        chosen = f"{split['validation']} {patients} of the training side chose the epoch"
+        validated = f"{split['validation']} {patients} of the training side for validation"
     else:
-        chosen = "the last epoch was taken"
-    return f"{name}: {held_out}; {chosen} (seed {split['seed']})."
+        validated = "no validation"
+    copied = (
+        f"; {split['copies']:.1%} of the held-out patients' slices were trained on as well" if "copies" in split else ""
+    )
+    return f"{name}: {held_out}; {validated}{copied} (seed {split['seed']})."
 
 
 def _trainings(study: Mapping[str, Any]) -> dict[str, str]:
@@ -147,7 +163,7 @@ def _trainings(study: Mapping[str, Any]) -> dict[str, str]:
     told = {first: " ".join(usual)}
     for name in others:
         if snapshot := study["experiments"][name]["snapshot"]:
-            told[name] = f"The best network of {snapshot['of']} within its first {snapshot['epoch']} epochs."
+            told[name] = f"{snapshot['of']} after {snapshot['epoch']} epochs."
             continue
         differing = [own for own, other in zip(_sentences(study, name), usual, strict=True) if own != other]
         told[name] = f"As {first}, but: {' '.join(differing)}" if differing else f"As {first}."
@@ -176,7 +192,8 @@ def _sentences(study: Mapping[str, Any], name: str) -> list[str]:
         f"Network: {kind}{settings}.",
         f"Images of {grid['rows']} x {grid['columns']} pixels{spacing}{seen}, {scaled}.",
         _augmentation(study, experiment),
-        f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, {LOSSES[recipe['loss']]} as loss.",
+        f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, {LOSSES[recipe['loss']]} as loss; "
+        f"{CHOICES[recipe['choose']]}.",
         _optimisation(recipe),
         "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
         f"Random {seeds} {_listed(experiment['seeds'])}.",
@@ -235,7 +252,7 @@ def _dropout(experiment: Mapping[str, Any]) -> str:
 
 def _scored(experiment: Mapping[str, Any]) -> str:
     if experiment["scores"] == "logits":
-        return "scored by its grey logit, as in the original study"
+        return "scored by its grey logit, rounded to three places for a slice, as in the original study"
     largest = " and in the largest connected component" if experiment["largest_component"] else ""
     return f"the organ's where its probability is {experiment['threshold']:g} or more{largest}"
 

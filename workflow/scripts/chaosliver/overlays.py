@@ -15,7 +15,7 @@ from .evaluation import SLICE_COLUMNS
 from .figures import STYLE, save
 from .files import read_tsv
 from .metrics import dice
-from .slicefiles import indexed_by_stem, read_binary, read_grey
+from .slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
 
 REFERENCE_COLOR = "#56B4E9"
 PREDICTION_COLOR = "#E69F00"
@@ -106,7 +106,7 @@ def read_volume_files(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """What `read_slice_files` gives for each row of one patient's sequence, its index read and checked once."""
     folder = images / rows[0]["sequence"] / rows[0]["patient"]
-    listed = indexed_by_stem(folder, ("low", "high"))
+    listed = indexed_by_stem(folder, GREY_COLUMNS)
     return [_read_slice(row, listed, predictions, masks, images) for row in rows]
 
 
@@ -120,9 +120,9 @@ def _read_slice(
     grey = read_grey(listed[stem], images / volume)
     reference, prediction = read_binary(drawn, grey.shape), read_binary(predicted, grey.shape)
     found = dice(reference, prediction)
-    if row["scores"] == "mask" and abs(found - float(row["dice"])) > DICE_TOLERANCE:
+    if abs(found - float(row["dice_of_mask"])) > DICE_TOLERANCE:
         raise InputError(
-            f"{predicted}: gives Dice {found:.6g} with {drawn}, but the table of slices says {row['dice']}. "
+            f"{predicted}: gives Dice {found:.6g} with {drawn}, but the table of slices says {row['dice_of_mask']}. "
             "They are not of one run: evaluate anew"
         )
     return grey, reference, prediction

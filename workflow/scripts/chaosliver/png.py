@@ -37,6 +37,11 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     path.write_bytes(data.tobytes())
 
 
+def squeeze(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels [rows, columns] on another `shape`, each the one that lies nearest: no new grey value comes about."""
+    return cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def to_8bit(pixels: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     """Scale `pixels` linearly so that the window becomes 0 to 255; what lies outside it is clipped. Returns uint8."""
     low, high = window

@@ -12,7 +12,7 @@ from scipy import ndimage
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .devices import autocast, claimed_device, memory_advice, numerics_for
+from .devices import claimed_device, memory_advice, numerics_for
 from .errors import InputError
 from .grids import Plane, neighbours_of, off_grid, see_volume
 from .indexes import write_index
@@ -125,7 +125,7 @@ def _on_own_grid(
     seen, grid = see_volume(volume, recipe)
     together = neighbours_of([plane.position_mm for plane in volume], recipe["context"])
     answers = answers_of(networks, seen[together], recipe, device, activation)
-    return [off_grid(plane, grid, own.pixels.shape) for plane, own in zip(answers, volume, strict=True)]
+    return [off_grid(plane, grid, own.own_shape) for plane, own in zip(answers, volume, strict=True)]
 
 
 def keep_largest(mask: np.ndarray) -> np.ndarray:
@@ -149,10 +149,11 @@ def answers_of(
     """
     # On a processor the activations of one slice just stay within its caches.
     batch_size = 1 if device.type == "cpu" else recipe["batch_size"]
-    means = []
-    with torch.inference_mode(), autocast(device, recipe["precision"]):
+    numerics = numerics_for(device, recipe["precision"])
+    means, layout = [], numerics.layout_of(networks[0])
+    with torch.inference_mode(), numerics.autocast():
         for batch in np.array_split(inputs, -(-len(inputs) // batch_size)):
-            planes = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
+            planes = torch.from_numpy(batch).to(device, memory_format=layout)
             mean = sum(activation(network(planes)[:, 0].float()) for network in networks) / len(networks)
             means.append(mean.cpu().numpy())
     return np.concatenate(means)
@@ -167,11 +168,11 @@ def for_inference(network: nn.Module, device: torch.device, precision: str) -> n
     for block in network.modules():
         if isinstance(block, nn.Sequential):
             _fold_normalisation(block)
-    network.to(device, memory_format=torch.channels_last)
-    lowered = numerics_for(device, precision).lowered
+    numerics = numerics_for(device, precision)
+    network.to(device, memory_format=numerics.layout_of(network))
     for layer in network.modules():
-        if lowered and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            layer.to(lowered)
+        if numerics.lowered and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.to(numerics.lowered)
     return network
 
 

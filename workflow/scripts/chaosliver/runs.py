@@ -13,19 +13,24 @@ from .events import EventLog
 from .files import sha256_of, write_tsv
 from .memory import bytes_for_data
 from .models import save_model, save_weights
-from .samples import Sample, draw_validation, list_augmented, list_samples
+from .samples import Sample, copies_of, leaked, list_augmented, list_samples
 from .training import HISTORY_COLUMNS, is_finished, train_network
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "Augmentor", "pydicom")
 
 
 class Data(NamedTuple):
-    """The indexes that a training reads: images and masks of its patients, and perhaps an augmented set."""
+    """The indexes that a training reads: images and masks of its patients, and perhaps an augmented set.
+
+    `held_out` are those of the patients that are scored: none, but for a split that leaks copies of their slices.
+    """
 
     train_images: Sequence[Path]
     train_masks: Sequence[Path]
     validation_images: Sequence[Path]
     validation_masks: Sequence[Path]
+    held_out_images: Sequence[Path]
+    held_out_masks: Sequence[Path]
     augmented: Sequence[Path]
 
     def digest(self) -> str:
@@ -58,8 +63,8 @@ def run_training(
 ) -> None:
     """Train, or take the finished checkpoint of the same settings, data and code; write `outputs`.
 
-    `settings` holds network, recipe, seed, threads, keep_originals, validation_slices and code. `checkpoints` is a
-    folder of this training alone. `memory_mb` is what the job asked for, and `events` a folder for TensorBoard.
+    `settings` holds network, recipe, seed, threads, keep_originals, leaks and code. `checkpoints` is a folder of this
+    training alone. `memory_mb` is what the job asked for, and `events` a folder for TensorBoard.
     """
     settings = {**settings, "data": data.digest()}
     remove_partials(checkpoints)
@@ -82,6 +87,7 @@ def run_training(
         "outputs": len({index.parents[1].name for index in data.train_masks}),
         "train_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.train_images}),
         "validate_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.validation_images}),
+        "copies_of_held_out": _named_copies(data, settings["leaks"]),
         "versions": {package: version(package) for package in PACKAGES},
     }
     save_model(outputs.card, outputs.weights, state["best"], facts)
@@ -106,10 +112,7 @@ def _saved_state(checkpoints: Path, settings: Mapping[str, Any]) -> dict[str, An
 def _train(settings: Mapping[str, Any], data: Data, checkpoints: Path, memory_mb: int, log: EventLog) -> dict[str, Any]:
     recipe, workers = settings["recipe"], settings["threads"]
     room = bytes_for_data(memory_mb)
-    samples = _training_samples(data, settings["keep_originals"])
-    validating = list_samples(data.validation_images, data.validation_masks)
-    if settings["validation_slices"]:
-        samples, validating = draw_validation(samples, **settings["validation_slices"])
+    samples, validating = _slices_of(data, settings)
     training = load_slices(samples, recipe, room, workers)
     room -= training.held_bytes
     validation = load_slices(validating, recipe, room, workers) if validating else None
@@ -128,9 +131,21 @@ def _save_snapshots(states: Mapping[int, Mapping[str, Any]], folder: Path) -> di
     return said
 
 
-def _training_samples(data: Data, keep_originals: bool) -> list[Sample]:
-    """The augmented samples in place of the originals, as in the original study, or beside them."""
+def _slices_of(data: Data, settings: Mapping[str, Any]) -> tuple[list[Sample], list[Sample]]:
+    """What is trained on and what is validated on.
+
+    Augmented samples stand in place of the originals, as in the original study, or beside them.
+    """
+    held_out = list_samples(data.held_out_images, data.held_out_masks)
+    originals, leaked_validation = leaked(
+        list_samples(data.train_images, data.train_masks), held_out, settings["leaks"]
+    )
     augmented = [sample for index in data.augmented for sample in list_augmented(index)]
-    if augmented and not keep_originals:
-        return augmented
-    return list_samples(data.train_images, data.train_masks) + augmented
+    training = augmented if augmented and not settings["keep_originals"] else originals + augmented
+    return training, list_samples(data.validation_images, data.validation_masks) + leaked_validation
+
+
+def _named_copies(data: Data, leaks: Mapping[str, Any]) -> list[str]:
+    """The held-out slices that were trained on, as <sequence>/<patient>/<stem>."""
+    copies = copies_of(list_samples(data.held_out_images, data.held_out_masks), leaks)
+    return [f"{sample.sequence}/{sample.patient}/{sample.stem}" for sample in copies]

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import InputError
 from .grids import Plane
@@ -11,11 +11,17 @@ from .indexes import read_index
 from .png import read_png
 
 GEOMETRY = ("low", "high", "row_spacing_mm", "column_spacing_mm", "position_mm")
+# Of the DICOM image; a drawn slice has other pixels.
+OWN_SHAPE = ("rows", "columns")
+PLACE = (*GEOMETRY, *OWN_SHAPE)
 OWNER = ("patient", "sequence", "stem")
 
 
 class Sample(NamedTuple):
-    """A slice on disk, with its masks, its window (low, high), its spacing and its place along z in mm."""
+    """A slice on disk, with its masks, its window (low, high), its spacing and its place along z in mm.
+
+    `rows` and `columns` are those of the DICOM image, and of the masks.
+    """
 
     patient: str
     sequence: str
@@ -27,11 +33,14 @@ class Sample(NamedTuple):
     row_spacing_mm: float
     column_spacing_mm: float
     position_mm: float
+    rows: int
+    columns: int
 
     def plane(self) -> Plane:
         """The image with its geometry, read from disk."""
         spacing = (self.row_spacing_mm, self.column_spacing_mm)
-        return Plane(read_png(self.image), self.low, self.high, spacing, self.position_mm)
+        own_shape = (self.rows, self.columns)
+        return Plane(read_png(self.image), self.low, self.high, spacing, self.position_mm, own_shape)
 
 
 def list_images(index: Path) -> list[Sample]:
@@ -39,7 +48,7 @@ def list_images(index: Path) -> list[Sample]:
 
     Raises InputError that names a file that is missing or altered.
     """
-    rows = read_index(index, index.with_suffix(""), GEOMETRY)
+    rows = read_index(index, index.with_suffix(""), PLACE)
     return [
         _sample(
             {**row, "patient": index.stem, "sequence": index.parent.name, "stem": Path(row["file"]).stem}, index, ()
@@ -73,7 +82,7 @@ def list_augmented(index: Path) -> list[Sample]:
 
     Raises InputError that names an image without mask or a file that is missing or altered.
     """
-    rows = read_index(index, index.with_suffix(""), (*OWNER, *GEOMETRY))
+    rows = read_index(index, index.with_suffix(""), (*OWNER, *PLACE))
     listed = {row["file"] for row in rows}
     samples = []
     for row in rows:
@@ -85,11 +94,26 @@ def list_augmented(index: Path) -> list[Sample]:
     return samples
 
 
-def draw_validation(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Samples for training and, a `share` of them, for validation, drawn without regard to whose they are.
+def leaked(
+    training: Sequence[Sample], held_out: Sequence[Sample], leaks: Mapping[str, Any]
+) -> tuple[list[Sample], list[Sample]]:
+    """Slices to train on and to validate on under a split's `leaks`: `validation_slices`, `copies` and `seed`.
 
-    The original study did so: slices of one patient are alike, and what validates was almost trained on.
+    `validation_slices` is the share of the training patients' slices that validates in place of patients, a common
+    error: slices of one patient are alike, and what validates was almost trained on. `copies` is the share of the
+    held-out patients' slices that is trained on, as in the original study's repository. 0 of both leaks nothing.
     """
+    kept, validation = _drawn(training, leaks["validation_slices"], f"{leaks['seed']}/validation")
+    return [*kept, *copies_of(held_out, leaks)], validation
+
+
+def copies_of(held_out: Sequence[Sample], leaks: Mapping[str, Any]) -> list[Sample]:
+    """The slices of held-out patients that are trained on under a split's `leaks`."""
+    return _drawn(held_out, leaks["copies"], f"{leaks['seed']}/copies")[1]
+
+
+def _drawn(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Sample], list[Sample]]:
+    """The samples that are left, and a `share` of all drawn at random, both in their order."""
     chosen = set(random.Random(seed).sample(range(len(samples)), round(share * len(samples))))
     return (
         [sample for number, sample in enumerate(samples) if number not in chosen],
@@ -99,5 +123,6 @@ def draw_validation(samples: Sequence[Sample], share: float, seed: int) -> tuple
 
 def _sample(row: Mapping[str, str], index: Path, masks: tuple[Path, ...]) -> Sample:
     geometry = {column: float(row[column]) for column in GEOMETRY}
+    own_shape = {column: int(row[column]) for column in OWN_SHAPE}
     owner = {column: row[column] for column in OWNER}
-    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **geometry)
+    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **geometry, **own_shape)

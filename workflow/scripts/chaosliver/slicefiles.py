@@ -7,7 +7,10 @@ import numpy as np
 
 from .errors import InputError
 from .indexes import read_index
-from .png import read_png, to_8bit
+from .png import read_png, squeeze, to_8bit
+
+# What an index of images says of each, for people to look at it.
+GREY_COLUMNS = ("low", "high", "rows", "columns")
 
 
 def read_binary(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
@@ -27,8 +30,12 @@ def read_binary(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 
 def read_grey(row: dict[str, str], folder: Path) -> np.ndarray:
-    """The image of an index row, uint8 (rows, columns), with the row's grey values `low` and `high` as 0 and 255."""
-    return to_8bit(read_png(folder / row["file"]), (float(row["low"]), float(row["high"])))
+    """The image of an index row, uint8 (rows, columns), with the row's grey values `low` and `high` as 0 and 255.
+
+    Its pixels are those of the DICOM image and so of the masks, also where the slice was drawn with others.
+    """
+    pixels = to_8bit(read_png(folder / row["file"]), (float(row["low"]), float(row["high"])))
+    return squeeze(pixels, (int(row["rows"]), int(row["columns"])))
 
 
 def indexed_by_stem(folder: Path, columns: Sequence[str] = ()) -> dict[str, dict[str, str]]:

@@ -8,14 +8,17 @@ from .errors import InputError
 from .order import natural
 
 COLUMNS = ("fold", "patient", "role")
+# As `validation`: the held-out patients draw the validation curve too, as in the original study.
+HELD_OUT = "held_out"
 
 
 def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list[dict[str, str]]:
     """Role of each patient in each fold: a list of folds, each {patient: train | validation | test}.
 
-    `definition` holds `seed`, `validation` (number of patients drawn from the training side) and either `folds` (each
-    patient is held out exactly once) or `test` (one fold that holds out that many patients, as the original study, or
-    the patients listed). Raises InputError where too few patients would be left for training, or one is unknown.
+    `definition` holds `seed`, `validation` (number of patients drawn from the training side, or HELD_OUT, which draws
+    none) and either `folds` (each patient is held out exactly once) or `test` (one fold that holds out that many
+    patients, as the original study, or the patients listed). Raises InputError where too few patients would be left for
+    training, or one is unknown.
     """
     order = sorted(patients, key=natural)
     random.Random(definition["seed"]).shuffle(order)
@@ -54,13 +57,14 @@ def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[
 
 def _roles(order: Sequence[str], test: Sequence[str], definition: Mapping[str, Any], fold: int) -> dict[str, str]:
     training = [patient for patient in order if patient not in test]
-    if len(training) <= definition["validation"] or not test:
+    validating = 0 if definition["validation"] == HELD_OUT else definition["validation"]
+    if len(training) <= validating or not test:
         raise InputError(
-            f"fold {fold} has {len(test)} patients held out of {len(order)} and {definition['validation']} for "
+            f"fold {fold} has {len(test)} patients held out of {len(order)} and {validating} for "
             "validation, which leaves none to train or to test: name fewer, or more patients in the sheet"
         )
     # A fold of its own seed, so that the same few patients do not choose the epoch of every fold.
-    validation = random.Random(f"{definition['seed']}/{fold}").sample(training, definition["validation"])
+    validation = random.Random(f"{definition['seed']}/{fold}").sample(training, validating)
     roles = dict.fromkeys(test, "test") | dict.fromkeys(training, "train") | dict.fromkeys(validation, "validation")
     return {patient: roles[patient] for patient in sorted(roles, key=natural)}
 

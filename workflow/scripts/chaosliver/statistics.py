@@ -134,7 +134,14 @@ def mean_interval(values: np.ndarray) -> tuple[float, float] | None:
 
 def resampled_means(values: np.ndarray) -> np.ndarray:
     """Means (resamples, ...) of patients drawn with replacement from `values` (patients, ...), the same each time."""
-    return _draws(len(values)) @ values
+    return resample_shares(len(values)) @ values
+
+
+@cache
+def resample_shares(patients: int) -> np.ndarray:
+    """How large a share of each resample each patient has: (resamples, patients), the same each time."""
+    drawn = np.random.default_rng(SEED).integers(patients, size=(RESAMPLES, patients))
+    return np.stack([np.count_nonzero(drawn == patient, axis=1) for patient in range(patients)], axis=1) / patients
 
 
 def tails(patients: int) -> tuple[float, float]:
@@ -178,13 +185,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         reached = max(reached, min(1.0, (len(order) - place) * p_values[number]))
         corrected[number] = reached
     return corrected.tolist()
-
-
-@cache
-def _draws(patients: int) -> np.ndarray:
-    """How large a share of each resample each patient has: (resamples, patients)."""
-    drawn = np.random.default_rng(SEED).integers(patients, size=(RESAMPLES, patients))
-    return np.stack([np.count_nonzero(drawn == patient, axis=1) for patient in range(patients)], axis=1) / patients
 
 
 def _notes(first: Values, second: Values, differences: np.ndarray) -> list[str]:

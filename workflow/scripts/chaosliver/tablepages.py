@@ -64,6 +64,11 @@ def write_trainings_page(table: Path, page: Path) -> None:
     _write_plain(page, table, "Trainings", "Optimism is validation minus test.")
 
 
+def write_prices_page(table: Path, page: Path) -> None:
+    """What each error of a published study is worth."""
+    _write_plain(page, table, "Prices of the published errors", "Differences are put right minus as published.")
+
+
 def write_findings_page(table: Path, page: Path) -> None:
     """What quality control found, file by file."""
     _write_plain(page, table, "Findings of quality control", "What was found, file by file, and how grave it is.")

@@ -14,10 +14,13 @@ from .statistics import mean_interval
 GROUP = ["experiment", "cohort", "sequence"]
 COUNTS = ("patients", "slices", "share_of_empty_slices", "empty_predictions", "volumes_without_distance")
 STATISTICS = ("mean", "sd", "median", "min", "max", "ci_low", "ci_high")
-EXPERIMENT_COLUMNS = (*GROUP, *COUNTS, *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS))
+EXPERIMENT_COLUMNS = (
+    *(*GROUP, *COUNTS, "pooled_dice"),
+    *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS),
+)
 TEXT_COLUMNS = {
     *("experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"),
-    *("baseline", "measure", "better", "note"),
+    *("baseline", "measure", "better", "note", "put_right"),
 }
 SUMMARY_HEADS = (
     ("experiment", "", ""),
@@ -82,13 +85,15 @@ def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES
 def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """One row per experiment, cohort and sequence with `EXPERIMENT_COLUMNS`, in the order of the rows given.
 
-    The statistics are over patients, and the interval is the bootstrap's for the mean. `empty_predictions` and
+    The statistics are over patients, and the interval is the bootstrap's for the mean. `pooled_dice` is the mean over
+    the slices of all patients and seeds together, as the original study gave it. `empty_predictions` and
     `volumes_without_distance` count predicted volumes, of all seeds: those without a voxel, and those with ground
     truth whose ASSD does not exist.
     """
     _refuse_repeats(patients)
     rows = []
     each_patient = average_over_seeds(patients).groupby(GROUP, sort=False)
+    pooled = slices.groupby(GROUP, sort=False)["dice"].mean()
     each_slice = slices.drop_duplicates([*GROUP, "patient", "stem"]).groupby(GROUP, sort=False)
     for names, volumes in patients.groupby(GROUP, sort=False):
         group, shown = each_patient.get_group(names), each_slice.get_group(names)
@@ -99,6 +104,7 @@ def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
             "share_of_empty_slices": (referenced == 0).mean(),
             "empty_predictions": int((volumes["predicted_ml"] == 0).sum()),
             "volumes_without_distance": int((volumes["dice_3d"].notna() & volumes["assd_mm"].isna()).sum()),
+            "pooled_dice": pooled[names],
         }
         for measure in MEASURES:
             values = _statistics_of(group[measure].dropna())

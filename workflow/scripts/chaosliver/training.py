@@ -78,9 +78,10 @@ def train_network(
 
     `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
     The state is saved in the folder `checkpoints` after each epoch, and gone on from if it is there; snapshots lie
-    beside it. `told` is given the history's row of each epoch. The epoch is chosen by the mean over the validation
-    patients of their Dice over all slices; without validation patients it is the last. Raises InputError where the
-    loss is no finite number, and where memory does not suffice, with what to lower; StoppedError when a signal asks.
+    beside it. `told` is given the history's row of each epoch. By `recipe.choose` the weights are those of the last
+    epoch, or of the best by the mean over the validation patients of the Dice of all their slices. Raises InputError
+    where the loss is no finite number, and where memory does not suffice, with what to lower; StoppedError when a
+    signal asks.
     """
     recipe = settings["recipe"]
     make_repeatable(settings["seed"], settings["threads"])
@@ -112,7 +113,7 @@ def _train_on(
         row = (epoch, loss, measured.loss, measured.dice, trainee.optimiser.param_groups[0]["lr"])
         state = _without_progress(state) | {"epoch": epoch}
         state["history"] = [*state["history"], dict(zip(HISTORY_COLUMNS, row, strict=True))]
-        if measured.dice is None or measured.dice > state["best_dice"]:
+        if recipe["choose"] == "last" or measured.dice > state["best_dice"]:
             state |= {"best": _weights(trainee.averaged), "best_dice": measured.dice, "chosen_epoch": epoch}
         _save_snapshots(checkpoints, settings, state)
         # Nothing goes on from the last epoch: what is kept then serves to write the outputs again.
@@ -123,7 +124,7 @@ def _train_on(
 
 
 def _save_snapshots(checkpoints: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Keep what a training of so many epochs would hand on; one that stops early gives what it has to later ones."""
+    """Keep what is handed on after so many epochs; a training that stops early gives what it has to later ones."""
     for epoch in settings["recipe"]["snapshots"]:
         if epoch == state["epoch"] or (is_finished(state) and epoch > state["epoch"]):
             save_checkpoint(checkpoint_path(checkpoints, settings, epoch), state)
@@ -146,7 +147,7 @@ def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[],
         images, masks = _on_device(images, masks, trainee.numerics.device)
         if recipe["transforms"] == "strong":
             images, masks = augment(images, masks)
-        loss = _step(trainee, images.contiguous(memory_format=torch.channels_last), masks)
+        loss = _step(trainee, images, masks)
         if not math.isfinite(loss):
             patients = ", ".join(sorted(set(slices.patients[rows])))
             raise InputError(
@@ -158,14 +159,15 @@ def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[],
 
 
 def validate(trainee: Trainee, slices: Slices) -> Validation:
-    """Loss and Dice of the averaged network for the first organ, at the network's resolution."""
+    """Loss and Dice of the averaged network for the first organ, on the network's grid."""
     trainee.averaged.eval()
     losses, shared, sizes = [], {}, {}
     with torch.inference_mode(), trainee.numerics.autocast():
         batches = _in_batches(np.arange(len(slices.patients)), trainee.recipe["batch_size"])
         for rows, planes in zip(batches, slices.read(batches), strict=True):
             images, masks = _on_device(*planes, trainee.numerics.device)
-            logits = trainee.averaged(images.contiguous(memory_format=torch.channels_last)).float()
+            images = images.contiguous(memory_format=trainee.numerics.layout_of(trainee.network))
+            logits = trainee.averaged(images).float()
             losses += [total_loss(LOSSES[trainee.recipe["loss"]], logits, masks).item()] * len(rows)
             predicted, reference = logits[:, 0] > 0, masks[:, 0] >= 0.5
             overlap = (predicted & reference).sum((1, 2)).tolist()
@@ -181,7 +183,9 @@ def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> T
     """A fresh network for so many organs, on the device, with what its training needs."""
     recipe = settings["recipe"]
     shape = {"inputs": 2 * recipe["context"] + 1, "outputs": organs}
-    network = build_network({**settings["network"], **shape}).to(device, memory_format=torch.channels_last)
+    numerics = numerics_for(device, recipe["precision"])
+    network = build_network({**settings["network"], **shape})
+    network.to(device, memory_format=numerics.layout_of(network))
     averaged = copy.deepcopy(network) if recipe["average"] else network
     forward = torch.compile(network) if recipe["compile"] else network
     # Decaying BatchNorm's scales and biases towards 0 serves nothing.
@@ -190,7 +194,6 @@ def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> T
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimiser"]]
-    numerics = numerics_for(device, recipe["precision"])
     # One pass over all weights in place of one for each of a dozen operations.
     fused = device.type in ("cpu", "cuda")
     return Trainee(
@@ -200,6 +203,7 @@ def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> T
 
 def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
     scaler = trainee.numerics.scaler
+    images = images.contiguous(memory_format=trainee.numerics.layout_of(trainee.network))
     with trainee.numerics.autocast():
         logits = trainee.forward(images)
     loss = total_loss(LOSSES[trainee.recipe["loss"]], logits, masks)

@@ -1,7 +1,7 @@
 """The study's trainings, a row each: what they learned from, the epoch taken, and what validation promised."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,7 +46,7 @@ def _described(card: Mapping[str, Any], held_out: Sequence[Mapping[str, str]]) -
     return {
         "training_patients": len({patient for _, patient in trained}),
         "training_sequences": "+".join(sequences),
-        "validated_on": _validated_on(card),
+        "validated_on": _validated_on(card, {row["patient"] for row in held_out}),
         "epochs": card["snapshot_of"]["epoch"] if "snapshot_of" in card else card["recipe"]["epochs"],
         "chosen_epoch": card["chosen_epoch"],
         "validation_dice": validation,
@@ -56,8 +56,10 @@ def _described(card: Mapping[str, Any], held_out: Sequence[Mapping[str, str]]) -
     }
 
 
-def _validated_on(card: Mapping[str, Any]) -> str:
-    if drawn := card["validation_slices"]:
-        return f"{drawn['share']:.0%} of the slices of the training patients"
+def _validated_on(card: Mapping[str, Any], held_out: Set[str]) -> str:
+    if share := card["leaks"]["validation_slices"]:
+        return f"{share:.0%} of the slices of the training patients"
     patients = {volume.split("/")[1] for volume in card["validate_on"]}
+    if patients & held_out:
+        return "the held-out patients themselves"
     return f"{len(patients)} other patient{'s' if len(patients) > 1 else ''}" if patients else "nothing"

@@ -7,7 +7,7 @@ import numpy as np
 from .errors import InputError
 from .indexes import read_index, write_index
 from .png import write_png
-from .slicefiles import indexed_by_stem, read_binary, read_grey
+from .slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
 
 COLUMNS = ("cohort", "patient", "sequence", "stem")
 GAP_COLUMNS = 4
@@ -30,7 +30,7 @@ def draw_triplets(
     for row in read_index(prediction_index, predictions, COLUMNS):
         volume, stem = Path(row["sequence"], row["patient"]), row["stem"]
         if volume not in grey_rows:
-            grey_rows[volume] = indexed_by_stem(images / volume, ("low", "high"))
+            grey_rows[volume] = indexed_by_stem(images / volume, GREY_COLUMNS)
             mask_rows[volume] = _mask_rows(masks / volume)
         if stem not in grey_rows[volume]:
             raise InputError(f"{images / volume}.tsv: lists no image {stem}, which {prediction_index} predicts")

@@ -27,6 +27,8 @@ class DenseUNet(nn.Module):
     convolution, where they have the channels that come from below; else after it, where they have those that it makes.
     """
 
+    channels_first_on_avx2 = True
+
     def __init__(
         self,
         growth: int,

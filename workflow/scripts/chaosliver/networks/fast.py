@@ -26,14 +26,16 @@ class FastUNet(nn.Module):
     supervision (Lee et al., AISTATS 2015) those of the levels between the first and the deepest, finer ones first.
     """
 
+    channels_first_on_avx2 = False
+
     def __init__(self, channels: int, depth: int, inputs: int, outputs: int) -> None:
         super().__init__()
         widths = [min(channels * 2**level, WIDEST) for level in range(depth + 1)]
         given = [inputs * FOLD**2, *widths]
-        self.down = nn.ModuleList(double_convolution(a, b) for a, b in zip(given, widths, strict=False))
+        self.down = nn.ModuleList(double_convolution(a, b, bias=False) for a, b in zip(given, widths, strict=False))
         upwards = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, wide, 2, stride=2) for deep, wide in upwards)
-        self.merge = nn.ModuleList(double_convolution(2 * wide, wide) for _, wide in upwards)
+        self.merge = nn.ModuleList(double_convolution(2 * wide, wide, bias=False) for _, wide in upwards)
         self.head = nn.Conv2d(channels, outputs * FOLD**2, 1)
         self.deep_heads = nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in widths[-2:0:-1])
 

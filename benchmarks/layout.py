@@ -1,0 +1,107 @@
+"""A training step by the order in memory of weights and images: channels first or last, network by network.
+
+The rule in `devices.Numerics.layout_of` was drawn from this. On a processor with AVX-512, ONEDNN_MAX_CPU_ISA=AVX2 and
+ATEN_CPU_CAPABILITY=avx2 make torch compute as on one without. Each layout does its work in turn, round after round; the
+medians are compared.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from prepare import circumstances
+from training_step import in_turn, lines_of, load_average, random_batch, settings_of
+
+from chaosliver import training
+from chaosliver.devices import Numerics, choose_device, make_repeatable, numerics_for
+from chaosliver.experiments import merge
+from chaosliver.files import write_tsv
+
+LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
+SMALL = {"recipe": {"grid": {"rows": 128, "columns": 128}}}
+# What is changed in an experiment of config/config.yaml: the original's network, narrower ones, and the others.
+CASES = {
+    "unet, 64 channels": ("original", {}),
+    "unet, 32 channels": ("original", {"network": {"channels": 32}}),
+    "unet, 16 channels, 128 x 128": ("original", merge(SMALL, {"network": {"channels": 16}})),
+    "fast": ("fast", {}),
+    "denseunet65": ("original", {"network": {"name": "denseunet65", "dropout": 0.2}}),
+}
+
+
+class InLayout(Numerics):
+    """Numerics whose layout is given."""
+
+    layout: torch.memory_format
+
+    def layout_of(self, network: torch.nn.Module) -> torch.memory_format:
+        """The given one."""
+        return self.layout
+
+
+def main() -> None:
+    """Measure, print the table, and write it where `--output` says."""
+    arguments = _arguments()
+    rows, load = [], load_average()
+    for network in arguments.networks:
+        works = {layout: step_of(network, arguments.precision, layout, arguments.threads) for layout in LAYOUTS}
+        for work in works.values():
+            work()
+        times = in_turn(works, arguments.rounds, time.process_time)
+        rows += [
+            {"network": network, "layout": layout, "seconds": statistics.median(times[layout])} for layout in LAYOUTS
+        ]
+    how = {
+        "precision": arguments.precision,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "rounds": arguments.rounds,
+        "threads": arguments.threads,
+        "clock": "processor time",
+        "load_average": load,
+        **circumstances(),
+    }
+    for line in lines_of([{"what": f"{row['network']}: {row['layout']}", "seconds": row["seconds"]} for row in rows]):
+        print(line)
+    if arguments.output:
+        write_tsv(arguments.output, (*rows[0], *how), [{**row, **how} for row in rows])
+
+
+def step_of(network: str, precision: str, layout: str, threads: int) -> Callable[[], Any]:
+    """A training step of one of CASES on random numbers."""
+    experiment, changes = CASES[network]
+    settings = _settings(experiment, changes, precision, threads)
+    make_repeatable(settings["seed"], threads)
+    images, masks = (torch.from_numpy(part) for part in random_batch(settings))
+    images = images.repeat(1, 2 * settings["recipe"]["context"] + 1, 1, 1)
+    device = choose_device()
+    numerics = InLayout(*numerics_for(device, precision))
+    numerics.layout = LAYOUTS[layout]
+    trainee = training.prepare(settings, settings["organs"], device)._replace(numerics=numerics)
+    trainee.network.to(memory_format=LAYOUTS[layout]).train()
+    return lambda: training._step(trainee, images, masks)
+
+
+def _settings(experiment: str, changes: Mapping[str, Any], precision: str, threads: int) -> dict[str, Any]:
+    settings = merge(settings_of(experiment, threads), {**changes, "recipe": changes.get("recipe", {})})
+    settings["recipe"] = {**settings["recipe"], "precision": precision}
+    if "name" in changes.get("network", {}):
+        settings["network"] = changes["network"]
+    return settings
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--networks", nargs="+", choices=CASES, default=list(CASES), help="default: all")
+    parser.add_argument("--precision", choices=["auto", "float32"], default="float32", help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--output", type=Path, help="a TSV to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
