@@ -1,8 +1,9 @@
-"""Masks and PNG of one patient's sequence: this project, the bare work and the original study's loops, side by side.
+"""Masks and PNG of one patient's sequence: this project, the bare work and the original study's way, side by side.
 
 The bare work is what nobody can do without: decode, threshold or scale, write. This project also checks the files
 against their index, refuses damaged ones, reads back what it wrote, and writes an index. The original study looked at
-every pixel in a Python loop. Each does its work in turn, round after round; the medians are compared.
+every pixel of a mask in a Python loop, and let matplotlib draw the images. Each does its work in turn, round after
+round; the medians are compared.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import cv2
 import numpy as np
 import pydicom
 import yaml
-from PIL import Image
+from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -42,7 +43,7 @@ from chaosliver.phantom import draw_archive
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = "CHAOS_SAMPLE_ARCHIVE"
 COLUMNS = ("what", "seconds_per_slice", "ratio_to_bare", "rounds", "command", "date", "commit", "machine")
-OURS, BARE, LOOPS = "this project", "bare work", "original's loops"
+OURS, BARE, ORIGINAL = "this project", "bare work", "original's way"
 TASKS = ("masks", "PNG 8 bit", "PNG 16 bit")
 ORGAN = "liver"
 
@@ -117,10 +118,10 @@ def works_of(prepared: Prepared) -> dict[tuple[str, str], Work]:
     return {
         ("masks", OURS): lambda folder: extract_masks(*sources, ORGANS[ORGAN], folder, folder.with_suffix(".tsv")),
         ("masks", BARE): lambda folder: bare_masks(prepared, folder),
-        ("masks", LOOPS): lambda folder: looped_masks(prepared, folder),
+        ("masks", ORIGINAL): lambda folder: looped_masks(prepared, folder),
         ("PNG 8 bit", OURS): lambda folder: convert(eight, folder),
         ("PNG 8 bit", BARE): lambda folder: bare_8bit(prepared, folder, eight["percentiles"]),
-        ("PNG 8 bit", LOOPS): lambda folder: looped_8bit(prepared, folder),
+        ("PNG 8 bit", ORIGINAL): lambda folder: drawn_8bit(prepared, folder),
         ("PNG 16 bit", OURS): lambda folder: convert(sixteen, folder),
         ("PNG 16 bit", BARE): lambda folder: bare_16bit(prepared, folder),
     }
@@ -164,22 +165,24 @@ def looped_masks(prepared: Prepared, folder: Path) -> None:
         cv2.imwrite(str(folder / f"{stem}.png"), mask)
 
 
-def looped_8bit(prepared: Prepared, folder: Path) -> None:
-    """The original study's way: find the slice's maximum and scale to it, one pixel after the other."""
+def drawn_8bit(prepared: Prepared, folder: Path) -> None:
+    """The original study's way: set the largest value to 0, and let matplotlib draw the rest on 256 x 256 pixels."""
     folder.mkdir()
+    figure = Figure(figsize=(2.56, 2.56), dpi=100)
     for stem, image, _ in prepared.slices:
-        rows, maximum = [], 1  # not 0: real archives have slices that are black throughout
-        for line in pydicom.dcmread(image).pixel_array:
-            rows.append([])
-            for value in line:
-                rows[-1].append(value)
-                maximum = max(maximum, value)
-        scaled = [[int(float(value) / float(maximum) * 255.0) for value in line] for line in rows]
-        Image.fromarray(np.array(scaled, np.uint8)).save(folder / f"{stem}.png")
+        pixels = pydicom.dcmread(image).pixel_array.copy()
+        # Real archives have slices that are black throughout, at which the original would end.
+        white = max(pixels[pixels < pixels.max()], default=0)
+        pixels[pixels > white] = 0
+        figure.clear()
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.imshow(pixels / 65535, "gray", interpolation="nearest")
+        axes.axis("off")
+        figure.savefig(folder / f"{stem}.png")
 
 
 def check(works: dict[tuple[str, str], Work], folder: Path) -> None:
-    """Do everything but the loops once, untimed, and see that this project's pixels are those of the bare work."""
+    """Do this project's and the bare work once, untimed, and see that they give the same pixels."""
     folder.mkdir()
     for task in TASKS:
         ours, bare = folder / f"{task} ours", folder / f"{task} bare"
@@ -196,7 +199,7 @@ def measure(works: dict[tuple[str, str], Work], folder: Path, rounds: int, loop_
     times: Times = defaultdict(list)
     for number in range(rounds):
         for key in sorted(works, reverse=bool(number % 2)):
-            if key[1] == LOOPS and number >= loop_rounds:
+            if key[1] == ORIGINAL and number >= loop_rounds:
                 continue
             folder.mkdir()
             start = time.perf_counter()
@@ -210,7 +213,7 @@ def rows_of(times: Times, slices: int) -> Iterator[dict[str, Any]]:
     """Medians per task and, over those tasks that each of the two does, their sum."""
     medians = {key: statistics.median(seconds) / slices for key, seconds in times.items()}
     for task in TASKS:
-        for who in (OURS, BARE, LOOPS):
+        for who in (OURS, BARE, ORIGINAL):
             if (task, who) in medians:
                 yield _row(f"{task}: {who}", medians[task, who], medians[task, BARE], len(times[task, who]))
     bare = sum(medians[task, BARE] for task in TASKS)
@@ -257,9 +260,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--patient", help="by default the archive's first")
     parser.add_argument("--sequence", choices=list(SEQUENCES), default="t1_in_phase")
     parser.add_argument("--rounds", type=_positive, default=15, help="default: %(default)s")
-    parser.add_argument(
-        "--loop-rounds", type=_positive, default=3, help="of the original's loops; default: %(default)s"
-    )
+    parser.add_argument("--loop-rounds", type=_positive, default=3, help="of the original's way; default: %(default)s")
     parser.add_argument("--output", type=Path, help="a TSV to write")
     return parser.parse_args()
 

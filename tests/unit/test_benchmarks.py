@@ -21,8 +21,8 @@ def test_preparation_is_compared_on_the_phantom_where_no_archive_is_named(tmp_pa
     with table.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
     assert [row["what"] for row in rows] == [
-        *("masks: this project", "masks: bare work", "masks: original's loops"),
-        *("PNG 8 bit: this project", "PNG 8 bit: bare work", "PNG 8 bit: original's loops"),
+        *("masks: this project", "masks: bare work", "masks: original's way"),
+        *("PNG 8 bit: this project", "PNG 8 bit: bare work", "PNG 8 bit: original's way"),
         *("PNG 16 bit: this project", "PNG 16 bit: bare work"),
         *("all three: this project", "all three: bare work"),
     ]

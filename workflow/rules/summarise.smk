@@ -70,7 +70,7 @@ rule price_errors:
             caption="../report/prices.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "8 Prices of the published errors, TSV"},
+            labels={"table": "6 Prices of the published errors, TSV"},
         ),
     log:
         f"{R}/logs/price_errors.log",
@@ -94,14 +94,14 @@ rule write_publication_table:
             caption="../report/publication.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "6 For publication, Markdown"},
+            labels={"table": "7 For publication, Markdown"},
         ),
         latex=report(
             f"{R}/tables/publication.tex",
             caption="../report/publication.rst",
             category="5 Tables",
             subcategory="2 Files to download",
-            labels={"table": "7 For publication, LaTeX"},
+            labels={"table": "8 For publication, LaTeX"},
         ),
     log:
         f"{R}/logs/write_publication_table.log",
@@ -236,7 +236,7 @@ rule show_tables:
             caption="../report/prices.rst",
             category="5 Tables",
             subcategory="1 Pages to read and sort",
-            labels={"table": "8 Prices of the published errors"},
+            labels={"table": "6 Prices of the published errors"},
         ),
         findings=report(
             f"{R}/tables/pages/findings.html",
