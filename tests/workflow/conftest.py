@@ -27,6 +27,7 @@ SMALL = {
     "augmentations": {"augmentor": {"samples": 8}},
     "baseline": {
         "split": "two_fold",
+        "encoding": "8bit",
         "network": {"channels": 2, "depth": 2},
         "recipe": {"grid": {"rows": 32, "columns": 32}, "epochs": 1, "batch_size": 4},
     },
