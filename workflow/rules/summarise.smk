@@ -408,7 +408,7 @@ rule cross_sequence:
 
 
 rule plot_training:
-    """Draw loss and validation Dice of every training, with the chosen epoch."""
+    """Draw loss and validation Dice of every training, and the best epoch where it is the one that is used."""
     input:
         histories=[f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in TRAININGS],
     output:
