@@ -108,6 +108,7 @@ def plot_training(histories: Sequence[Path], labels: Sequence[Mapping[str, str]]
                     _draw_history(loss, dice, history, colors[label["fold"]], chosen)
             if not any(np.isfinite(line.get_ydata()).any() for line in dice.lines):
                 dice.text(0.5, 0.5, "no validation", transform=dice.transAxes, ha="center")
+                dice.set_xlim(loss.get_xlim())
             loss.set(title=experiment, ylabel="Loss")
             dice.set(title=experiment, ylabel="Validation Dice")
         for axes in panels[-1]:
