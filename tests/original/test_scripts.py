@@ -52,7 +52,11 @@ def script(original_study, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", lambda: None)
     torch.manual_seed(1)
-    return lambda name: load_script(original_study, name, monkeypatch)
+    with plt.rc_context():
+        yield lambda name: load_script(original_study, name, monkeypatch)
+    # The scripts leave their figures open, and interactive mode on.
+    plt.close("all")
+    plt.ioff()
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +152,6 @@ def test_images(script, raw, tmp_path, patient):
         assert np.abs(pixels - theirs).max() <= 1
         assert window == (0, 255)
         assert len(np.unique(theirs)) > 50
-    plt.close("all")
 
 
 @pytest.mark.parametrize("patient", ["1", "20"])
@@ -377,7 +380,6 @@ def test_prediction(script, tmp_path, monkeypatch):
     write_index(index, index.with_suffix(""), rows, PLACE)
     (tmp_path / "E:\\MyDocuments\\TorchLearing\\u_net_liver_chaos_8bit\\data\\predict\\test").mkdir()
     main.test(argparse.Namespace(ckpt=str(tmp_path / "weights.pth")))
-    plt.ioff()
     grid = {"rows": 64, "columns": 64, "spacing_mm": None}
     recipe = {**PUBLISHED["recipe"], "grid": grid, "precision": "float32"}
     facts = {"network": PUBLISHED["network"], "recipe": recipe, "outputs": 1}

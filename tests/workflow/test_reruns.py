@@ -14,6 +14,7 @@ from chaosliver.phantom import draw_archive
 SUMMARIES = {
     "collect_tables",
     "compare_experiments",
+    "price_errors",
     "write_publication_table",
     "cross_sequence",
     "sign_tables",
