@@ -248,11 +248,13 @@ def test_a_study_without_the_published_one_prices_nothing(config):
     ("changes", "key"),
     [
         ({"split": "published"}, "split"),
+        ({"split": "of_another_seed"}, "split"),
         ({"seeds": [1, 2]}, "seeds"),
         ({"score_on": ["t2_spir"]}, "score_on"),
     ],
 )
 def test_what_is_scored_otherwise_has_no_price(config, changes, key):
+    config["splits"]["of_another_seed"] = {**config["splits"]["five_fold_published"], "seed": 2}
     config["experiments"]["published_training_mode"] |= changes
     with pytest.raises(InputError, match=f"prices: published_training_mode has another {key} than published_five_fold"):
         prices_of(resolve_experiments(config, SCHEMA), config)
