@@ -46,8 +46,8 @@ class Numerics(NamedTuple):
         digits of the weights. Measured: docs/measurements/layout.tsv.
         """
         in_float32 = self.device.type == "cpu" and self.lowered is None
-        narrow = in_float32 and torch.backends.cpu.get_cpu_capability() != "AVX512"
-        return torch.contiguous_format if narrow and network.channels_first_on_avx2 else torch.channels_last
+        without_avx512 = in_float32 and torch.backends.cpu.get_cpu_capability() != "AVX512"
+        return torch.contiguous_format if without_avx512 and network.channels_first_on_avx2 else torch.channels_last
 
     def autocast(self) -> AbstractContextManager:
         """The context for a forward pass."""

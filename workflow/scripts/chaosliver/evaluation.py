@@ -129,6 +129,7 @@ def slice_scores(volume: Volume) -> list[Row]:
     for number, stem in enumerate(volume.stems):
         found = volume.prediction[number]
         wanted = None if volume.reference is None else volume.reference[number]
+        of_mask = None if wanted is None else dice(wanted, found)
         rows.append(
             {
                 "stem": stem,
@@ -136,8 +137,8 @@ def slice_scores(volume: Volume) -> list[Row]:
                 "reference_mm2": None if wanted is None else np.count_nonzero(wanted) * pixel_mm2,
                 "predicted_mm2": np.count_nonzero(found) * pixel_mm2,
                 "scores": "mask" if volume.grey is None else "logits",
-                "dice": None if wanted is None else _dice(volume, number),
-                "dice_of_mask": None if wanted is None else dice(wanted, found),
+                "dice": of_mask if wanted is None or volume.grey is None else _dice_of_logits(volume, number),
+                "dice_of_mask": of_mask,
             }
         )
     return rows
@@ -168,9 +169,7 @@ def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
     }
 
 
-def _dice(volume: Volume, number: int) -> float:
-    if volume.grey is None:
-        return dice(volume.reference[number], volume.prediction[number])
+def _dice_of_logits(volume: Volume, number: int) -> float:
     return round(soft_dice(volume.reference[number], volume.grey[number]), LOGIT_DECIMALS)
 
 
