@@ -4,13 +4,14 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo browser test test-unit test-workflow test-cluster lint format clean
+.PHONY: help setup demo browser test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table (minutes)"
 	@echo "make test    run every test"
 	@echo "make browser on Debian, as root: install the Chromium that the report's test opens"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
+	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
 	@echo "make lint    check formatting and style"
 	@echo "make setup   only set up .venv with the pinned packages"
 	@echo "make clean   remove the demo's results"
@@ -54,6 +55,15 @@ test-cluster: setup .cluster/ready
 	@{ command -v slurmctld && command -v slurmd && command -v srun && command -v munged; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
 	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
+
+# MODULES="measure.metrics base" (all), SAMPLE=60 (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
+mutants: setup
+	PYTHONPATH=tests $(BIN)/python -m mutants $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+		--jobs $(or $(JOBS),$(CORES)) $(if $(TABLE),--table $(TABLE))
+
+# After the tests have passed; a mutant that takes a minute is killed.
+mutants-sample: setup
+	PYTHONPATH=tests $(BIN)/python -m mutants --sample 80 --jobs $(CORES) --limit 60 --bar 75
 
 lint: setup
 	$(BIN)/ruff check

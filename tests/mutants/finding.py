@@ -1,0 +1,76 @@
+"""Which modules there are, where their tests lie, and which mutants no test can notice."""
+
+import ast
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from .planting import Module, Mutant, unique
+from .running import LIBRARY, ROOT, path_of
+
+EQUIVALENTS = Path(__file__).with_name("equivalents.tsv")
+UNIT = ROOT / "tests/unit"
+# Modules whose tests do not lie in the file of their name in their folder.
+ELSEWHERE = {
+    "anatomy": ["test_masks.py"],
+    "devices": ["test_devices.py", "test_training.py"],
+    "models": ["test_prediction.py", "test_networks.py"],
+    "networks": ["test_networks.py"],
+    "samples": ["test_augmentation.py"],
+}
+
+
+def modules() -> list[str]:
+    """Names below the library of every module that holds more than a docstring."""
+    paths = sorted((ROOT / LIBRARY).rglob("*.py"))
+    named = {".".join(path.relative_to(ROOT / LIBRARY).with_suffix("").parts): path for path in paths}
+    return [
+        name.removesuffix(".__init__")
+        for name, path in named.items()
+        if len(ast.parse(path.read_text(encoding="utf-8")).body) > 1
+    ]
+
+
+def imports(path: Path, module: str) -> bool:
+    """Whether a test file imports a module."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return f"chaosliver.{module}" in names
+
+
+def tests_of(module: str) -> tuple[str, ...]:
+    """A module's own test files: the one of its name in its folder, else those listed, else those that import it.
+
+    Raises:
+        LookupError: there are none.
+    """
+    *folders, name = module.split(".")
+    mirror = UNIT / Path(*folders) / f"test_{name}.py"
+    listed = next((ELSEWHERE[key] for key in (module, name, *reversed(folders)) if key in ELSEWHERE), [])
+    found = (
+        [mirror] * mirror.is_file()
+        or [path for file in listed for path in sorted(UNIT.rglob(file))]
+        or [path for path in sorted(UNIT.rglob("test_*.py")) if imports(path, module)]
+    )
+    if not found:
+        raise LookupError(f"no test file of {module} in {UNIT}: write {mirror.name}, or list one in {__file__}")
+    return tuple(str(path.relative_to(ROOT)) for path in found)
+
+
+def equivalents() -> set[tuple[str, str, str, str]]:
+    """Mutants that no test can notice, as module's name, function, lines before and lines after."""
+    rows = [line.split("\t") for line in EQUIVALENTS.read_text(encoding="utf-8").splitlines()[1:]]
+    return {(module, function, before, after) for module, function, before, after, _ in rows}
+
+
+def draw(names: Sequence[str], sample: int | None, seed: int) -> list[Mutant]:
+    """Mutants of modules: all of them, or so many drawn at random."""
+    found = {name: Module(name, (ROOT / path_of(name)).read_text(encoding="utf-8")) for name in names}
+    numbers = [(name, number) for name, module in found.items() for number in range(len(module))]
+    if sample is not None and sample < len(numbers):
+        numbers = sorted(random.Random(seed).sample(numbers, sample))
+    return unique(found[name].plant(number) for name, number in numbers)

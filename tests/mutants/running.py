@@ -1,0 +1,182 @@
+"""Unit tests on mutants: each in a fork of one process that has imported the big libraries, in a copy of the tree."""
+
+import contextlib
+import gc
+import importlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .planting import Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = Path("workflow/scripts/chaosliver")
+# What takes seconds to import; none of it starts threads before it computes.
+BIG = (
+    *("numpy", "torch", "torch.nn.functional", "torch._dynamo", "scipy.stats", "scipy.ndimage", "pandas", "cv2"),
+    *("matplotlib.pyplot", "seaborn", "PIL.Image", "pydicom", "SimpleITK", "requests", "hypothesis", "Augmentor"),
+    *("safetensors.torch", "torch.utils.tensorboard", "yaml"),
+)
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "agg",
+    # Nothing is compiled beside the sources, whose mutants may have the same size and second.
+    "PYTHONDONTWRITEBYTECODE": "1",
+    # Hypothesis draws the same examples each time.
+    "CI": "true",
+}
+FLAGS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=short")
+# A mutant may take this many times as long as no mutant, and so many seconds more, on a busy machine.
+SLOWER, GRACE_S = 5, 20
+# A mutant that asks for more fails, before the machine does.
+MEMORY_BYTES = 6 << 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run of the tests: whether all passed, in how many seconds, and their output."""
+
+    passed: bool
+    seconds: float
+    output: str
+
+
+def import_big_libraries() -> None:
+    os.environ |= ENVIRONMENT
+    for name in BIG:
+        importlib.import_module(name)
+    # Pytest collects garbage five times a run: among all these modules that takes longer than most tests.
+    gc.freeze()
+
+
+def copies(folder: Path, number: int) -> list[Path]:
+    """Copies of the tree's own files below a folder, with the shared data and the packages beside them as here."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    trees = [folder / str(slot) / "tree" for slot in range(number)]
+    for tree in trees:
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, tree / name)
+                shutil.copymode(ROOT / name, tree / name)
+        (tree / ".venv").symlink_to(ROOT / ".venv")
+        (tree.parent / "shared").symlink_to(ROOT.parent / "shared")
+    return trees
+
+
+def _test(tree: Path, tests: Sequence[str], output: Path) -> None:
+    """Runs pytest in this process, a fork, and ends it."""
+    os.setsid()
+    os.chdir(tree)
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    sys.dont_write_bytecode = True
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    # Only what the tests themselves put there leads to their modules.
+    sys.path[:] = [entry for entry in sys.path if not Path(entry or ".").resolve().is_relative_to(ROOT / "tests")]
+    for name in [name for name in sys.modules if name.split(".")[0] in {"mutants", "chaosliver"}]:
+        del sys.modules[name]
+    code = 1
+    try:
+        code = int(pytest.main([*FLAGS, f"--basetemp={tree.parent}/tmp", f"--rootdir={tree}", *tests]))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+@dataclass
+class Run:
+    """Tests that run in a fork: in which copy, on which mutant (None: on the sources), since when and until when."""
+
+    tree: Path
+    mutant: Mutant | None
+    process: int
+    started: float
+    limit_s: float
+
+    @classmethod
+    def start(cls, tree: Path, mutant: Mutant | None, tests: Sequence[str], limit_s: float) -> "Run":
+        if mutant:
+            (tree / path_of(mutant.module)).write_text(mutant.source, encoding="utf-8")
+        sys.stdout.flush()
+        process = os.fork()
+        if not process:
+            _test(tree, tests, tree.parent / "output")
+        return cls(tree, mutant, process, time.monotonic(), limit_s)
+
+    def ended(self) -> Outcome | None:
+        """The outcome, or None while the tests run; a run beyond its limit is ended as failed."""
+        process, status = os.waitpid(self.process, os.WNOHANG)
+        seconds = time.monotonic() - self.started
+        if not process and seconds < self.limit_s:
+            return None
+        # The tests may have left processes behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process, signal.SIGKILL)
+        if not process:
+            os.waitpid(self.process, 0)
+        if self.mutant:
+            path = path_of(self.mutant.module)
+            shutil.copyfile(ROOT / path, self.tree / path)
+        text = (self.tree.parent / "output").read_text(encoding="utf-8", errors="replace")
+        return Outcome(bool(process) and os.waitstatus_to_exitcode(status) == 0, seconds, text)
+
+
+def path_of(module: str) -> Path:
+    """A module's file relative to the root."""
+    path = LIBRARY / Path(*module.split("."))
+    return path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
+
+
+def test_unmutated(tree: Path, tests: Sequence[str]) -> Outcome:
+    """Runs the tests on the sources as they are."""
+    run = Run.start(tree, None, tests, 900)
+    while not (outcome := run.ended()):
+        time.sleep(0.02)
+    return outcome
+
+
+def test_each(
+    trees: Sequence[Path], work: Iterable[tuple[Mutant, Sequence[str], float]]
+) -> Iterator[tuple[Mutant, Outcome]]:
+    """Runs tests on mutants, one in each copy at a time.
+
+    Args:
+        trees: the copies.
+        work: a mutant, its test files and the seconds that they may take, each.
+
+    Yields:
+        Mutants and what became of them, in the order in which they end.
+    """
+    waiting = iter(work)
+    free, running = list(trees), []
+    while True:
+        while free and (item := next(waiting, None)):
+            mutant, tests, limit_s = item
+            running.append(Run.start(free.pop(), mutant, tests, limit_s))
+        if not running:
+            return
+        for run in list(running):
+            if outcome := run.ended():
+                running.remove(run)
+                free.append(run.tree)
+                yield run.mutant, outcome
+        time.sleep(0.02)
