@@ -18,7 +18,7 @@ from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver.files import read_tsv, write_tsv
+from chaosliver.base.files import read_tsv, write_tsv
 
 RESULTS = "results/accuracy"
 FIGURES = (

@@ -16,10 +16,10 @@ import torch
 from prepare import circumstances
 from training_step import in_turn, lines_of, load_average, random_batch, settings_of
 
-from chaosliver import training
-from chaosliver.devices import Numerics, choose_device, make_repeatable, numerics_for
-from chaosliver.experiments import merge
-from chaosliver.files import write_tsv
+from chaosliver.base.files import write_tsv
+from chaosliver.network import training
+from chaosliver.network.devices import Numerics, choose_device, make_repeatable, numerics_for
+from chaosliver.study.experiments import merge
 
 LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
 SMALL = {"recipe": {"grid": {"rows": 128, "columns": 128}}}

@@ -24,14 +24,14 @@ from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, prepare
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver.anatomy import ORGANS
-from chaosliver.archive import open_archive, sequences_by_patient
-from chaosliver.dicom import read_slice
-from chaosliver.errors import InputError
-from chaosliver.files import read_tsv, write_tsv
-from chaosliver.masks import binary_mask
-from chaosliver.metrics import dice, score_volume
-from chaosliver.png import read_png
+from chaosliver.acquire.archive import open_archive, sequences_by_patient
+from chaosliver.base.anatomy import ORGANS
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.base.png import read_png
+from chaosliver.measure.metrics import dice, score_volume
+from chaosliver.prepare.dicom import read_slice
+from chaosliver.prepare.masks import binary_mask
 
 ORGAN, SEQUENCE = "liver", "t1_in_phase"
 HELD_OUT = ("13", "33", "39")

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from chaosliver.figures import PALETTE, STYLE
+from chaosliver.figures.style import PALETTE, STYLE
 
 PANELS = {"processor_seconds": "processor time, s", "peak_mb": "peak memory, MB"}
 SERIES = {"20 patients, ever more trainings": "patients == 20", "10 trainings, ever more patients": "trainings == 10"}

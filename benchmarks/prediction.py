@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from training_step import arguments_of, finish, in_turn, load_average, ratio, settings_of
 
-from chaosliver.devices import choose_device
-from chaosliver.networks.registry import build_network
-from chaosliver.prediction import answers_of, for_inference
+from chaosliver.network.architectures.registry import build_network
+from chaosliver.network.devices import choose_device
+from chaosliver.network.prediction import answers_of, for_inference
 
 SLICES = 12
 ORIGINAL, OURS = "original's loop", "this project"

@@ -31,14 +31,14 @@ from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from chaosliver.anatomy import ORGANS, SEQUENCES
-from chaosliver.archive import open_archive, sequences_by_patient, unpack_patient
-from chaosliver.errors import InputError
-from chaosliver.files import read_tsv, write_tsv
-from chaosliver.images import convert_images
-from chaosliver.inventory import write_inventory, write_pairs
-from chaosliver.masks import extract_masks
-from chaosliver.phantom import draw_archive
+from chaosliver.acquire.archive import open_archive, sequences_by_patient, unpack_patient
+from chaosliver.acquire.phantom import draw_archive
+from chaosliver.base.anatomy import ORGANS, SEQUENCES
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.prepare.images import convert_images
+from chaosliver.prepare.inventory import write_inventory, write_pairs
+from chaosliver.prepare.masks import extract_masks
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = "CHAOS_SAMPLE_ARCHIVE"

@@ -16,9 +16,9 @@ import numpy as np
 import yaml
 from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, prepare
 
-from chaosliver.dicom import read_slice
-from chaosliver.files import write_tsv
-from chaosliver.images import draw
+from chaosliver.base.files import write_tsv
+from chaosliver.prepare.dicom import read_slice
+from chaosliver.prepare.images import draw
 
 SEQUENCE = "t1_in_phase"
 COLUMNS = ("patient", "rows", "columns", "slices", "largest_difference", "share_of_pixels_that_differ_by_more_than_1")

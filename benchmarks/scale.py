@@ -24,7 +24,7 @@ from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver.files import write_tsv
+from chaosliver.base.files import write_tsv
 
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 FOLDS = 5

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from cluster.slurm import CPUS, Slurm
 from workflow.conftest import SMALL, copy_workflow, write_sheet
 
-from chaosliver.files import write_tsv
+from chaosliver.base.files import write_tsv
 
 COLUMNS = ("what", "jobs", "cluster_jobs", "seconds", "load_average", "command", "date", "commit", "machine")
 PATIENTS = [str(number) for number in range(1, 9)]

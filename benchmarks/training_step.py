@@ -24,12 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver import training
-from chaosliver.batches import SliceSet
-from chaosliver.devices import choose_device, numerics_for
-from chaosliver.experiments import merge
-from chaosliver.files import write_tsv
-from chaosliver.networks.registry import build_network
+from chaosliver.base.files import write_tsv
+from chaosliver.network import training
+from chaosliver.network.architectures.registry import build_network
+from chaosliver.network.batches import SliceSet
+from chaosliver.network.devices import choose_device, numerics_for
+from chaosliver.study.experiments import merge
 
 SIDE, TRIES = 4096, 5
 ORIGINAL = "original network: original's loop"

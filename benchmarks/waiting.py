@@ -17,7 +17,7 @@ from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver.files import write_tsv
+from chaosliver.base.files import write_tsv
 
 # Snakemake's own limit, and that of profiles/default.
 LIMITS = ("100/1s", "1000/10s")

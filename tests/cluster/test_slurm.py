@@ -15,7 +15,7 @@ import yaml
 from cluster.slurm import CONFIGURATION, Slurm, wait_for
 from workflow.conftest import ROOT, SMALL, Study, copy_workflow, write_sheet
 
-from chaosliver.files import sha256_of
+from chaosliver.base.files import sha256_of
 
 # Two trainings, by their seeds, of enough epochs to strike between the third and the last on any machine.
 STUDY = {

@@ -23,21 +23,21 @@ from PIL import Image
 from scripts import ToTensor, load_script
 from torch import nn
 
-from chaosliver import devices, training
-from chaosliver.augmentation import operations_of, perform, picture_of
-from chaosliver.batches import load_slices
-from chaosliver.dicom import read_slice
-from chaosliver.evaluation import Volume, slice_scores
-from chaosliver.experiments import resolve_experiments
-from chaosliver.images import encode_volume
-from chaosliver.indexes import write_index
-from chaosliver.masks import binary_mask
-from chaosliver.models import save_model
-from chaosliver.networks.registry import build_network
-from chaosliver.png import read_png, write_png
-from chaosliver.prediction import predict_logits
-from chaosliver.samples import PLACE, Sample, copies_of, list_samples
-from chaosliver.splits import assign_roles
+from chaosliver.base.indexes import write_index
+from chaosliver.base.png import read_png, write_png
+from chaosliver.measure.evaluation import Volume, slice_scores
+from chaosliver.network import devices, training
+from chaosliver.network.architectures.registry import build_network
+from chaosliver.network.batches import load_slices
+from chaosliver.network.models import save_model
+from chaosliver.network.prediction import predict_logits
+from chaosliver.prepare.augmentation import operations_of, perform, picture_of
+from chaosliver.prepare.dicom import read_slice
+from chaosliver.prepare.images import encode_volume
+from chaosliver.prepare.masks import binary_mask
+from chaosliver.prepare.samples import PLACE, Sample, copies_of, list_samples
+from chaosliver.study.experiments import resolve_experiments
+from chaosliver.study.splits import assign_roles
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))

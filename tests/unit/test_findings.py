@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaosliver.files import read_tsv
+from chaosliver.base.files import read_tsv
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASUREMENTS = ROOT / "docs/measurements"

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import yaml
 
-from chaosliver.anatomy import SEQUENCES
-from chaosliver.files import read_tsv
-from chaosliver.metrics import dice
-from chaosliver.png import read_png
+from chaosliver.base.anatomy import SEQUENCES
+from chaosliver.base.files import read_tsv
+from chaosliver.base.png import read_png
+from chaosliver.measure.metrics import dice
 
 THRESHOLDS = np.linspace(0, 255, 52)
 

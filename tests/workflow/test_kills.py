@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chaosliver.files import sha256_of
-from chaosliver.indexes import write_index
-from chaosliver.png import write_png
-from chaosliver.samples import PLACE
+from chaosliver.base.files import sha256_of
+from chaosliver.base.indexes import write_index
+from chaosliver.base.png import write_png
+from chaosliver.prepare.samples import PLACE
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 SETTINGS = {
@@ -55,8 +55,9 @@ DRIVER = """
 import json, os, signal, sys
 from pathlib import Path
 import torch
-from chaosliver import checkpoints, models
-from chaosliver.runs import Data, Outputs, run_training
+from chaosliver.network.job import checkpoints
+from chaosliver.network import models
+from chaosliver.network.job.run import Data, Outputs, run_training
 
 folder, strike, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 save, write_text = torch.save, models.write_text

@@ -4,9 +4,9 @@ import base64
 import zipfile
 
 import pytest
-from browser import CHROMIUM, DRIVER, browser
+from workflow.browser import CHROMIUM, DRIVER, browser
 
-from chaosliver.files import read_tsv
+from chaosliver.base.files import read_tsv
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs Chromium and its driver, which `make browser` installs on Debian"

@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
-from conftest import SHEET, SMALL, write_sheet
+from workflow.conftest import SHEET, SMALL, write_sheet
 
-from chaosliver.phantom import draw_archive
+from chaosliver.acquire.phantom import draw_archive
 
 # Tables and figures that any experiment's result reaches.
 SUMMARIES = {
@@ -82,7 +82,9 @@ def test_touching_every_result_re_runs_nothing(finished):
 
 
 def test_a_comment_or_a_docstring_re_runs_nothing(finished):
-    finished.edit("workflow/scripts/chaosliver/masks.py", '"""From the ground', '# A remark.\n"""Made from the ground')
+    finished.edit(
+        "workflow/scripts/chaosliver/prepare/masks.py", '"""From the ground', '# A remark.\n"""Made from the ground'
+    )
     finished.edit("workflow/scripts/train.py", '"""Train one network', '"""Fit one network')
     assert finished.planned() == {}
 
@@ -96,14 +98,14 @@ def test_an_edited_figure_re_runs_that_figure_and_its_reversal_nothing(finished)
 
 # A module of each kind, and the rules whose adapters reach it.
 MODULES = {
-    "surfaces.py": {"evaluate", "plot_training"} | BELOW_EVALUATION,
-    "images.py": {"convert_images", "augment"} | BELOW_TRAINING,
-    "losses.py": BELOW_TRAINING,
-    "networks/unet.py": BELOW_TRAINING,
-    "networks/denseunet.py": set(),
-    "prediction.py": BELOW_PREDICTION,
-    "montage.py": {"quality_control", "show_tables"},
-    "verification.py": set(),
+    "measure/surfaces.py": {"evaluate", "plot_training"} | BELOW_EVALUATION,
+    "prepare/images.py": {"convert_images", "augment"} | BELOW_TRAINING,
+    "network/losses.py": BELOW_TRAINING,
+    "network/architectures/unet.py": BELOW_TRAINING,
+    "network/architectures/denseunet.py": set(),
+    "network/prediction.py": BELOW_PREDICTION,
+    "figures/quality_control.py": {"quality_control", "show_tables"},
+    "measure/verification.py": set(),
 }
 
 
@@ -127,9 +129,9 @@ def test_an_edit_while_its_jobs_run_is_seen_by_the_next_call(finished):
     # A job's earlier log is deleted as it starts.
     while all(path.is_file() for path in before) and time.monotonic() < deadline:
         time.sleep(0.02)
-    finished.edit("workflow/scripts/chaosliver/surfaces.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    finished.edit("workflow/scripts/chaosliver/measure/surfaces.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
     assert running.wait(timeout=600) == 0
-    assert set(finished.planned()) == MODULES["surfaces.py"]
+    assert set(finished.planned()) == MODULES["measure/surfaces.py"]
 
 
 def test_an_edit_taken_back_after_a_run_takes_the_old_checkpoint(finished):
@@ -137,11 +139,11 @@ def test_an_edit_taken_back_after_a_run_takes_the_old_checkpoint(finished):
     card = weights.with_name("card.json")
     target = str(card.relative_to(finished.folder))
     before = weights.read_bytes(), card.read_bytes()
-    finished.edit("workflow/scripts/chaosliver/losses.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    finished.edit("workflow/scripts/chaosliver/network/losses.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
     finished.succeed("--", target)
     log = finished.results / "logs/train/small/fold0_seed1.log"
     assert "is of other settings (code) and stays as it is: training starts anew" in log.read_text()
-    finished.edit("workflow/scripts/chaosliver/losses.py", "ADDED = 1\n\n\n", "")
+    finished.edit("workflow/scripts/chaosliver/network/losses.py", "ADDED = 1\n\n\n", "")
     finished.succeed("--", target)
     assert "epoch" not in log.read_text()
     assert (weights.read_bytes(), card.read_bytes()) == before
@@ -222,7 +224,7 @@ def test_a_held_out_list_added_runs_its_own_jobs_tables_and_figures(finished):
 
 def test_two_changes_at_once_are_both_seen(finished):
     """A job that must run does not hide that another one below it has a reason of its own."""
-    finished.edit("workflow/scripts/chaosliver/montage.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    finished.edit("workflow/scripts/chaosliver/figures/quality_control.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
     finished.configure(experiments={"small": {"recipe": {"epochs": 2}}})
     planned = finished.planned()
     assert (planned["quality_control"], planned["train"]) == (1, 2)

@@ -13,9 +13,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from conftest import SMALL, Study
+from workflow.conftest import SMALL, Study
 
-from chaosliver.files import sha256_of
+from chaosliver.base.files import sha256_of
 
 # What a user hands on or reads; logs and run times differ from run to run.
 COMPARED = (".tsv", ".png", ".json", ".safetensors", ".txt", ".md", ".tex")

@@ -5,9 +5,9 @@ import shutil
 import zipfile
 
 import pytest
-from conftest import SHEET, SMALL, Study, write_sheet
+from workflow.conftest import SHEET, SMALL, Study, write_sheet
 
-from chaosliver.files import read_tsv, sha256_of
+from chaosliver.base.files import read_tsv, sha256_of
 
 STAGES = {
     "prepared": {"draw_phantom", "check_cohort", "unpack_patient", "augment", "convert_images", "quality_control"},

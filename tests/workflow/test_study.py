@@ -8,10 +8,10 @@ from statistics import fmean
 
 import pytest
 import yaml
-from conftest import Study, copy_workflow, write_sheet
 from scipy.stats import wilcoxon
+from workflow.conftest import Study, copy_workflow, write_sheet
 
-from chaosliver.files import read_tsv, sha256_of
+from chaosliver.base.files import read_tsv, sha256_of
 
 PATIENTS = [str(number) for number in range(1, 9)]
 SEQUENCES = ("t1_in_phase", "t2_spir")

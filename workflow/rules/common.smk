@@ -10,8 +10,8 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from chaosliver.anatomy import ORGANS, SEQUENCES
-from chaosliver.experiments import (
+from chaosliver.base.anatomy import ORGANS, SEQUENCES
+from chaosliver.study.experiments import (
     Run,
     archive_path,
     check_config,
@@ -26,8 +26,8 @@ from chaosliver.experiments import (
     shown_of,
     source_of,
 )
-from chaosliver.provenance import digest_of
-from chaosliver.splits import HELD_OUT
+from chaosliver.study.provenance import digest_of
+from chaosliver.study.splits import HELD_OUT
 
 STARTED = time.time()
 SCHEMA = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -264,15 +264,15 @@ def training_settings(wildcards):
 
 
 def training_code(wildcards):
-    return digest_of("train", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
+    return digest_of("train", f"network.architectures.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def prediction_code(wildcards):
-    return digest_of("predict", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
+    return digest_of("predict", f"network.architectures.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def prediction_logits_code(wildcards):
-    return digest_of("predict_logits", f"networks.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
+    return digest_of("predict_logits", f"network.architectures.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
 def scored_patients(wildcards):
@@ -398,7 +398,7 @@ def table_code():
     """The digest of each rule's code that has a part in the tables, and of the networks that were trained."""
     networks = {experiment["network"]["name"] for experiment in EXPERIMENTS.values()}
     return {rule: digest_of(rule) for rule in TABLE_RULES} | {
-        name: digest_of("train", f"networks.{name}") for name in sorted(networks)
+        name: digest_of("train", f"network.architectures.{name}") for name in sorted(networks)
     }
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver.augmentation import augment_on_disk
-from chaosliver.jobs import run_job
-from chaosliver.samples import leaked, list_samples
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.augmentation import augment_on_disk
+from chaosliver.prepare.samples import leaked, list_samples
 
 
 def main(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.archive import check_archive
-from chaosliver.jobs import run_job
+from chaosliver.acquire.archive import check_archive
+from chaosliver.base.jobs import run_job
 
 
 def main(*, archive: Path, cohort: str, sha256: str | None, receipt: Path) -> None:

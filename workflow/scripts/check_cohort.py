@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.inventory import check_cohort
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.inventory import check_cohort
 
 
 def main(*, slices: list[Path], findings: list[Path], checked: Path) -> None:

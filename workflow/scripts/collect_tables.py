@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import tables
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.tables import collect as tables
 
 
 def main(

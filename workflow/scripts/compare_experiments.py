@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import statistics
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.measure import patient_statistics as statistics
 
 
 def main(*, patients_table: Path, pairs: list[tuple[str, str]], comparisons_table: Path) -> None:

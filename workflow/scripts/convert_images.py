@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver.images import convert_images
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.images import convert_images
 
 
 def main(*, pairs: Path, raw_index: Path, sequence: str, encoding: dict[str, Any], folder: Path, index: Path) -> None:

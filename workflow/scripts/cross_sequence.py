@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import cross_sequence
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import cross_sequence
 
 
 def main(*, experiments_table: Path, train_on: dict[str, list[str]], matrix_table: Path, png: Path, svg: Path) -> None:

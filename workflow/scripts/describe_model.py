@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.modelcards import write_model_card
+from chaosliver.base.jobs import run_job
+from chaosliver.tables.modelcards import write_model_card
 
 
 def main(*, card: Path, patients: Path, source: str, model_card: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from chaosliver.archive import check_archive
-from chaosliver.download import download
-from chaosliver.jobs import run_job
+from chaosliver.acquire.archive import check_archive
+from chaosliver.acquire.download import download
+from chaosliver.base.jobs import run_job
 
 
 def main(*, url: str, sha256: str | None, cohort: str, archive: Path, receipt: Path) -> None:

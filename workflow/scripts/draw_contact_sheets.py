@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import contact_sheets
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import contact_sheets
 
 
 def main(

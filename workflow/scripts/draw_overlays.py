@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import overlays
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import overlays
 
 
 def main(

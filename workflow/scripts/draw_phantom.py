@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from chaosliver.archive import check_archive
-from chaosliver.jobs import run_job
-from chaosliver.phantom import draw_archive
+from chaosliver.acquire.archive import check_archive
+from chaosliver.acquire.phantom import draw_archive
+from chaosliver.base.jobs import run_job
 
 
 def main(*, archive: Path, cohort: str, patients: list[str], seed: int, ground_truth: bool, receipt: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import triplets
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import triplets
 
 
 def main(*, predictions: Path, prediction_index: Path, masks: Path, images: Path, folder: Path, index: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.evaluation import evaluate
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.measure.evaluation import evaluate
 
 
 def main(

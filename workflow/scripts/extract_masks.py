@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.masks import extract_masks
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.masks import extract_masks
 
 
 def main(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.inventory import write_inventory
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.inventory import write_inventory
 
 
 def main(

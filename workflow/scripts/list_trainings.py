@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.trainings import list_trainings
+from chaosliver.base.jobs import run_job
+from chaosliver.tables.trainings import list_trainings
 
 
 def main(*, cards: list[Path], patients_table: Path, labels: list[dict[str, str]], trainings_table: Path) -> None:

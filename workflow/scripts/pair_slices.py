@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.inventory import write_pairs
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.prepare.inventory import write_pairs
 
 
 def main(*, slices: Path, findings: Path, pairs: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import along_liver
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import along_liver
 
 
 def main(*, slices_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:

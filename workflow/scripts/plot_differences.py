@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import differences
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import differences
 
 
 def main(*, comparisons_table: Path, png: Path, svg: Path) -> None:

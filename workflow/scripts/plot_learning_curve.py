@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import learning_curve
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import learning_curve
 
 
 def main(*, patients_table: Path, training_patients: dict[str, float], png: Path, svg: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import figures
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import style as figures
 
 
 def main(*, histories: list[Path], labels: list[dict[str, str]], png: Path, svg: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import agreement
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import volumes as agreement
 
 
 def main(*, patients_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.prediction import predict_logits
+from chaosliver.base.jobs import run_job
+from chaosliver.network.prediction import predict_logits
 
 
 def main(

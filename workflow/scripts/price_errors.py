@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver import prices
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.measure import prices
 
 
 def main(*, slices_table: Path, priced: dict[str, Any], prices_table: Path) -> None:

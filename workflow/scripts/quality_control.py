@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import montage
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.figures import quality_control as montage
 
 
 def main(

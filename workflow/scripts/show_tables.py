@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import tablepages
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.tables import tablepages
 
 
 def main(

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver.jobs import run_job
-from chaosliver.signing import sign_tables
+from chaosliver.base.jobs import run_job
+from chaosliver.tables.signing import sign_tables
 
 
 def main(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from chaosliver.files import write_tsv
-from chaosliver.jobs import run_job
-from chaosliver.splits import COLUMNS, split_rows
+from chaosliver.base.files import write_tsv
+from chaosliver.base.jobs import run_job
+from chaosliver.study.splits import COLUMNS, split_rows
 
 
 def main(*, folds: list[dict[str, str]], table: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.snapshots import take_snapshot
+from chaosliver.base.jobs import run_job
+from chaosliver.network.job.snapshots import take_snapshot
 
 
 def main(

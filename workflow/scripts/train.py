@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver.jobs import run_job
-from chaosliver.runs import Data, Outputs, run_training
+from chaosliver.base.jobs import run_job
+from chaosliver.network.job.run import Data, Outputs, run_training
 
 
 def main(

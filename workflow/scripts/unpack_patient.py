@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.archive import unpack_patient
-from chaosliver.jobs import run_job
+from chaosliver.acquire.archive import unpack_patient
+from chaosliver.base.jobs import run_job
 
 
 def main(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver.jobs import run_job
-from chaosliver.verification import verify
+from chaosliver.base.jobs import run_job
+from chaosliver.measure.verification import verify
 
 
 def main(*, results: Path) -> None:

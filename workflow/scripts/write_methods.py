@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from chaosliver.jobs import run_job
-from chaosliver.methods import write_methods
+from chaosliver.base.jobs import run_job
+from chaosliver.tables.methods import write_methods
 
 
 def main(*, study: dict[str, Any], cards: list[Path], page: Path) -> None:

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from chaosliver.archive import patient_sheet
-from chaosliver.errors import InputError
-from chaosliver.files import write_text
+from chaosliver.acquire.archive import patient_sheet
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import write_text
 
 
 def main(*, archive: Path, cohort: str, output: Path | None) -> None:

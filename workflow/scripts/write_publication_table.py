@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from chaosliver import publication
-from chaosliver.jobs import run_job
+from chaosliver.base.jobs import run_job
+from chaosliver.tables import publication
 
 
 def main(*, experiments_table: Path, tidy: Path, markdown: Path, latex: Path) -> None:

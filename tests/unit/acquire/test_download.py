@@ -1,0 +1,366 @@
+"""Downloads from a server that the test starts on the loopback address, whole, broken off and wrong."""
+
+import errno
+import hashlib
+import io
+import os
+import socket
+import subprocess
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from chaosliver.acquire import disk, download
+from chaosliver.acquire.download import Patience
+from chaosliver.base.errors import InputError
+
+QUICK = Patience(attempts=3, connect_s=1, stall_s=0.4, answer_s=5, pause_s=0.01)
+ONCE = Patience(attempts=1, connect_s=1, stall_s=0.4, answer_s=5, pause_s=0.01)
+CONTENT = bytes(os.urandom(1_000_000))
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server:
+    (
+        """Serves `content`; its switches make it behave badly.
+
+    `sent` counts the bytes of the bodies, `starts` holds their offsets.
+    """
+        ""
+    )
+
+    def __init__(self) -> None:
+        self.content = CONTENT
+        self.etag = '"one"'
+        self.ranges = True
+        self.length = True
+        self.break_after: list[int] = []  # bytes of the next answers' bodies
+        self.stall = False
+        self.statuses: list[int] = []
+        self.sent = 0
+        self.starts: list[int] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}/archive.zip"
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        if self.statuses:
+            request.send_error(self.statuses.pop(0))
+            return
+        size, start = len(self.content), 0
+        asked = request.headers.get("Range")
+        fits = request.headers.get("If-Range", self.etag) == self.etag
+        if self.ranges and asked and fits:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if start >= size:
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{size}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        if self.length:
+            request.send_header("Content-Length", str(size - start))
+        if self.etag:
+            request.send_header("ETag", self.etag)
+        request.end_headers()
+        body = self.content[start:]
+        cut = self.break_after.pop(0) if self.break_after else len(body)
+        self.starts.append(start)
+        self.sent += len(body[:cut])
+        request.wfile.write(body[:cut])
+        if cut < len(body) and self.stall:
+            time.sleep(1)
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "raw" / "development.zip"
+
+
+def fetch(server: Server, target: Path, sha256: str | None = SHA256, patience: Patience = QUICK) -> None:
+    download.download(server.url, sha256, target, cohort="development", patience=patience)
+
+
+def left(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def small_zip() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("Train_Sets/MR/1/T2SPIR/Ground/a.png", os.urandom(200_000))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("length", [True, False])
+def test_whole_file_arrives_and_nothing_else_is_left(server: Server, target: Path, ranges: bool, length: bool) -> None:
+    server.ranges, server.length = ranges, length
+    fetch(server, target, SHA256.upper())
+    assert target.read_bytes() == CONTENT
+    assert left(target) == [target.name]
+
+
+def test_resumes_within_a_call_where_the_connection_broke(server: Server, target: Path) -> None:
+    server.break_after = [300_000, 300_000]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    assert len(server.starts) == 3
+    assert server.sent < len(CONTENT) + 2 * download.BLOCK_BYTES
+
+
+def test_next_call_resumes_and_the_server_sends_the_rest_only(server: Server, target: Path) -> None:
+    server.break_after = [700_000]
+    with pytest.raises(InputError, match=r"could not download .*kept in .*partial.*resumes") as raised:
+        fetch(server, target, patience=ONCE)
+    assert server.url in str(raised.value)
+    assert "archives.development.path" in str(raised.value)
+    assert not target.exists()
+    kept = target.with_name("development.zip.partial").stat().st_size
+    assert kept > 700_000 - download.BLOCK_BYTES
+    server.sent = 0
+    fetch(server, target, patience=ONCE)
+    assert target.read_bytes() == CONTENT
+    assert server.sent == len(CONTENT) - kept
+    assert left(target) == [target.name]
+
+
+def test_attempts_count_anew_after_each_progress(server: Server, target: Path) -> None:
+    server.break_after = [150_000] * 6
+    fetch(server, target, patience=Patience(attempts=2, stall_s=0.4, answer_s=5, pause_s=0.01))
+    assert target.read_bytes() == CONTENT
+    assert len(server.starts) == 7
+
+
+def test_starts_over_where_the_server_ignores_ranges(server: Server, target: Path) -> None:
+    server.ranges = False
+    server.break_after = [300_000]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    assert server.starts == [0, 0]
+
+
+def test_starts_over_where_the_file_on_the_server_became_another(server: Server, target: Path) -> None:
+    old = small_zip()
+    server.content, server.break_after = old, [150_000]
+    with pytest.raises(InputError):
+        fetch(server, target, sha256=None, patience=ONCE)
+    server.content, server.etag = small_zip(), '"two"'
+    fetch(server, target, sha256=None)
+    assert target.read_bytes() == server.content
+    assert server.starts == [0, 0]
+
+
+def test_without_checksum_and_etag_nothing_is_resumed(server: Server, target: Path) -> None:
+    server.content, server.etag, server.break_after = small_zip(), "", [150_000]
+    with pytest.raises(InputError):
+        fetch(server, target, sha256=None, patience=ONCE)
+    fetch(server, target, sha256=None)
+    assert server.starts == [0, 0]
+    assert target.read_bytes() == server.content
+
+
+def test_complete_partial_needs_no_network(target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(CONTENT)
+    download.download("http://127.0.0.1:9/archive.zip", SHA256, target, patience=ONCE)
+    assert target.read_bytes() == CONTENT
+    assert left(target) == [target.name]
+
+
+def test_complete_partial_without_checksum_is_taken_when_the_server_has_no_more(server: Server, target: Path) -> None:
+    server.content = small_zip()
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(server.content)
+    target.with_name("development.zip.partial.etag").write_text(server.etag)
+    fetch(server, target, sha256=None)
+    assert target.read_bytes() == server.content
+    assert server.sent == 0
+
+
+def test_partial_longer_than_the_servers_file_is_fetched_anew(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(CONTENT + b"more")
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_wrong_content_is_put_aside_and_the_next_run_starts_anew(server: Server, target: Path, length: bool) -> None:
+    wrong = b"x" * 1000
+    server.content, server.length = wrong, length
+    with pytest.raises(InputError, match=r"wrong checksum") as raised:
+        fetch(server, target)
+    for told in (server.url, SHA256, hashlib.sha256(wrong).hexdigest(), "archives.development.sha256", ".wrong"):
+        assert told in str(raised.value)
+    assert left(target) == ["development.zip.wrong"]
+    server.content = CONTENT
+    fetch(server, target)
+    assert server.starts == [0, 0]
+    assert target.read_bytes() == CONTENT
+
+
+def test_wrong_bytes_in_a_resumed_partial_are_found(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(b"x" * 1000)
+    with pytest.raises(InputError, match=r"wrong checksum"):
+        fetch(server, target)
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_cut_short_without_a_length_is_found_by_the_checksum(server: Server, target: Path) -> None:
+    server.length, server.break_after = False, [500_000]
+    with pytest.raises(InputError, match=r"500,000 bytes that came .*cut short"):
+        fetch(server, target)
+    assert not target.exists()
+
+
+def test_without_a_checksum_a_page_is_not_taken_for_the_archive(server: Server, target: Path) -> None:
+    server.content = b"<html>log in first</html>"
+    with pytest.raises(InputError, match=r"not a whole zip file"):
+        fetch(server, target, sha256=None)
+    assert left(target) == ["development.zip.wrong"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_refusal_names_the_address_and_is_not_repeated(server: Server, target: Path, status: int) -> None:
+    server.statuses = [status] * 9
+    with pytest.raises(InputError, match=rf"answered {status}.*archives.development.url") as raised:
+        fetch(server, target)
+    assert server.url in str(raised.value)
+    assert len(server.statuses) == 8
+
+
+def test_passing_refusal_is_repeated(server: Server, target: Path) -> None:
+    server.statuses = [503, 429]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    server.statuses = [503] * 3
+    with pytest.raises(InputError, match=r"could not download .*answered 503"):
+        fetch(server, target)
+
+
+def test_stalled_transfer_goes_on_where_it_was(server: Server, target: Path) -> None:
+    server.stall, server.break_after = True, [600_000]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    assert len(server.starts) == 2
+    assert server.starts[1] > 600_000 - download.BLOCK_BYTES
+
+
+def test_unreachable_server_ends_soon_and_says_what_else_can_be_done(target: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/archive.zip"
+        with pytest.raises(InputError, match=r"could not reach") as raised:
+            download.download(url, SHA256, target, cohort="test", patience=QUICK)
+    for told in (url, "Connection refused", "`archives.test.path`", "--configfile my_study.yaml", "`make demo`"):
+        assert told in str(raised.value)
+    assert left(target) == []
+
+
+def test_name_server_that_never_answers_holds_up_nothing(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    started = time.monotonic()
+    with pytest.raises(InputError, match=r"could not reach .*no answer in time"):
+        download.download("http://example.invalid/a.zip", SHA256, target, patience=Patience(answer_s=0.3))
+    assert time.monotonic() - started < 2
+
+
+def test_default_patience_ends_within_45_seconds_without_a_network() -> None:
+    assert Patience().answer_s < 45
+
+
+@pytest.mark.parametrize("url", ["zenodo.org/archive.zip", "ftp://127.0.0.1/a.zip", "http://"])
+def test_malformed_address_is_named(target: Path, url: str) -> None:
+    with pytest.raises(InputError, match=r"archives.development.url: .*is no address"):
+        download.download(url, SHA256, target, patience=QUICK)
+
+
+def test_too_little_space_is_told_before_the_first_byte(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(CONTENT[:400_000])
+    usage = type("Usage", (), {"free": 599_999})
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(
+        InputError, match=r"disk is full: 600,000 bytes are needed and 599,999 bytes are free"
+    ) as raised:
+        fetch(server, target)
+    assert str(target.parent) in str(raised.value)
+    usage.free = 600_000
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_disk_that_fills_up_meanwhile_keeps_the_partial(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.FileIO):
+        def write(self, block: bytes) -> int:
+            if self.tell() + len(block) > 300_000:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(download._Partial, "append", lambda partial: Full(partial.path, "ab"))
+        with pytest.raises(InputError, match=r"disk is full") as raised:
+            fetch(server, target)
+    assert str(target.parent) in str(raised.value)
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    assert 0 < server.starts[1] <= 300_000
+
+
+def test_real_full_disk(server: Server, tmp_path: Path) -> None:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", mount], capture_output=True)
+    if made.returncode:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        with pytest.raises(InputError, match=r"disk is full: 1,000,000 bytes are needed"):
+            fetch(server, mount / "development.zip")
+        server.length = False
+        with pytest.raises(InputError, match=r"disk is full"):
+            fetch(server, mount / "development.zip")
+        assert 0 < (mount / "development.zip.partial").stat().st_size <= 512 << 10
+        assert not (mount / "development.zip").exists()
+    finally:
+        subprocess.run(["umount", mount], check=True)

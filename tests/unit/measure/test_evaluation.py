@@ -1,0 +1,222 @@
+"""From prediction files to rows: the rows' numbers, and every way in which the files may not fit together."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.base.indexes import write_index
+from chaosliver.base.png import write_png
+from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS, evaluate
+
+SHAPE = (12, 10)
+SEQUENCE = "t1_in_phase"
+# Three slices, the second far from the third, given out of order.
+POSITIONS = {"b": 5.5, "a": 0.0, "c": 16.5}
+PAIRS = (
+    *("patient", "sequence", "stem", "ground", "position_mm", "row_spacing_mm", "column_spacing_mm"),
+    *("slice_distance_mm", "rows", "columns"),
+)
+
+
+def square(side: int) -> np.ndarray:
+    pixels = np.zeros(SHAPE, dtype=np.uint8)
+    pixels[2 : 2 + side, 2 : 2 + side] = 255
+    return pixels
+
+
+class Study:
+    """A run with one patient on disk; tests damage it, then score it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.predictions = folder / "predictions" / "baseline" / "fold0_seed1"
+        self.masks = folder / "masks" / "liver"
+        self.pairs = folder / "inventory" / "7.pairs.tsv"
+        self.slices, self.patients = folder / "slices.tsv", folder / "patients.tsv"
+        self.truth = {"a": square(0), "b": square(4), "c": square(4)}
+        self.found = {"a": square(0), "b": square(4), "c": square(2)}
+        self.ground = dict.fromkeys(POSITIONS, "Ground/x.png")
+
+    def write(self) -> "Study":
+        drawn = self.masks / SEQUENCE / "7"
+        for stem, pixels in self.truth.items():
+            write_png(drawn / f"{stem}.png", pixels)
+        write_index(self.masks / SEQUENCE / "7.tsv", drawn, [{"file": f"{stem}.png"} for stem in self.truth])
+        listed = []
+        for stem, pixels in self.found.items():
+            file = f"{SEQUENCE}/7/{stem}.png"
+            write_png(self.predictions / file, pixels)
+            listed.append(
+                {"file": file, "cohort": "development", "patient": "7", "sequence": SEQUENCE, "stem": stem},
+            )
+        columns = ("cohort", "patient", "sequence", "stem")
+        write_index(self.predictions.with_suffix(".tsv"), self.predictions, listed, columns)
+        rows = [
+            {
+                **{"patient": "7", "sequence": SEQUENCE, "stem": stem, "ground": self.ground[stem]},
+                **{"position_mm": position, "row_spacing_mm": 1.5, "column_spacing_mm": 2.0},
+                **{"slice_distance_mm": 5.5, "rows": SHAPE[0], "columns": SHAPE[1]},
+            }
+            for stem, position in POSITIONS.items()
+        ]
+        write_tsv(self.pairs, PAIRS, rows)
+        return self
+
+    def score(self, logit_index: Path | None = None) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        evaluate(
+            self.predictions,
+            self.predictions.with_suffix(".tsv"),
+            self.masks,
+            sorted((self.masks / SEQUENCE).glob("*.tsv")),
+            [self.pairs],
+            {"experiment": "baseline", "fold": "0", "seed": "1"},
+            self.slices,
+            self.patients,
+            logit_index,
+        )
+        return read_tsv(self.slices, SLICE_COLUMNS), read_tsv(self.patients, PATIENT_COLUMNS)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return Study(tmp_path)
+
+
+def test_rows_of_a_run(study: Study) -> None:
+    slices, (patient,) = study.write().score()
+    assert [row["stem"] for row in slices] == ["a", "b", "c"]
+    assert [row["reference_mm2"] for row in slices] == ["0", "48", "48"]
+    assert [row["predicted_mm2"] for row in slices] == ["0", "48", "12"]
+    assert [row["dice"] for row in slices] == ["1", "1", "0.4"]
+    assert {row["experiment"] + row["fold"] + row["seed"] for row in slices} == {"baseline01"}
+    assert patient["cohort"] == "development"
+    assert (patient["slices"], patient["slices_with_organ"]) == ("3", "2")
+    assert float(patient["mean_dice_all_slices"]) == pytest.approx(0.8)
+    assert float(patient["mean_dice_organ_slices"]) == pytest.approx(0.7)
+    assert float(patient["dice_3d"]) == pytest.approx(40 / 52, abs=1e-6)
+    assert float(patient["ravd_percent"]) == pytest.approx(37.5)
+    assert float(patient["reference_ml"]) == pytest.approx(96 * 5.5 / 1000)
+    assert float(patient["predicted_ml"]) == pytest.approx(60 * 5.5 / 1000)
+    assert float(patient["mssd_mm"]) == pytest.approx(np.hypot(3, 4))
+
+
+def test_grey_logits_are_scored_by_dice_alone(study: Study) -> None:
+    study.write()
+    masked_slices, (masked,) = study.score()
+    folder = study.predictions.parent.parent / "logits"
+    rows = read_tsv(study.predictions.with_suffix(".tsv"))
+    for row in rows:
+        write_png(folder / row["file"], study.truth[row["stem"]] // 5)
+    write_index(folder.with_suffix(".tsv"), folder, rows, ("cohort", "patient", "sequence", "stem"))
+    slices, (grey,) = study.score(folder.with_suffix(".tsv"))
+    # A fifth of full brightness wherever the reference is: 2 * 0.2 / (1 + 0.2), to three places as the original had it.
+    assert [row["dice"] for row in slices] == ["1", "0.333", "0.333"]
+    assert [row["dice_of_mask"] for row in slices] == [row["dice"] for row in masked_slices]
+    assert float(grey["dice_3d"]) == pytest.approx(1 / 3, abs=1e-5)
+    assert (grey["assd_mm"], grey["predicted_ml"]) == (masked["assd_mm"], masked["predicted_ml"])
+
+
+def test_distances_are_taken_at_the_true_positions(study: Study) -> None:
+    study.found = {"a": square(0), "b": square(0), "c": square(4)}
+    _, (patient,) = study.write().score()
+    assert float(patient["mssd_mm"]) == pytest.approx(11)
+
+
+def test_an_empty_prediction_has_no_distance_and_no_score(study: Study) -> None:
+    study.found = dict.fromkeys(POSITIONS, square(0))
+    _, (patient,) = study.write().score()
+    assert (patient["dice_3d"], patient["ravd_percent"], patient["challenge_score"]) == ("0", "100", "0")
+    assert (patient["assd_mm"], patient["mssd_mm"], patient["predicted_ml"]) == ("", "", "0")
+
+
+def test_a_sequence_without_ground_truth_is_measured_only(study: Study) -> None:
+    study.ground = dict.fromkeys(POSITIONS, "")
+    study.truth = {}
+    slices, (patient,) = study.write().score()
+    assert [row["predicted_mm2"] for row in slices] == ["0", "48", "12"]
+    assert {row["dice"] + row["reference_mm2"] for row in slices} == {""}
+    assert float(patient["predicted_ml"]) == pytest.approx(0.33)
+    assert {patient[column] for column in (*MEASURES, "reference_ml", "slices_with_organ")} == {""}
+
+
+def test_a_patient_with_masks_but_no_prediction_is_named(study: Study) -> None:
+    write_index(study.masks / SEQUENCE / "8.tsv", study.masks / SEQUENCE / "8", [])
+    with pytest.raises(InputError, match=r"fold0_seed1\.tsv: lacks patient 8, t1_in_phase, whose masks .*8\.tsv"):
+        study.write().score()
+
+
+def drop_prediction(study: Study) -> None:
+    del study.found["c"]
+
+
+def drop_mask(study: Study) -> None:
+    del study.truth["b"]
+
+
+def add_prediction(study: Study) -> None:
+    study.found["stranger"] = square(1)
+
+
+def add_mask(study: Study) -> None:
+    study.truth["stranger"] = square(1)
+
+
+def resize_prediction(study: Study) -> None:
+    study.found["b"] = study.found["b"].T
+
+
+def resize_mask(study: Study) -> None:
+    study.truth["b"] = study.truth["b"].T
+
+
+def write_probabilities(study: Study) -> None:
+    study.found["b"] = study.found["b"] // 2
+
+
+def drop_some_ground_truth(study: Study) -> None:
+    study.ground["c"] = ""
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (drop_prediction, r"fold0_seed1\.tsv: lacks the prediction of c \(patient 7"),
+        (drop_mask, r"7\.tsv: lacks the mask of b \(patient 7"),
+        (add_prediction, r"fold0_seed1\.tsv: has a prediction of what is no admitted slice: stranger"),
+        (add_mask, r"7\.tsv: has a mask of what is no admitted slice: stranger"),
+        (resize_prediction, r"fold0_seed1/t1_in_phase/7/b\.png: is 10x12 where the image is 12x10"),
+        (resize_mask, r"liver/t1_in_phase/7/b\.png: is 10x12 where the image is 12x10"),
+        (write_probabilities, r"7/b\.png: holds grey values other than 0 and 255"),
+        (drop_some_ground_truth, r"patient 7, t1_in_phase: some slices have ground truth, but c none"),
+    ],
+)
+def test_files_that_do_not_fit_are_named(study: Study, damage: Callable[[Study], None], message: str) -> None:
+    damage(study)
+    with pytest.raises(InputError, match=message):
+        study.write().score()
+    assert not study.slices.exists()
+    assert not study.patients.exists()
+
+
+def test_an_altered_prediction_is_refused(study: Study) -> None:
+    study.write()
+    write_png(study.predictions / SEQUENCE / "7" / "b.png", square(3))
+    with pytest.raises(InputError, match="its content differs"):
+        study.score()
+
+
+def test_a_patient_outside_the_admitted_slices_is_refused(study: Study) -> None:
+    study.write()
+    write_tsv(study.pairs, PAIRS, [])
+    with pytest.raises(InputError, match="predicts patient 7, t1_in_phase, which no table"):
+        study.score()
+
+
+def test_a_missing_index_of_masks_is_named(study: Study) -> None:
+    study.write()
+    (study.masks / SEQUENCE / "7.tsv").unlink()
+    with pytest.raises(InputError, match="no index of masks was given for patient 7"):
+        study.score()

@@ -1,0 +1,95 @@
+"""The challenge's measures: known values, the rules for empty masks, and the official case."""
+
+import json
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+
+from chaosliver.measure.metrics import challenge_score, dice, ravd_percent, score_volume, soft_dice
+
+EMPTY = np.zeros((3, 8, 8), dtype=bool)
+SOME = EMPTY.copy()
+SOME[1, 2:6, 2:6] = True
+PLACED = {"positions_mm": [0.0, 5.5, 16.5], "spacing_mm": (1.5, 1.5)}
+masks = arrays(bool, (2, 5, 5))
+
+
+def test_dice_by_hand() -> None:
+    half = SOME.copy()
+    half[1, 2:4] = False
+    assert dice(SOME, SOME) == 1
+    assert dice(SOME, half) == pytest.approx(2 * 8 / 24)
+    assert dice(SOME, ~SOME) == 0
+
+
+@given(masks, masks)
+def test_dice_is_symmetric_and_bounded(reference: np.ndarray, prediction: np.ndarray) -> None:
+    assert 0 <= dice(reference, prediction) <= 1
+    assert dice(reference, prediction) == dice(prediction, reference)
+
+
+def test_ravd_counts_both_directions_relative_to_the_reference() -> None:
+    larger = SOME.copy()
+    larger[2, :2, :2] = True
+    assert ravd_percent(SOME, larger) == pytest.approx(25)
+    assert ravd_percent(larger, SOME) == pytest.approx(20)
+
+
+def test_score_by_hand_and_beyond_each_threshold() -> None:
+    assert challenge_score(1, 0, 0, 0) == 100
+    assert challenge_score(0.9, 2, 3, 12) == pytest.approx((90 + 60 + 80 + 80) / 4)
+    assert challenge_score(0.79, 5.1, 15.1, 60.1) == 0
+    assert challenge_score(0.8, 5, 15, 60) == pytest.approx(80 / 4)
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction", "expected"),
+    [
+        (EMPTY, EMPTY, (1, 0, None, None, None)),
+        (EMPTY, SOME, (0, None, None, None, 0)),
+        (SOME, EMPTY, (0, 100, None, None, 0)),
+        (SOME, SOME, (1, 0, 0, 0, 100)),
+    ],
+)
+def test_rules_for_empty_masks(
+    reference: np.ndarray, prediction: np.ndarray, expected: tuple[float | None, ...]
+) -> None:
+    assert score_volume(reference, prediction, **PLACED) == expected
+
+
+def test_a_prediction_that_fills_the_volume_has_no_surface() -> None:
+    scores = score_volume(SOME, np.ones_like(SOME), **PLACED)
+    assert scores.dice == pytest.approx(2 * 16 / (16 + 192))
+    assert scores.ravd_percent == pytest.approx(1100)
+    assert scores[2:] == (None, None, 0)
+
+
+def read_volume(folder: Path) -> np.ndarray:
+    return np.stack([cv2.imread(str(file), cv2.IMREAD_UNCHANGED) > 0 for file in sorted(folder.glob("*.png"))])
+
+
+def test_the_challenges_own_case(shared_data: Path) -> None:
+    case = shared_data / "chaos_evaluation_sample"
+    geometry = json.loads((case / "geometry.json").read_text())
+    reference, prediction = read_volume(case / "Ground"), read_volume(case / "Segmentation")
+    positions = [entry["image_position_patient"][2] for entry in geometry["slices"]]
+    started = time.perf_counter()
+    scores = score_volume(reference, prediction, positions, tuple(geometry["pixel_spacing_mm"]))
+    assert time.perf_counter() - started < 10
+    assert scores.dice == pytest.approx(0.97843, abs=5e-6)
+    assert scores.ravd_percent == pytest.approx(0.6645, abs=5e-5)
+    assert scores.assd_mm == pytest.approx(0.73413, abs=5e-6)
+    assert scores.mssd_mm == pytest.approx(14.0, abs=5e-6)
+
+
+def test_soft_dice_of_a_binary_prediction_is_dice_and_of_a_grey_one_another() -> None:
+    draw = np.random.default_rng(1)
+    reference, prediction = (draw.random((4, 4)) > 0.5 for _ in range(2))
+    assert soft_dice(reference, prediction.astype(float)) == pytest.approx(dice(reference, prediction))
+    assert soft_dice(reference, 0.5 * reference) == pytest.approx(2 * 0.5 / 1.5)
+    assert soft_dice(np.zeros((2, 2), bool), np.zeros((2, 2))) == 1

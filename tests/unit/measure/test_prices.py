@@ -1,0 +1,120 @@
+"""The published study's errors are priced as its figure would have changed, by hand and by a second implementation."""
+
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.measure.evaluation import SLICE_COLUMNS
+from chaosliver.measure.patient_statistics import resample_shares, tails
+from chaosliver.measure.prices import ALL, NOTHING, PRICE_COLUMNS, price_errors
+
+GREY, CHOSEN, POOLED = (
+    "Dice of grey logits",
+    "number of epochs chosen on the patients that are reported",
+    "slices of all patients pooled",
+)
+PRICED = {"published": ["p_epoch2", "p"], "right": "r", "each": {"an error": ["e_epoch2", "e"]}}
+
+
+def rows(experiment, patient, fold, grey, mask=None, seed="1", **changes):
+    """A row per slice of a patient: Dice as scored, and of the mask."""
+    named = {"experiment": experiment, "fold": fold, "seed": seed, "cohort": "development", "patient": patient}
+    named |= {"sequence": "t1_in_phase", "scores": "logits", **changes}
+    return [
+        dict.fromkeys(SLICE_COLUMNS) | named | {"stem": f"s{n}", "dice": dice, "dice_of_mask": of_mask}
+        for n, (dice, of_mask) in enumerate(zip(grey, mask or grey, strict=True))
+    ]
+
+
+def priced(folder: Path, table, names=PRICED):
+    write_tsv(folder / "slices.tsv", SLICE_COLUMNS, table)
+    price_errors(folder / "slices.tsv", names, folder / "prices.tsv")
+    return {row["put_right"]: row for row in read_tsv(folder / "prices.tsv", PRICE_COLUMNS)}
+
+
+@pytest.fixture
+def table():
+    """Two folds of one patient each: of one slice, and of three."""
+    return [
+        *rows("p_epoch2", "1", 0, [0.6], [0.7]),
+        *rows("p", "1", 0, [0.5], [0.8]),
+        *rows("p_epoch2", "2", 1, [0.1, 0.2, 0.3], [0.3, 0.3, 0.3]),
+        *rows("p", "2", 1, [0.2, 0.3, 0.4], [0.2, 0.3, 0.1]),
+        *rows("e_epoch2", "1", 0, [0.1], [0.1]),
+        *rows("e", "1", 0, [0.9], [0.95]),
+        *rows("e_epoch2", "2", 1, [0.1, 0.1, 0.1]),
+        *rows("e", "2", 1, [0.5, 0.6, 0.7]),
+        *rows("r", "1", 0, [0.9]),
+        *rows("r", "2", 1, [0.3, 0.6, 0.6]),
+    ]
+
+
+def test_each_reading_is_the_one_worked_out_by_hand(tmp_path, table):
+    found = priced(tmp_path, table)
+    by_hand = {
+        # The better epochs of each fold: (0.6 + 0.9) / 4.
+        NOTHING: 0.375,
+        # (0.9 + 1.8) / 4.
+        "an error": 0.675,
+        # Of masks the last epoch is better in the first fold, the earlier one in the second: (0.8 + 0.9) / 4.
+        GREY: 0.425,
+        # (0.5 + 0.9) / 4.
+        CHOSEN: 0.35,
+        # (0.6 + 0.3) / 2.
+        POOLED: 0.45,
+        # (0.9 + 0.5) / 2.
+        ALL: 0.7,
+    }
+    assert {error: float(row["dice"]) for error, row in found.items()} == pytest.approx(by_hand)
+    assert found[NOTHING]["difference"] == ""
+    differences = {error: figure - 0.375 for error, figure in by_hand.items() if error != NOTHING}
+    assert {error: float(found[error]["difference"]) for error in differences} == pytest.approx(differences)
+    assert {(row["patients"], row["slices"], row["ci_low"]) for row in found.values()} == {("2", "4", "")}
+    assert (found[ALL]["experiment"], found["an error"]["experiment"], found[POOLED]["experiment"]) == ("r", "e", "p")
+
+
+def test_seeds_choose_by_themselves_and_are_averaged(tmp_path, table):
+    second = [{**row, "seed": "2", "dice": 1 - row["dice"]} for row in table]
+    # Of the second seed: the better of 0.4 and 0.5, and of 2.4 and 2.1.
+    assert float(priced(tmp_path, table + second)[NOTHING]["dice"]) == pytest.approx((0.375 + (0.5 + 2.4) / 4) / 2)
+
+
+def test_other_cohorts_sequences_and_experiments_count_for_nothing(tmp_path, table):
+    foreign = [
+        *rows("r", "1", 0, [0.0], sequence="t2_spir"),
+        *rows("p", "9", "all", [0.0], cohort="test"),
+        *rows("other", "1", 0, [0.0]),
+    ]
+    assert priced(tmp_path, table + foreign) == priced(tmp_path, table)
+
+
+def test_a_study_without_the_experiments_has_an_empty_table(tmp_path, table):
+    assert priced(tmp_path, table, {}) == {}
+
+
+def test_intervals_repeat_the_choice_in_every_resample(tmp_path):
+    """Against a plain loop over the same resamples."""
+    draw = np.random.default_rng(4)
+    patients = {str(number): (number % 3, int(draw.integers(2, 6))) for number in range(7)}
+    dice = {key: draw.random(patients[key[1]][1]) for key in product(("p_epoch2", "p", "r"), patients)}
+    table = [row for (name, own), each in dice.items() for row in rows(name, own, patients[own][0], each.tolist())]
+    found = priced(tmp_path, table, {**PRICED, "each": {}})
+    as_published, right = [], []
+    for shares in resample_shares(7):
+        times = dict(zip(patients, np.rint(7 * shares).astype(int), strict=True))
+        read = []
+        for fold in range(3):
+            own = [patient for patient, (f, _) in patients.items() if f == fold for _ in range(times[patient])]
+            pools = [[d for patient in own for d in dice[name, patient]] for name in ("p_epoch2", "p")]
+            read += max(pools, key=lambda pool: fmean(pool) if pool else 0)
+        as_published.append(fmean(read))
+        right.append(fmean(fmean(dice["r", patient]) for patient in patients for _ in range(times[patient])))
+    ends = np.quantile(as_published, tails(7))
+    assert [float(found[NOTHING][column]) for column in ("ci_low", "ci_high")] == pytest.approx(ends, abs=1e-5)
+    ends = np.quantile(np.subtract(right, as_published), tails(7))
+    columns = ("difference_ci_low", "difference_ci_high")
+    assert [float(found[ALL][column]) for column in columns] == pytest.approx(ends, abs=1e-5)

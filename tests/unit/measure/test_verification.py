@@ -1,0 +1,51 @@
+"""What was altered, anywhere in a study, is named."""
+
+import json
+
+import pytest
+
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import sha256_of, write_tsv
+from chaosliver.base.indexes import write_index
+from chaosliver.measure.verification import verify
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "png/8bit/t2_spir/1"
+    folder.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(name.encode())
+    write_index(folder.with_suffix(".tsv"), folder, [{"file": "a.png"}, {"file": "b.png"}])
+    model = tmp_path / "models/small/fold0_seed1"
+    (model / "snapshots").mkdir(parents=True)
+    for name in ("weights.safetensors", "snapshots/epoch2.safetensors"):
+        (model / name).write_bytes(name.encode())
+    snapshot = {"weights_sha256": sha256_of(model / "snapshots/epoch2.safetensors")}
+    facts = {"weights_sha256": sha256_of(model / "weights.safetensors"), "snapshots": {"2": snapshot}}
+    (model / "card.json").write_text(json.dumps(facts))
+    # Tables of figures lie in a folder of their own, and are no indexes.
+    write_tsv(tmp_path / "dice/small/fold0_seed1.tsv", ("dice",), [{"dice": 0.5}])
+    return tmp_path
+
+
+def test_untouched_results_are_as_they_were_made(results, caplog):
+    caplog.set_level("INFO")
+    verify(results)
+    assert "all is as it was made: 1 folders and 1 networks" in caplog.text
+
+
+def test_all_that_was_altered_or_lost_is_named_at_once_with_what_to_do(results):
+    (results / "png/8bit/t2_spir/1/a.png").write_bytes(b"altered")
+    (results / "png/8bit/t2_spir/1/b.png").unlink()
+    (results / "models/small/fold0_seed1/snapshots/epoch2.safetensors").write_bytes(b"altered")
+    (results / "models/small/fold0_seed1/weights.safetensors").unlink()
+    with pytest.raises(InputError) as caught:
+        verify(results)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "4 file(s) are not what was made:"
+    index, card = results / "png/8bit/t2_spir/1.tsv", results / "models/small/fold0_seed1/card.json"
+    assert f"a.png: its content differs from what {index} lists" in lines[1]
+    assert f"b.png: is missing, but {index} lists it. Make the folder anew with: rm {index}" in lines[2]
+    assert f"weights.safetensors: is missing, but {card} describes it" in lines[3]
+    assert f"epoch2.safetensors: is not what {card} describes. Make it anew with: rm {card}" in lines[4]

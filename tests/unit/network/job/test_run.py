@@ -1,0 +1,189 @@
+"""One training from indexes to what is handed on."""
+
+import json
+
+import numpy as np
+import pytest
+from unit.network.test_training import discs, settings
+
+from chaosliver.base.files import read_tsv, sha256_of
+from chaosliver.base.indexes import write_index
+from chaosliver.base.png import write_png
+from chaosliver.network.job import run as runs
+from chaosliver.network.job.run import Data, Outputs
+from chaosliver.network.models import load_model
+from chaosliver.prepare.samples import OWNER, PLACE
+
+
+def rows_of(count):
+    place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2, "rows": 16, "columns": 16}
+    return [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(count)]
+
+
+def write_patient(root, tree, patient, planes, window=True):
+    folder = root / tree / "t2_spir" / patient
+    for number, plane in enumerate(planes):
+        write_png(folder / f"s{number}.png", plane)
+    write_index(folder.with_suffix(".tsv"), folder, rows_of(len(planes)), PLACE if window else ())
+    return folder.with_suffix(".tsv")
+
+
+@pytest.fixture
+def data(tmp_path):
+    indexes = {}
+    for role, patient in (("train", "1"), ("validation", "2")):
+        slices = discs(8, int(patient))
+        images = np.clip(slices.images * 100 + 50, 0, 255).astype(np.uint8)
+        indexes[f"{role}_images"] = [write_patient(tmp_path, "png", patient, images)]
+        indexes[f"{role}_masks"] = [write_patient(tmp_path, "masks", patient, slices.masks[:, 0] * 255, window=False)]
+    return Data(**indexes, held_out_images=[], held_out_masks=[], augmented=[])
+
+
+def outputs(folder):
+    return Outputs(folder / "history.tsv", folder / "weights.safetensors", folder / "card.json", folder / "snapshots")
+
+
+def run_training(settings, data, checkpoints, outputs, events=None):
+    runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
+
+
+TIGHT = {"copies": 0, "validation_slices": 0, "seed": 1}
+SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True, "leaks": TIGHT}
+
+
+def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
+    made = outputs(tmp_path / "m")
+    run_training(SETTINGS, data, tmp_path / "c", made)
+    history = read_tsv(made.history)
+    card = json.loads(made.card.read_text())
+    assert [row["epoch"] for row in history] == ["1", "2"]
+    chosen = history[card["chosen_epoch"] - 1]
+    assert float(chosen["validation_dice"]) == pytest.approx(card["validation_dice"], rel=1e-5)
+    assert (card["train_on"], card["validate_on"]) == (["t2_spir/1"], ["t2_spir/2"])
+    assert card["versions"]["torch"]
+    load_model(made.card, made.weights)
+
+
+def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(data, tmp_path, monkeypatch):
+    first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    run_training(SETTINGS, data, tmp_path / "c", first)
+    monkeypatch.setattr(runs, "load_slices", lambda *_: pytest.fail("slices were read"))
+    run_training(SETTINGS, data, tmp_path / "c", second)
+    for kind in ("history", "weights", "card"):
+        assert getattr(first, kind).read_bytes() == getattr(second, kind).read_bytes()
+
+
+SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True, "leaks": TIGHT}
+
+
+def test_snapshots_lie_beside_the_weights_and_stand_in_the_card(data, tmp_path):
+    made = outputs(tmp_path / "m")
+    run_training(SNAPSHOTS, data, tmp_path / "c", made)
+    card = json.loads(made.card.read_text())
+    assert sorted(card["snapshots"]) == ["1", "2"]
+    for epoch, snapshot in card["snapshots"].items():
+        assert snapshot["weights_sha256"] == sha256_of(made.snapshots / f"epoch{epoch}.safetensors")
+
+
+def test_a_training_whose_snapshot_was_deleted_starts_anew_to_the_same_bytes(data, tmp_path, caplog):
+    first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    run_training(SNAPSHOTS, data, tmp_path / "c", first)
+    (lost,) = (tmp_path / "c").glob("*.epoch2.pt")
+    lost.unlink()
+    run_training(SNAPSHOTS, data, tmp_path / "c", second)
+    assert f"{lost.name} is missing: training starts anew" in caplog.text
+    assert first.card.read_bytes() == second.card.read_bytes()
+
+
+def test_settings_taken_back_are_re_emitted_and_not_trained_again(data, tmp_path, monkeypatch):
+    first, third = outputs(tmp_path / "1"), outputs(tmp_path / "3")
+    run_training(SETTINGS, data, tmp_path / "c", first)
+    run_training({**SETTINGS, "seed": 2}, data, tmp_path / "c", outputs(tmp_path / "2"))
+    monkeypatch.setattr(runs, "load_slices", lambda *_: pytest.fail("slices were read"))
+    run_training(SETTINGS, data, tmp_path / "c", third)
+    assert first.weights.read_bytes() == third.weights.read_bytes()
+
+
+def test_streamed_slices_give_the_same_weights_to_the_bit(data, tmp_path, monkeypatch):
+    first, second = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    run_training(SETTINGS, data, tmp_path / "c", first)
+    monkeypatch.setattr(runs, "bytes_for_data", lambda _: 0)
+    run_training(SETTINGS, data, tmp_path / "d", second)
+    assert first.weights.read_bytes() == second.weights.read_bytes()
+
+
+def test_events_are_written_where_asked_for(data, tmp_path):
+    pytest.importorskip("tensorboard")
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"), events=tmp_path / "events")
+    assert list((tmp_path / "events").glob("events.*"))
+
+
+def test_other_content_trains_anew(data, tmp_path, monkeypatch):
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
+    index = data.train_images[0]
+    write_png(index.with_suffix("") / "s0.png", np.zeros((16, 16), np.uint8))
+    write_index(index, index.with_suffix(""), rows_of(8), PLACE)
+    read = []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "load_slices", lambda *given: read.append(1) or load(*given))
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "b"))
+    assert read
+
+
+def test_augmented_samples_replace_the_originals_or_join_them(data, tmp_path):
+    folder = tmp_path / "set"
+    for kind in ("images", "masks"):
+        write_png(folder / kind / "1_t2_spir_s0_00000.png", np.zeros((16, 16), np.uint8))
+    known = {"patient": "1", "sequence": "t2_spir", "stem": "s0"}
+    rows = [{**rows_of(1)[0], **known, "file": f"{kind}/1_t2_spir_s0_00000.png"} for kind in ("images", "masks")]
+    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
+    augmented = data._replace(augmented=[tmp_path / "set.tsv"])
+    for given, keep, count in ((augmented, False, 1), (augmented, True, 9), (data, False, 8)):
+        training, validation = runs._slices_of(given, {**SETTINGS, "keep_originals": keep})
+        assert len(training) == count
+        assert [sample.patient for sample in validation] == ["2"] * 8
+
+
+def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, monkeypatch):
+    drawn = {**SETTINGS, "leaks": {**TIGHT, "validation_slices": 0.25}}
+    held = []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "load_slices", lambda samples, *rest: held.append(samples) or load(samples, *rest))
+    data = data._replace(validation_images=[], validation_masks=[])
+    run_training(drawn, data, tmp_path / "c", outputs(tmp_path / "a"))
+    training, validation = ({sample.stem for sample in samples} for samples in held)
+    assert (len(training), len(validation)) == (6, 2)
+    assert not training & validation
+
+
+def test_validation_slices_leave_the_augmented_set_as_it_is(data, tmp_path):
+    leaky = {**SETTINGS, "keep_originals": False, "leaks": {**TIGHT, "validation_slices": 0.25}}
+    folder = tmp_path / "set"
+    rows = []
+    for number in range(5):
+        for kind in ("images", "masks"):
+            write_png(folder / kind / f"{number}.png", np.zeros((16, 16), np.uint8))
+            known = {"patient": "1", "sequence": "t2_spir", "stem": "s0", "file": f"{kind}/{number}.png"}
+            rows.append({**rows_of(1)[0], **known})
+    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
+    data = data._replace(validation_images=[], validation_masks=[], augmented=[tmp_path / "set.tsv"])
+    training, validation = runs._slices_of(data, leaky)
+    assert (len(training), len(validation)) == (5, 2)
+
+
+def test_copies_of_held_out_slices_are_trained_on_and_named_in_the_card(data, tmp_path, monkeypatch):
+    held = []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "load_slices", lambda samples, *rest: held.append(samples) or load(samples, *rest))
+    data = data._replace(held_out_images=data.validation_images, held_out_masks=data.validation_masks)
+    made = outputs(tmp_path / "a")
+    run_training({**SETTINGS, "leaks": {**TIGHT, "copies": 0.25}}, data, tmp_path / "c", made)
+    (training, _) = held
+    copied = [f"t2_spir/2/{sample.stem}" for sample in training if sample.patient == "2"]
+    assert (len(training), len(copied)) == (10, 2)
+    assert json.loads(made.card.read_text())["copies_of_held_out"] == copied
+
+
+def test_what_is_copied_counts_for_what_a_training_is(data):
+    leaky = data._replace(held_out_images=data.validation_images, held_out_masks=data.validation_masks)
+    assert data.digest() != leaky.digest()

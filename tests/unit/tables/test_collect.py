@@ -1,0 +1,130 @@
+"""Tidy tables: what is counted, what is averaged over what, and the text for the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from chaosliver.base.errors import InputError
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
+from chaosliver.tables.collect import EXPERIMENT_COLUMNS, collect_tables, summarise, summary_text, typed
+
+
+def patient_row(patient: str, seed: str = "1", dice: float | None = 0.9, **changes: Any) -> dict[str, Any]:
+    row = dict.fromkeys(PATIENT_COLUMNS) | dict.fromkeys(MEASURES, dice)
+    row |= {"experiment": "baseline", "fold": "0", "seed": seed, "cohort": "development", "patient": patient}
+    return row | {"sequence": "t1_in_phase", "slices": 2, "slices_with_organ": 1, "predicted_ml": 1.5} | changes
+
+
+def slice_rows(patient: str, seed: str = "1", **changes: Any) -> list[dict[str, Any]]:
+    row = dict.fromkeys(SLICE_COLUMNS) | {"experiment": "baseline", "fold": "0", "seed": seed, "patient": patient}
+    row |= {"cohort": "development", "sequence": "t1_in_phase", "position_mm": 0.0, "predicted_mm2": 3.0, "dice": 0.5}
+    return [
+        row | {"stem": "IMG-0004-00002", "reference_mm2": 0.0} | changes,
+        row | {"stem": "IMG-0004-00004", "reference_mm2": 9.0} | changes,
+    ]
+
+
+def summary_of(patients: list[dict[str, Any]], slices: list[dict[str, Any]]) -> pd.DataFrame:
+    return summarise(_read_back(slices, SLICE_COLUMNS), _read_back(patients, PATIENT_COLUMNS))
+
+
+def _read_back(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    text = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
+    return typed(text, columns)
+
+
+def test_statistics_are_over_patients_and_seeds_are_replicates() -> None:
+    patients = [patient_row("1", "1", 0.8), patient_row("1", "2", 0.9), patient_row("2", "1", 0.65)]
+    (row,) = summary_of(patients, slice_rows("1") + slice_rows("1", "2") + slice_rows("2")).to_dict("records")
+    assert (row["patients"], row["slices"], row["share_of_empty_slices"]) == (2, 4, 0.5)
+    assert row["dice_3d_mean"] == pytest.approx(0.75)
+    assert row["dice_3d_sd"] == pytest.approx(0.2 / 2**0.5)
+    assert (row["dice_3d_min"], row["dice_3d_max"]) == pytest.approx((0.65, 0.85))
+
+
+def test_the_pooled_dice_is_over_slices_whosever_they_are() -> None:
+    patients = [patient_row("1", dice=0.8), patient_row("2", dice=0.6)]
+    slices = slice_rows("1", dice=0.9) + [{**slice_rows("2")[0], "stem": f"s{n}", "dice": 0.3} for n in range(4)]
+    (row,) = summary_of(patients, slices).to_dict("records")
+    # (2 * 0.9 + 4 * 0.3) / 6, where each patient's mean counted alike would be 0.6.
+    assert row["pooled_dice"] == pytest.approx(0.5)
+
+
+def test_an_interval_of_the_mean_stands_where_there_are_patients_enough() -> None:
+    patients = [patient_row(str(number), dice=0.8 + number / 100, assd_mm=None) for number in range(8)]
+    patients += [patient_row("1", experiment="few"), patient_row("2", experiment="few")]
+    slices = [row for number in range(8) for row in slice_rows(str(number))] + slice_rows("1", experiment="few")
+    many, few = summary_of(patients, slices).to_dict("records")
+    assert 0.8 < many["dice_3d_ci_low"] < many["dice_3d_mean"] < many["dice_3d_ci_high"] < 0.87
+    assert pd.isna([few["dice_3d_ci_low"], few["dice_3d_ci_high"], many["assd_mm_ci_low"]]).all()
+
+
+def test_an_empty_prediction_is_counted_and_its_distance_left_out() -> None:
+    failed = {"dice_3d": 0.0, "assd_mm": None, "mssd_mm": None, "challenge_score": 0.0, "predicted_ml": 0.0}
+    patients = [patient_row("1", dice=0.8), patient_row("2", **failed)]
+    (row,) = summary_of(patients, slice_rows("1") + slice_rows("2")).to_dict("records")
+    assert (row["empty_predictions"], row["volumes_without_distance"]) == (1, 1)
+    assert row["dice_3d_mean"] == pytest.approx(0.4)
+    assert row["assd_mm_mean"] == pytest.approx(0.8)
+
+
+def test_a_prediction_that_fills_its_volume_is_counted_too() -> None:
+    patients = [patient_row("1", assd_mm=None, mssd_mm=None, predicted_ml=99.0)]
+    (row,) = summary_of(patients, slice_rows("1")).to_dict("records")
+    assert (row["empty_predictions"], row["volumes_without_distance"]) == (0, 1)
+
+
+def test_a_cohort_without_ground_truth_has_counts_only() -> None:
+    nothing = {"cohort": "test", "fold": "all", "seed": "all", "dice": None}
+    slices = slice_rows("9", cohort="test", reference_mm2=None, dice=None)
+    frame = summary_of([patient_row("1"), patient_row("9", **nothing)], slice_rows("1") + slices)
+    assert list(frame["cohort"]) == ["development", "test"]
+    assert (frame.loc[1, "patients"], frame.loc[1, "volumes_without_distance"]) == (1, 0)
+    assert frame.loc[1].drop(["experiment", "cohort", "sequence"])[5:].isna().all()
+    assert pd.isna(frame.loc[1, "share_of_empty_slices"])
+
+
+def test_a_patient_scored_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="experiment baseline: patient 1, t1_in_phase is scored twice under seed 1"):
+        summary_of([patient_row("1"), patient_row("1", fold="1")], slice_rows("1"))
+
+
+def test_tables_on_disk(tmp_path: Path) -> None:
+    runs = []
+    for number, patient in enumerate(("08", "13")):
+        slices, patients = tmp_path / f"slices{number}.tsv", tmp_path / f"patients{number}.tsv"
+        write_tsv(slices, SLICE_COLUMNS, slice_rows(patient))
+        write_tsv(patients, PATIENT_COLUMNS, [patient_row(patient)])
+        runs.append((slices, patients))
+    outputs = [tmp_path / "tables" / name for name in ("slices.tsv", "patients.tsv", "experiments.tsv", "summary.txt")]
+    collect_tables([run[0] for run in runs], [run[1] for run in runs], *outputs)
+    assert outputs[0].read_text().splitlines()[1:3] == runs[0][0].read_text().splitlines()[1:]
+    assert [row["patient"] for row in read_tsv(outputs[1])] == ["08", "13"]
+    (row,) = read_tsv(outputs[2], EXPERIMENT_COLUMNS)
+    assert (row["patients"], row["slices"], row["dice_3d_mean"], row["dice_3d_sd"]) == ("2", "4", "0.9", "0")
+    assert "0.900 ± 0.000" in outputs[3].read_text()
+
+
+def test_tables_of_a_study_without_runs(tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("slices.tsv", "patients.tsv", "experiments.tsv", "summary.txt")]
+    collect_tables([], [], *outputs)
+    assert read_tsv(outputs[2], EXPERIMENT_COLUMNS) == []
+
+
+def test_summary_fits_a_terminal_and_lines_up() -> None:
+    patients = [
+        patient_row("1", experiment="baseline", assd_mm=12.25, mssd_mm=123.4),
+        patient_row("1", experiment="densenet_augment", sequence="t1_out_of_phase", dice_3d=None, assd_mm=None),
+    ]
+    slices = slice_rows("1", experiment="baseline")
+    slices += slice_rows("1", experiment="densenet_augment", sequence="t1_out_of_phase")
+    text = summary_text(summary_of(patients, slices))
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert len({len(line) for line in lines[3:6]}) == 1
+    assert "T1 out of phase" in lines[5]
+    assert "50%" in lines[4]
+    assert "12.25" in lines[4]

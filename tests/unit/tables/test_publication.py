@@ -1,0 +1,82 @@
+"""The printed table: the numbers of the table of experiments, in text that Markdown and LaTeX can read."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.measure.evaluation import MEASURES
+from chaosliver.tables.collect import COUNTS, EXPERIMENT_COLUMNS, GROUP, STATISTICS
+from chaosliver.tables.publication import PRINTED, PUBLICATION_COLUMNS, write_publication_table
+
+VALUES = {"mean": 0.9012, "sd": 0.03, "median": 0.91, "min": 0.8, "max": 0.95, "ci_low": 0.88, "ci_high": 0.92}
+
+
+def experiment(name: str, **changes: Any) -> dict[str, Any]:
+    row = dict(zip(GROUP, (name, "development", "t1_in_phase"), strict=True)) | dict.fromkeys(
+        (*COUNTS, "pooled_dice"), 0
+    )
+    row |= {"patients": 14, "slices": 426, "share_of_empty_slices": 0.2817}
+    return row | {f"{measure}_{key}": value for measure in MEASURES for key, value in VALUES.items()} | changes
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> dict[str, Path]:
+    nothing = {f"{measure}_{key}": None for measure in MEASURES for key in STATISTICS}
+    rows = [
+        experiment("all_16bit", volumes_without_distance=2),
+        experiment("no&50%", dice_3d_ci_low=None, dice_3d_ci_high=None, dice_3d_sd=None),
+        experiment("no_truth", cohort="test", share_of_empty_slices=None, **nothing),
+    ]
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, rows)
+    paths = {suffix: tmp_path / f"publication.{suffix}" for suffix in ("tsv", "md", "tex")}
+    write_publication_table(tmp_path / "experiments.tsv", *paths.values())
+    return paths
+
+
+def test_the_tidy_form_has_a_row_per_measure_with_the_same_numbers(written: dict[str, Path]) -> None:
+    rows = read_tsv(written["tsv"], PUBLICATION_COLUMNS)
+    assert len(rows) == 3 * len(MEASURES)
+    (row,) = [row for row in rows if (row["experiment"], row["measure"]) == ("all_16bit", "assd_mm")]
+    assert {key: float(row[key]) for key in VALUES} == VALUES
+    assert (row["patients"], row["volumes_without_distance"]) == ("14", "2")
+
+
+def test_the_markdown_is_one_table_of_equal_rows_and_a_note(written: dict[str, Path]) -> None:
+    table, note, end = re.split(r"\n\n|\n$", written["md"].read_text())
+    lines = table.splitlines()
+    assert len(lines) == 2 + 3
+    assert {len(line.split(" | ")) for line in lines} == {6 + len(PRINTED)}
+    assert "Dice, 3D" in lines[0] and set(lines[1]) <= set("|-: ")
+    assert "| `all_16bit` | development | T1 in phase | 14 | 28% | 2 |" in lines[2]
+    assert "0.901 ± 0.030<br>[0.880, 0.920]<br>0.910 (0.800 to 0.950)" in lines[2]
+    assert "| 0.901<br>-<br>0.910 (0.800 to 0.950) |" in lines[3]
+    assert lines[4].endswith("| - | 0 |" + " -<br>-<br>- |" * len(PRINTED))
+    assert "fewer than six patients" in note and end == ""
+
+
+def test_the_latex_escapes_names_and_balances_braces_cells_and_environments(written: dict[str, Path]) -> None:
+    text = written["tex"].read_text()
+    assert r"\texttt{all\_16bit} & 0.901 $\pm$ 0.030" in text
+    assert r"\texttt{no\&50\%}" in text
+    body = text.split("\\endlastfoot\n")[1].split("\\end{longtable}")[0].splitlines()
+    assert len(body) == 3 * 3
+    for line in body:
+        assert len(re.findall(r"(?<!\\)&", line)) == len(PRINTED)
+        assert line.endswith((r" \\*", r" \\ \addlinespace"))
+        assert not re.search(r"(?<!\\)[_%#]", line) and "±" not in line
+    assert re.sub(r"\\[{}]", "", text).count("{") == re.sub(r"\\[{}]", "", text).count("}")
+    begun, ended = (re.findall(rf"\\{word}{{(\w+)}}", text) for word in ("begin", "end"))
+    assert begun == ended[::-1] == ["landscape", "longtable"]
+    assert r"28\% of slices without organ, 2 without ASSD" in text
+    assert "% In the preamble: \\usepackage{booktabs,longtable,pdflscape}" in text
+
+
+def test_a_study_without_experiments_has_an_empty_table(tmp_path: Path) -> None:
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [])
+    paths = [tmp_path / f"publication.{suffix}" for suffix in ("tsv", "md", "tex")]
+    write_publication_table(tmp_path / "experiments.tsv", *paths)
+    assert read_tsv(paths[0], PUBLICATION_COLUMNS) == []
+    assert "\\bottomrule" in paths[2].read_text()

@@ -1,0 +1,69 @@
+"""The table of trainings: what validation promised, beside what the fold's held-out patients gave."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.measure.evaluation import PATIENT_COLUMNS
+from chaosliver.tables.trainings import TRAINING_COLUMNS, list_trainings
+
+LABEL = {"experiment": "small", "fold": "0", "seed": "1"}
+CARD = {
+    "train_on": ["t1_in_phase/1", "t1_in_phase/2", "t1_in_phase/3"],
+    "validate_on": ["t1_in_phase/4", "t1_in_phase/5"],
+    "leaks": {"copies": 0, "validation_slices": 0, "seed": 1},
+    "recipe": {"epochs": 20},
+    "chosen_epoch": 7,
+    "validation_dice": 0.9,
+}
+
+
+def scored(patient: str, dice: float | None, **changes: str) -> dict[str, Any]:
+    base = dict.fromkeys(PATIENT_COLUMNS) | LABEL | {"cohort": "development", "sequence": "t1_in_phase"}
+    return base | {"patient": patient, "dice_3d": dice} | changes
+
+
+def listed(folder: Path, card: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
+    (folder / "card.json").write_text(json.dumps(card))
+    write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
+    list_trainings([folder / "card.json"], [LABEL], folder / "patients.tsv", folder / "trainings.tsv")
+    return read_tsv(folder / "trainings.tsv", TRAINING_COLUMNS)[0]
+
+
+def test_optimism_is_validation_minus_the_held_out_patients_of_the_same_training(tmp_path: Path) -> None:
+    others = [scored("8", 0.1, fold="1"), scored("6", 0.1, seed="2"), scored("6", 0.1, experiment="other")]
+    untrained = [scored("6", 0.1, sequence="t2_spir"), scored("9", None)]
+    row = listed(tmp_path, CARD, [scored("6", 0.8), scored("7", 0.85), *others, *untrained])
+    assert (row["training_patients"], row["validated_on"], row["test_patients"]) == ("3", "2 other patients", "2")
+    assert (row["epochs"], row["chosen_epoch"]) == ("20", "7")
+    assert float(row["test_dice_3d"]) == pytest.approx(0.825)
+    assert float(row["optimism"]) == pytest.approx(0.075)
+
+
+def test_validation_slices_and_several_sequences_are_told(tmp_path: Path) -> None:
+    trained = ["t1_in_phase/1", "t2_spir/1", "t2_spir/2"]
+    card = CARD | {"train_on": trained, "validate_on": [], "leaks": {"validation_slices": 0.2}}
+    row = listed(tmp_path, card, [scored("6", 0.8), scored("6", 0.6, sequence="t2_spir")])
+    assert row["validated_on"] == "20% of the slices of the training patients"
+    assert (row["training_patients"], row["training_sequences"]) == ("2", "t1_in_phase+t2_spir")
+    assert (row["test_patients"], float(row["test_dice_3d"])) == ("1", pytest.approx(0.7))
+
+
+def test_a_curve_of_the_held_out_patients_is_called_so(tmp_path: Path) -> None:
+    row = listed(tmp_path, CARD, [scored("4", 0.8), scored("5", 0.7)])
+    assert row["validated_on"] == "the held-out patients themselves"
+
+
+def test_a_snapshot_has_its_own_number_of_epochs(tmp_path: Path) -> None:
+    card = CARD | {"snapshot_of": {"epoch": 5, "card_sha256": "0"}}
+    assert listed(tmp_path, card, [scored("6", 0.8)])["epochs"] == "5"
+
+
+def test_without_validation_or_ground_truth_there_is_no_optimism(tmp_path: Path) -> None:
+    row = listed(tmp_path, CARD | {"validate_on": [], "validation_dice": None}, [scored("6", 0.8)])
+    assert (row["validated_on"], row["validation_dice"], row["optimism"]) == ("nothing", "", "")
+    row = listed(tmp_path, CARD, [scored("6", None)])
+    assert (row["test_patients"], row["test_dice_3d"], row["optimism"]) == ("0", "", "")

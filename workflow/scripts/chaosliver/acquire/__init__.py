@@ -1,0 +1,1 @@
+"""Archives, downloaded or drawn, to the files of each patient."""

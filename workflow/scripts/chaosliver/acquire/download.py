@@ -1,0 +1,274 @@
+"""Fetching an archive over HTTP so that a lost connection costs no more than what was under way."""
+
+import logging
+import os
+import queue
+import re
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+from tqdm import tqdm
+
+from ..base.errors import InputError
+from ..base.files import sha256_of
+from .disk import room_for
+
+# Small, since what has come of a block is lost when the connection breaks within it.
+BLOCK_BYTES = 1 << 16
+# Answers that may be another one a moment later.
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """When to give up; all times in seconds.
+
+    `attempts` and `answer_s` count anew whenever bytes have come. `answer_s` bounds the wait for an answer over all
+    attempts and everything that precedes it: a name server that never answers has no time limit of its own.
+    """
+
+    attempts: int = 3
+    connect_s: float = 5
+    stall_s: float = 30
+    answer_s: float = 40
+    pause_s: float = 1
+
+
+def download(
+    url: str, sha256: str | None, target: Path, *, cohort: str = "development", patience: Patience | None = None
+) -> None:
+    """Fetch the zip at `url` to `target`, which appears only when it is whole and its SHA-256 is `sha256`.
+
+    What has come so far lies in `<target>.partial` and is resumed by the next call. Without a `sha256` (None) the file
+    must at least have a zip's directory at its end. `cohort` names the config keys in the messages.
+
+    Raises InputError where the server cannot be reached, refuses, breaks off again and again or sends other content,
+    and where the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = _Partial(target)
+    if not (sha256 and partial.size and sha256_of(partial.path) == sha256.lower()):
+        if not sha256 and not partial.etag:
+            partial.discard()  # nothing would tell that the server's file is still the same
+        _Fetch(url, partial, cohort, patience or Patience()).run()
+        _check(url, sha256, partial, cohort)
+    with partial.path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    partial.path.replace(target)
+    partial.discard()
+
+
+class _BrokenOffError(Exception):
+    """The transfer ended early; another attempt may help."""
+
+
+class _Partial:
+    """What has come of a file, and the tag by which the server knows the version it came from."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.partial")
+        self._etag_path = target.with_name(f"{target.name}.partial.etag")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def etag(self) -> str:
+        return self._etag_path.read_text(encoding="latin-1") if self._etag_path.exists() else ""
+
+    def begin(self, etag: str) -> None:
+        """Forget what has come and start on the version called `etag`."""
+        self.discard()
+        # A weak tag does not promise the same bytes, and HTTP forbids it in If-Range.
+        if etag and not etag.startswith("W/"):
+            self._etag_path.write_text(etag, encoding="latin-1")
+
+    def append(self) -> BinaryIO:
+        return self.path.open("ab")
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._etag_path.unlink(missing_ok=True)
+
+    def put_aside(self) -> Path:
+        aside = self.target.with_name(f"{self.target.name}.wrong")
+        self.path.replace(aside)
+        self.discard()
+        return aside
+
+
+@dataclass
+class _Fetch:
+    """One download, over as many attempts as it takes."""
+
+    url: str
+    partial: _Partial
+    cohort: str
+    patience: Patience
+    reached: bool = False
+
+    def run(self) -> None:
+        """Fill the partial file; return when the server has no more to send."""
+        failures, furthest = 0, self.partial.size
+        deadline = time.monotonic() + self.patience.answer_s
+        while True:
+            try:
+                return self._attempt(deadline)
+            except (_BrokenOffError, requests.RequestException) as error:
+                reason = _reason(error)
+            if self.partial.size > furthest:
+                failures, furthest = 0, self.partial.size
+                deadline = time.monotonic() + self.patience.answer_s
+            failures += 1
+            pause = self.patience.pause_s * failures
+            if failures >= self.patience.attempts or time.monotonic() + pause >= deadline:
+                raise self._given_up(reason)
+            logger.warning("%s: %s; trying again from byte %d", self.url, reason, self.partial.size)
+            time.sleep(pause)
+
+    def _attempt(self, deadline: float) -> None:
+        start = self.partial.size
+        with self._answer(start, deadline) as response:
+            self.reached = True
+            status = response.status_code
+            total = _total(response)
+            if status in PASSING:
+                raise _BrokenOffError(f"the server answered {status} {response.reason}")
+            if status == 416 and start and total == start:
+                return  # every byte had come already
+            if start and (status == 416 or (status == 206 and _first(response) != start)):
+                self.partial.discard()
+                raise _BrokenOffError("what had come does not fit the server's file, so it is fetched anew")
+            if status not in (200, 206):
+                raise InputError(
+                    f"{self.url}: the server answered {status} {response.reason}. Correct the address in "
+                    f"archives.{self.cohort}.url, or {self._remedy()}"
+                )
+            if status == 200:
+                self.partial.begin(response.headers.get("ETag", ""))
+            self._store(response, total)
+
+    def _answer(self, start: int, deadline: float) -> requests.Response:
+        # Unpacking on the way would make the offsets of the file and those of the server differ.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "chaos-liver"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        if start and self.partial.etag:
+            headers["If-Range"] = self.partial.etag
+        timeout = (self.patience.connect_s, self.patience.stall_s)
+        try:
+            return _within(
+                deadline - time.monotonic(),
+                lambda: requests.get(self.url, headers=headers, timeout=timeout, stream=True),
+            )
+        except (ValueError, requests.TooManyRedirects) as error:  # requests' errors of a malformed address
+            raise InputError(f"archives.{self.cohort}.url: {self.url} is no address to download: {error}") from error
+
+    def _store(self, response: requests.Response, total: int | None) -> None:
+        start = self.partial.size
+        logger.info("%s: fetching from byte %d of %s", self.url, start, total if total is not None else "unknown")
+        with (
+            room_for(self.partial.path.parent, (total or start) - start),
+            self.partial.append() as stream,
+            _bar(self.partial.target.name, start, total) as bar,
+        ):
+            for block in response.iter_content(BLOCK_BYTES):
+                stream.write(block)
+                bar.update(len(block))
+        if total is not None and self.partial.size != total:
+            raise _BrokenOffError(f"{self.partial.size:,} of {total:,} bytes came")
+
+    def _given_up(self, reason: str) -> InputError:
+        what = "could not download" if self.reached else "could not reach"
+        kept = ""
+        if self.partial.size:
+            kept = (
+                f"The {self.partial.size:,} bytes that came are kept in {self.partial.path}, and the same command "
+                "resumes there. "
+            )
+        return InputError(f"{what} {self.url}: {reason}. {kept}Without a network, {self._remedy()}")
+
+    def _remedy(self) -> str:
+        return (
+            f"set `archives.{self.cohort}.path` to a local zip or unpacked folder (`--configfile my_study.yaml`), or "
+            "run `make demo` for the embedded phantom"
+        )
+
+
+def _check(url: str, sha256: str | None, partial: _Partial, cohort: str) -> None:
+    if sha256 is None:
+        if not zipfile.is_zipfile(partial.path):
+            raise InputError(
+                f"{url}: what came is not a whole zip file. It is put aside as {partial.put_aside()}, and the next "
+                f"run starts anew. Correct the address in archives.{cohort}.url"
+            )
+        return
+    found = sha256_of(partial.path)
+    if found != sha256.lower():
+        size = partial.size
+        raise InputError(
+            f"{url}: wrong checksum: the config expects SHA-256 {sha256}, the {size:,} bytes that came have {found}: "
+            f"they were altered or cut short on the way, or the archive is another one. They are put aside as "
+            f"{partial.put_aside()}, and the next run starts anew. If this is the archive you mean, set "
+            f"archives.{cohort}.sha256 to the SHA-256 found"
+        )
+
+
+def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
+    """The result of `call`, or requests.ConnectTimeout after `seconds`; the thread left behind holds up no exit."""
+    results: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            results.put(call())
+        except Exception as error:
+            results.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result = results.get(timeout=max(seconds, 0))
+    except queue.Empty:
+        raise requests.ConnectTimeout("no answer in time") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _total(response: requests.Response) -> int | None:
+    """Bytes of the whole file, as far as the answer tells."""
+    if response.status_code in (206, 416):
+        match = re.fullmatch(r"bytes .*/(\d+)", response.headers.get("Content-Range", ""))
+        return int(match[1]) if match else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else None
+
+
+def _first(response: requests.Response) -> int | None:
+    """Offset of the first byte of a partial answer."""
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _reason(error: BaseException) -> str:
+    """The cause of a failure without the layers that libraries wrap around it."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no answer in time"
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _bar(name: str, start: int, total: int | None) -> tqdm:
+    seconds = 0.5 if sys.stderr.isatty() else 30  # a log holds a line for each refresh
+    return tqdm(initial=start, total=total, desc=name, unit="B", unit_scale=True, mininterval=seconds)

@@ -1,0 +1,1 @@
+"""What every package uses: files, indexes, pictures, patients and sequences, the frame of a job."""

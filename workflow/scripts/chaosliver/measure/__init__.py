@@ -1,0 +1,1 @@
+"""Predictions to figures per slice and per patient, and their statistics."""

@@ -1,0 +1,147 @@
+"""What the errors of a published study are worth: its figure as it was read, and with each of them put right.
+
+The original study gave the mean Dice of all slices of its held-out patients together, of grey logits, and the best of
+several numbers of epochs. Three of its errors lie in that reading and alter no network; the others do, and have an
+experiment each. The bootstrap is over patients, as in `statistics`, and reads each resample anew, the choice of the
+epochs included.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base.files import read_tsv, write_tsv
+from ..base.patient_order import natural
+from .evaluation import SLICE_COLUMNS
+from .patient_statistics import FEWEST_PATIENTS, resample_shares, tails
+
+PRICE_COLUMNS = (
+    *("put_right", "experiment", "patients", "slices", "dice", "ci_low", "ci_high"),
+    *("difference", "difference_ci_low", "difference_ci_high"),
+)
+NOTHING, ALL = "nothing, as published", "all of them"
+
+
+class Reading(NamedTuple):
+    """How a study's figure is read off its slices: by default with all of the published errors.
+
+    `dice` is the column of the slices' table. With `best` each fold takes the number of epochs whose figure is highest
+    on its own held-out patients, else the last. With `pooled` the mean is over slices, else over patients' means.
+    """
+
+    dice: str = "dice"
+    best: bool = True
+    pooled: bool = True
+
+
+PUBLISHED, RIGHT = Reading(), Reading("dice_of_mask", best=False, pooled=False)
+ERRORS_OF_READING = {
+    "Dice of grey logits": PUBLISHED._replace(dice="dice_of_mask"),
+    "number of epochs chosen on the patients that are reported": PUBLISHED._replace(best=False),
+    "slices of all patients pooled": PUBLISHED._replace(pooled=False),
+}
+
+Row = Mapping[str, str]
+
+
+class Scores(NamedTuple):
+    """Sums of the slices' Dice [epochs, patients], and each patient's number of slices and fold, of one seed."""
+
+    sums: np.ndarray
+    counts: np.ndarray
+    folds: np.ndarray
+
+
+def price_errors(slices_table: Path, priced: Mapping[str, Any], prices_table: Path) -> None:
+    """Write the figure as published, with each error put right alone and with all, and how far they differ.
+
+    `priced` holds `published` and, in `each` by the name of an error, the experiments of one training in the order of
+    their epochs, and `right`, the experiment without any error; empty, it gives an empty table. Differences are the
+    figure put right minus the published one. There is no interval for fewer than FEWEST_PATIENTS patients.
+    """
+    rows: list[dict[str, Any]] = []
+    if priced:
+        published = priced["published"]
+        arms = [
+            (NOTHING, published, PUBLISHED),
+            *((error, names, PUBLISHED) for error, names in priced["each"].items()),
+            *((error, published, reading) for error, reading in ERRORS_OF_READING.items()),
+            (ALL, [priced["right"]], RIGHT),
+        ]
+        table = _comparable(read_tsv(slices_table, SLICE_COLUMNS), published[-1])
+        rows = [_priced(table, error, names, reading, published) for error, names, reading in arms]
+    write_tsv(prices_table, PRICE_COLUMNS, rows)
+
+
+def figures_of(scores: Scores, reading: Reading, shares: np.ndarray) -> np.ndarray:
+    """The figure by each of the `shares` (resamples, patients), which say how much of a resample each patient is."""
+    weights = shares if not reading.pooled else shares * scores.counts
+    means = scores.sums / scores.counts
+    shown = np.zeros(len(shares))
+    for fold in np.unique(scores.folds):
+        own = weights * (scores.folds == fold)
+        # [resamples, epochs]; a fold of which a resample has no patient weighs nothing.
+        totals = own @ means.T
+        shown += totals.max(axis=1) if reading.best else totals[:, -1]
+    return shown / weights.sum(axis=1)
+
+
+def _comparable(table: Sequence[Row], published: str) -> list[Row]:
+    """Scored slices of the development cohort, of the sequences that the published study was scored on."""
+    scored = [row for row in table if row["cohort"] == "development" and row["dice"]]
+    sequences = {row["sequence"] for row in scored if row["experiment"] == published}
+    return [row for row in scored if row["sequence"] in sequences]
+
+
+def _priced(
+    table: Sequence[Row], error: str, names: Sequence[str], reading: Reading, published: Sequence[str]
+) -> dict[str, Any]:
+    scored = [row for row in table if row["experiment"] == names[-1]]
+    patients = sorted({row["patient"] for row in scored}, key=natural)
+    everyone = np.full((1, len(patients)), 1 / len(patients))
+    # Fewer patients have no interval.
+    resampled = [resample_shares(len(patients))] if len(patients) >= FEWEST_PATIENTS else []
+    shares = np.concatenate([everyone, *resampled])
+    figures = _mean_of_seeds(table, names, reading, patients, shares)
+    base = _mean_of_seeds(table, published, PUBLISHED, patients, shares)
+    row = dict.fromkeys(PRICE_COLUMNS) | {
+        "put_right": error,
+        "experiment": names[-1],
+        "patients": len(patients),
+        "slices": len({(row["patient"], row["sequence"], row["stem"]) for row in scored}),
+    }
+    row |= _with_interval(figures, len(patients), ("dice", "ci_low", "ci_high"))
+    if error != NOTHING:
+        columns = ("difference", "difference_ci_low", "difference_ci_high")
+        row |= _with_interval(figures - base, len(patients), columns)
+    return row
+
+
+def _with_interval(figures: np.ndarray, patients: int, columns: Sequence[str]) -> dict[str, float | None]:
+    """The figure of all patients, which stands first, and the interval by the resamples that follow."""
+    ends = np.quantile(figures[1:], tails(patients)).tolist() if patients >= FEWEST_PATIENTS else (None, None)
+    return dict(zip(columns, (float(figures[0]), *ends), strict=True))
+
+
+def _mean_of_seeds(
+    table: Sequence[Row], names: Sequence[str], reading: Reading, patients: Sequence[str], shares: np.ndarray
+) -> np.ndarray:
+    seeds = sorted({row["seed"] for row in table if row["experiment"] == names[-1]})
+    return np.mean(
+        [figures_of(_scores(table, names, seed, reading.dice, patients), reading, shares) for seed in seeds], axis=0
+    )
+
+
+def _scores(table: Sequence[Row], names: Sequence[str], seed: str, column: str, patients: Sequence[str]) -> Scores:
+    place = {patient: number for number, patient in enumerate(patients)}
+    sums, counts = np.zeros((len(names), len(patients))), np.zeros((len(names), len(patients)))
+    folds = np.zeros(len(patients), int)
+    for row in table:
+        if row["seed"] == seed and row["experiment"] in names:
+            where = names.index(row["experiment"]), place[row["patient"]]
+            sums[where] += float(row[column])
+            counts[where] += 1
+            folds[where[1]] = int(row["fold"])
+    return Scores(sums, counts[-1], folds)

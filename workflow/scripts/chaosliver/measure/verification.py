@@ -1,0 +1,44 @@
+"""Whether the files of a study are still those that were made: what Snakemake cannot see inside folders."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..base.errors import InputError
+from ..base.files import sha256_of
+from ..base.indexes import problems_of
+
+INDEXED = ("raw", "masks", "png", "augmented", "predictions", "logits", "triplets")
+MODELS = "models"
+
+
+def verify(results: Path) -> None:
+    """Check every indexed file and every network below `results` against the checksum taken when it was made.
+
+    Raises InputError that names all files that are missing or altered, each with the command that makes it anew.
+    """
+    indexes = [
+        index for tree in INDEXED for index in sorted((results / tree).rglob("*.tsv")) if index.with_suffix("").is_dir()
+    ]
+    cards = sorted((results / MODELS).rglob("card.json"))
+    problems = [problem for index in indexes for problem in problems_of(index, index.with_suffix(""))]
+    problems += [problem for card in cards for problem in _problems_of_model(card)]
+    if problems:
+        raise InputError(f"{len(problems)} file(s) are not what was made:\n" + "\n".join(problems))
+    logging.getLogger("progress").info("all is as it was made: %d folders and %d networks", len(indexes), len(cards))
+
+
+def _problems_of_model(card: Path) -> Iterator[str]:
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    expected = {card.with_name("weights.safetensors"): facts["weights_sha256"]}
+    expected |= {
+        card.parent / "snapshots" / f"epoch{epoch}.safetensors": snapshot["weights_sha256"]
+        for epoch, snapshot in facts["snapshots"].items()
+    }
+    remedy = f"Make it anew with: rm {card} && snakemake --cores 1 {card}"
+    for path, digest in expected.items():
+        if not path.is_file():
+            yield f"{path}: is missing, but {card} describes it. {remedy}"
+        elif sha256_of(path) != digest:
+            yield f"{path}: is not what {card} describes. {remedy}"

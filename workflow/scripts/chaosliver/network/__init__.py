@@ -1,0 +1,1 @@
+"""Samples to networks, and networks to predictions."""

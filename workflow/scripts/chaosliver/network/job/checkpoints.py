@@ -1,0 +1,86 @@
+"""Checkpoints of a training: one file for each settings, so that settings taken back find their own again.
+
+They lie outside what Snakemake knows, since it deletes the outputs of a job that failed.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...base.errors import InputError
+from ...base.files import write_atomically
+
+
+def fingerprint_of(settings: Mapping[str, Any]) -> str:
+    """SHA-256 of all that determines the weights: settings, seed, threads, data and code, as plain types."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def checkpoint_path(folder: Path, settings: Mapping[str, Any], epoch: int | None = None) -> Path:
+    """Where the checkpoint of a training with these settings lies, or its snapshot of an epoch."""
+    snapshot = "" if epoch is None else f".epoch{epoch}"
+    return folder / f"{fingerprint_of(settings)[:16]}{snapshot}.pt"
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a state atomically."""
+    write_atomically(path, partial(torch.save, dict(state)))
+
+
+def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state saved by a training with these very settings, or None where there is none.
+
+    Raises InputError where the file is unreadable or of other settings, which are named.
+    """
+    if not path.is_file():
+        return None
+    state = _read(path)
+    if state["fingerprint"] != fingerprint_of(settings):
+        names = ", ".join(_changed(state, settings))
+        raise InputError(f"{path}: is the checkpoint of other settings ({names}). Delete it to train from the start")
+    return state
+
+
+def tell_of_others(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Log in what the latest checkpoint of the same training differs: why a training starts anew."""
+    others = sorted(folder.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    others = [path for path in others if ".epoch" not in path.name and path != checkpoint_path(folder, settings)]
+    if others:
+        # Mapped, so that a look at the settings does not read all weights.
+        names = ", ".join(_changed(_read(others[-1], mmap=True), settings))
+        logging.info("%s is of other settings (%s) and stays as it is: training starts anew", others[-1], names)
+
+
+def remove_partials(folder: Path) -> None:
+    """Delete what a killed training left of a checkpoint that it was writing."""
+    for path in folder.glob(".*.partial.*"):
+        path.unlink()
+
+
+def _read(path: Path, mmap: bool = False) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception as error:
+        raise InputError(f"{path}: is no readable checkpoint ({error}). Delete it to train from the start") from None
+    if not isinstance(state, dict) or not {"fingerprint", "settings"} <= set(state):
+        raise InputError(f"{path}: is no checkpoint of this workflow. Delete it to train from the start")
+    return state
+
+
+def _changed(state: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """The settings, by dotted name, in which a checkpoint differs."""
+    old, new = _flat(state["settings"]), _flat(json.loads(json.dumps(settings)))
+    return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat

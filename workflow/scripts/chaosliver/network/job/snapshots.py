@@ -1,0 +1,26 @@
+"""A training's snapshot as a model of its own: what a training of so many epochs would have handed on."""
+
+import json
+import shutil
+from pathlib import Path
+
+from ...base.errors import InputError
+from ...base.files import read_tsv, sha256_of, write_atomically, write_text, write_tsv
+
+
+def take_snapshot(
+    epoch: int, *, card: Path, history: Path, folder: Path, to_card: Path, to_weights: Path, to_history: Path
+) -> None:
+    """Write history, weights and card of the snapshot after `epoch` of the training that `card` describes.
+
+    `folder` holds epoch<epoch>.safetensors. Raises InputError where that is not what the card describes.
+    """
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    snapshot, weights = facts["snapshots"][str(epoch)], folder / f"epoch{epoch}.safetensors"
+    if not weights.is_file() or sha256_of(weights) != snapshot["weights_sha256"]:
+        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    rows = [row for row in read_tsv(history) if int(row["epoch"]) <= epoch]
+    write_tsv(to_history, list(rows[0]), rows)
+    write_atomically(to_weights, lambda partial: shutil.copyfile(weights, partial))
+    facts = {**facts, **snapshot, "snapshots": {}, "snapshot_of": {"card_sha256": sha256_of(card), "epoch": epoch}}
+    write_text(to_card, json.dumps(facts, indent=2, sort_keys=True) + "\n")

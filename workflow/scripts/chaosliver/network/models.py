@@ -1,0 +1,40 @@
+"""A trained network as it is handed on: weights in safetensors and a card beside them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from ..base.errors import InputError
+from ..base.files import sha256_of, write_atomically, write_text
+from .architectures.registry import build_network
+
+
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a network's tensors as safetensors, atomically."""
+    write_atomically(path, lambda partial: safetensors.torch.save_file(dict(tensors), partial))
+
+
+def save_model(card: Path, weights: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
+    """Write the weights, then a JSON card with `facts` (network, recipe, outputs and more) and the weights' SHA-256."""
+    save_weights(weights, tensors)
+    text = json.dumps({**facts, "weights_sha256": sha256_of(weights)}, indent=2, sort_keys=True)
+    write_text(card, text + "\n")
+
+
+def load_model(card: Path, weights: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network in evaluation mode, on the processor, and its card.
+
+    Raises InputError where the weights are not those that the card describes.
+    """
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    if not weights.is_file() or sha256_of(weights) != facts["weights_sha256"]:
+        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    shape = {"inputs": 2 * facts["recipe"]["context"] + 1, "outputs": facts["outputs"]}
+    network = build_network({**facts["network"], **shape})
+    network.load_state_dict(safetensors.torch.load_file(weights))
+    return network.eval(), facts

@@ -1,0 +1,1 @@
+"""The files of each patient, checked, to images, masks and augmented samples."""

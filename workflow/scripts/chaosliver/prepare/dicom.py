@@ -1,0 +1,136 @@
+"""Reading one MR slice from a DICOM file, strictly: what is damaged is refused by name, never guessed.
+
+pydicom reads a header cut short as a partial data set without an error, and unfolds deflated files before anyone can
+ask how large they get. So the transfer syntax is looked at first, and every attribute is asked for.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from ..base.errors import InputError
+
+# Compressed and deflated files are refused: CHAOS has none, and they can unfold to any size.
+SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+REMEDY = "Fetch the file anew from the archive, or drop the patient or sequence from the patient sheet."
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice: pixels [rows, columns] (uint16) and where they lie in the patient (mm, DICOM axes)."""
+
+    pixels: np.ndarray
+    instance_number: int
+    position: tuple[float, float, float]
+    orientation: tuple[float, ...]
+    spacing: tuple[float, float]
+    echo_time_ms: float | None
+
+    @property
+    def position_mm(self) -> float:
+        """Place along the slice's normal."""
+        return position_along_normal(self.position, self.orientation)
+
+
+def read_slice(path: Path) -> Slice:
+    """Read pixels and geometry of a single-frame, uncompressed 16-bit grey image.
+
+    EchoTime is optional (None), since derived images lack it. Raises InputError that names the file, the cause and the
+    remedy where the file is empty, unreadable, compressed, cut short, or lacks an attribute.
+    """
+    header = _read_data_set(path)
+    try:
+        rows, columns = int(_value(header, "Rows")), int(_value(header, "Columns"))
+        echo_time = header.get("EchoTime")
+        found = Slice(
+            pixels=_pixels(header, rows, columns),
+            instance_number=int(_value(header, "InstanceNumber")),
+            position=_numbers(header, "ImagePositionPatient", 3),
+            orientation=_numbers(header, "ImageOrientationPatient", 6),
+            spacing=_numbers(header, "PixelSpacing", 2),
+            echo_time_ms=None if echo_time in (None, "") else float(echo_time),
+        )
+        _check_geometry(found)
+    except _DamageError as damage:
+        raise InputError(f"{path}: {damage}. {REMEDY}") from None
+    except Exception as error:  # Values are decoded when asked for, and damaged ones raise anything.
+        raise InputError(f"{path}: an attribute of the DICOM header cannot be read ({error}). {REMEDY}") from error
+    return found
+
+
+def position_along_normal(position: tuple[float, ...], orientation: tuple[float, ...]) -> float:
+    """Place of a slice along its normal in mm: ImagePositionPatient times the cross product of row and column."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    return float(np.dot(position, normal))
+
+
+class _DamageError(Exception):
+    """What is wrong with a file, without its name."""
+
+
+def _read_data_set(path: Path) -> pydicom.Dataset:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file. {REMEDY}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty. {REMEDY}")
+    try:
+        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+        if syntax not in SYNTAXES:
+            name = getattr(syntax, "name", None) or "unknown"
+            raise InputError(
+                f"{path}: the transfer syntax is {name}; only uncompressed little endian is read. "
+                f"Convert it with a DICOM tool (dcmdjpeg, dcmconv +te), or drop the patient from the patient sheet."
+            )
+        return pydicom.dcmread(path)
+    except InputError:
+        raise
+    except Exception as error:  # Depending on where the damage lies, pydicom raises anything.
+        raise InputError(f"{path}: is not a readable DICOM file ({error}). {REMEDY}") from error
+
+
+def _value(header: pydicom.Dataset, keyword: str) -> object:
+    value = header.get(keyword)
+    if value is None or value == "":
+        raise _DamageError(f"the DICOM header lacks {keyword} (cut short?)")
+    return value
+
+
+def _numbers(header: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
+    value = _value(header, keyword)
+    numbers = tuple(float(number) for number in value) if isinstance(value, pydicom.multival.MultiValue) else ()
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise _DamageError(f"{keyword} is {value}, not {count} numbers")
+    return numbers
+
+
+def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
+    expected = {"SamplesPerPixel": 1, "BitsAllocated": 16, "PhotometricInterpretation": "MONOCHROME2"}
+    for keyword, wanted in expected.items():
+        if (value := _value(header, keyword)) != wanted:
+            raise _DamageError(f"{keyword} is {value}, but only {wanted} is read")
+    if int(header.get("NumberOfFrames") or 1) != 1:
+        raise _DamageError(f"NumberOfFrames is {header.NumberOfFrames}, but one slice per file is read")
+    content = header.get("PixelData")
+    held, wanted = len(content or b""), 2 * rows * columns
+    if held != wanted or not wanted:
+        raise _DamageError(f"the pixels are cut short or padded: {held} bytes instead of {wanted} ({rows} x {columns})")
+    kind = "<i2" if _value(header, "PixelRepresentation") == 1 else "<u2"
+    pixels = np.frombuffer(content, kind).reshape(rows, columns)
+    if pixels.min() < 0:
+        raise _DamageError(f"its grey values begin at {pixels.min()}: MR magnitudes are never negative")
+    return pixels.astype(np.uint16, copy=False)
+
+
+def _check_geometry(found: Slice) -> None:
+    row, column = np.array(found.orientation[:3]), np.array(found.orientation[3:])
+    gram = np.array([row @ row, column @ column, row @ column])
+    if not np.allclose(gram, (1, 1, 0), atol=1e-3):
+        raise _DamageError(
+            f"ImageOrientationPatient is {found.orientation}, not two perpendicular directions of length 1"
+        )
+    if min(found.spacing) <= 0:
+        raise _DamageError(f"PixelSpacing is {found.spacing}, not two positive lengths")

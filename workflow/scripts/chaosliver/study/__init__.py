@@ -1,0 +1,1 @@
+"""The study as configured: experiments, patients, folds, and what each rule needs."""

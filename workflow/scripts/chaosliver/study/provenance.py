@@ -1,0 +1,94 @@
+"""What code a job depends on, as a digest that only a change of its meaning alters."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1].name
+
+
+@cache
+def digest_of(adapter: str, *modules: str) -> str:
+    """SHA-256 over the syntax trees of an adapter and of every library module that it imports, however indirectly.
+
+    Comments, docstrings and layout do not count, so touching, checking out or commenting re-runs nothing. `modules`
+    names library modules that no import statement shows (`network.architectures.unet`), since a registry loads them by
+    name.
+    Raises FileNotFoundError for an adapter or module that does not exist.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_reached(SCRIPTS / f"{adapter}.py", *map(_module_file, modules))):
+        digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n{_meaning(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _reached(*start: Path) -> set[Path]:
+    reached: set[Path] = set()
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            waiting.extend(_imports(path))
+    return reached
+
+
+def _module_file(module: str) -> Path:
+    path = SCRIPTS / PACKAGE / Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    """Files of the library modules that a file imports, and of the packages around them."""
+    return frozenset(file for name in _imported_names(path) for file in _files_of(name))
+
+
+def _imported_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            base = _base_of(node, path)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def _base_of(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(SCRIPTS).parent.parts
+    return ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+
+
+def _files_of(name: str) -> Iterator[Path]:
+    """A name may be a module or something inside one: only files that exist count."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        path = SCRIPTS.joinpath(*parts[:length])
+        yield from (file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file())
+
+
+@cache
+def _meaning(path: Path) -> str:
+    # Unparsed rather than dumped: the dump's format changes from one Python to the next.
+    return ast.unparse(_WithoutDocstrings().visit(_tree(path)))
+
+
+class _WithoutDocstrings(ast.NodeTransformer):
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        return node

@@ -1,0 +1,1 @@
+"""Figures of all runs to tables and pages."""
