@@ -106,6 +106,13 @@ def test_every_link_to_a_file_or_heading_leads_somewhere(page):
             assert not heading or heading in anchors_of(linked), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_by_its_path_exists(page):
+    kept = {path.name for path in ROOT.iterdir()} - {"results"}
+    for code in re.findall(r"`(\w+/[\w./-]*)`", prose_of(page)):
+        assert code.split("/")[0] not in kept or (ROOT / code).exists(), code
+
+
 def test_every_make_target_that_is_named_exists():
     named = {
         target
