@@ -14,8 +14,8 @@ UNIT = ROOT / "tests/unit"
 ELSEWHERE = {
     "anatomy": ["test_masks.py"],
     "devices": ["test_devices.py", "test_training.py"],
-    "models": ["test_prediction.py", "test_networks.py"],
-    "networks": ["test_networks.py"],
+    "models": ["test_prediction.py", "test_architectures.py"],
+    "architectures": ["test_architectures.py"],
     "samples": ["test_augmentation.py"],
 }
 
