@@ -50,13 +50,14 @@ def strings(node: cst.BaseString) -> Iterator[cst.CSTNode]:
 
 
 def arguments(node: cst.Call) -> Iterator[cst.CSTNode]:
-    """A call without one of its arguments, or with None in its place."""
+    """A call without one of its arguments, or with None in its place; a switch is flipped by another mutation."""
     for mutated in mutators.operator_arg_removal(node):
         pairs = zip_longest(node.args, mutated.args)
         changed = next(argument for argument, instead in pairs if argument is not instead)
         named = changed.keyword.value if changed.keyword else ""
         prose = isinstance(changed.value, cst.SimpleString) and is_wording(changed.value)
-        if named not in WITHOUT_EFFECT and not prose:
+        switch = named and isinstance(changed.value, cst.Name) and changed.value.value in {"True", "False"}
+        if named not in WITHOUT_EFFECT and not prose and not switch:
             yield mutated
 
 

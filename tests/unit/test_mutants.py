@@ -23,7 +23,7 @@ def scale(value: float, factor: float = 2) -> float:
 
 
 def name(row: dict) -> str:
-    return row["name"].read_text(encoding="utf-8")
+    return sorted(row["name"].read_text(encoding="utf-8"), reverse=True)
 '''
 
 
@@ -42,14 +42,20 @@ def test_numbers_operators_comparisons_and_names_are_mutated(mutants):
         (11, "scale", "if value < 0:", "if value < 1:"),
         (14, "scale", "return value * factor", "return value / factor"),
     } <= planted
-    text = 'return row["name"].read_text(encoding="utf-8")'
+    text = 'return sorted(row["name"].read_text(encoding="utf-8"), reverse=True)'
     assert (18, "name", text, text.replace("name", "XXnameXX")) in planted
 
 
 def test_wording_types_and_arguments_without_effect_are_left_alone(mutants):
-    # The error's text, the docstrings, the printed line, and the encoding.
+    # Not the error's text, the docstrings, the printed line and the encoding.
     assert {mutant.line for mutant in mutants} == {5, 9, 11, 14, 18}
-    assert sum(mutant.line == 18 for mutant in mutants) == 1
+    last = 'return sorted(row["name"].read_text(encoding="utf-8"), reverse=True)'
+    assert {mutant.after for mutant in mutants if mutant.line == 18} == {
+        last.replace("name", "XXnameXX"),
+        last.replace("True", "False"),
+        "return sorted(None, reverse=True)",
+        "return sorted(reverse=True)",
+    }
 
 
 def test_each_mutant_is_python_that_differs_in_one_place(mutants):
