@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up what they need; a virtual environment in .venv is all that they leave behind.
+# `make demo` and `make test` install what they need into .venv, and nothing outside this folder.
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
@@ -21,14 +21,14 @@ setup: .venv/ready
 .venv/ready: pyproject.toml envs/constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...')"
 	$(PYTHON) -m venv .venv
-	@# Dependency groups came with pip 25.1.
+	@# pip has dependency groups since 25.1.
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
 	touch $@
 
 demo: setup
 	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES) --quiet rules
-	@# When there was nothing to do, Snakemake showed no table.
+	@# Snakemake shows no table if there was nothing to do.
 	@find results/demo/tables/summary.txt -mmin +1 -exec cat {} \; -exec echo "Figures: results/demo/figures" \;
 
 # Without it the report's test is skipped.
@@ -45,7 +45,7 @@ test-unit: setup
 test-workflow: setup
 	$(BIN)/python -m pytest tests/workflow
 
-# The plugins lie apart from .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
+# The plugins are not in .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
 .cluster/ready: pyproject.toml envs/constraints.txt .venv/ready
 	rm -rf .cluster
 	$(BIN)/python -m pip install --quiet --target .cluster --no-deps --constraint envs/constraints.txt --group cluster

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Tell whether a PBS job of this number is running (or waiting), a success or failed. PBS must keep ended jobs (qstat -x).
-told=$(qstat -x -f "$1" 2>/dev/null)
-value() { printf '%s\n' "$told" | sed -n "s/^ *$1 = //p"; }
+# Print the state of the PBS job with this number: running (or waiting), success or failed. PBS must keep ended jobs
+# (qstat -x).
+answer=$(qstat -x -f "$1" 2>/dev/null)
+value() { printf '%s\n' "$answer" | sed -n "s/^ *$1 = //p"; }
 case "$(value job_state):$(value Exit_status)" in
     F:0) echo success ;;
     F:*) echo failed ;;
-    # Also where the server does not answer: to ask again harms nothing.
+    # Also if the server does not answer: asking again does no harm.
     *) echo running ;;
 esac
