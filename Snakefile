@@ -16,7 +16,8 @@ include: "workflow/rules/acquire.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/summarise.smk"
+include: "workflow/rules/tabulate.smk"
+include: "workflow/rules/draw.smk"
 include: "workflow/rules/verify.smk"
 
 

@@ -402,6 +402,27 @@ def table_code():
     }
 
 
+def in_report(path, caption, category, subcategory=None, **labels):
+    """An output below the results folder that the report shows, its caption from workflow/report/<caption>.rst."""
+    caption = f"../report/{caption}.rst"
+    return report(f"{R}/{path}", caption=caption, category=category, subcategory=subcategory, labels=labels)
+
+
+def table_file(name, caption, label):
+    """A table to download from the report."""
+    return in_report(f"tables/{name}", caption, "5 Tables", "2 Files to download", table=label)
+
+
+def table_page(name, caption, label):
+    """A table to read and sort in the report."""
+    return in_report(f"tables/pages/{name}.html", caption, "5 Tables", "1 Pages to read and sort", table=label)
+
+
+def study_figure(name, label):
+    """A figure of the whole study, in the report under its own name's caption."""
+    return in_report(f"figures/{name}.png", name, "4 Figures", figure=label)
+
+
 def show_summary():
     """Print the Dice table, if this call made it, and where the rest lies."""
     summary = Path(R) / "tables" / "summary.txt"

@@ -50,12 +50,7 @@ rule quality_control:
     output:
         patients_table=f"{R}/inventory/patients.tsv",
         findings_table=f"{R}/inventory/findings.tsv",
-        picture=report(
-            f"{R}/figures/quality_control.png",
-            caption="../report/qc.rst",
-            category="2 Data",
-            labels={"result": "1 Quality control of every patient"},
-        ),
+        picture=in_report("figures/quality_control.png", "qc", "2 Data", result="1 Quality control of every patient"),
     log:
         f"{R}/logs/quality_control.log",
     priority: 1

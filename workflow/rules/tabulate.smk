@@ -1,0 +1,164 @@
+"""Measures per slice and per patient to tables.
+
+Requires dice/, volumes/, models/, raw/ and inventory/.
+Makes tables/.
+"""
+
+
+rule collect_tables:
+    """Collect all runs into tidy tables, one row per slice, per patient and per experiment."""
+    input:
+        slices=[f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
+        patients=[f"{R}/volumes/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
+    output:
+        slices_table=f"{R}/tables/slices.tsv",
+        patients_table=table_file("patients.tsv", "patients", "4 Patients, TSV"),
+        experiments_table=table_file("experiments.tsv", "tables", "1 Experiments, TSV"),
+        summary=f"{R}/tables/summary.txt",
+    log:
+        f"{R}/logs/collect_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("collect_tables"),
+    script:
+        "../scripts/collect_tables.py"
+
+
+rule compare_experiments:
+    """Compare each experiment with the study's first and with what it is based on, patient by patient."""
+    input:
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        comparisons_table=table_file("comparisons.tsv", "comparisons", "2 Paired comparisons, TSV"),
+    log:
+        f"{R}/logs/compare_experiments.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        pairs=comparisons_of(EXPERIMENTS, config),
+        code=digest_of("compare_experiments"),
+    script:
+        "../scripts/compare_experiments.py"
+
+
+rule price_errors:
+    """Tell what each error of a published study is worth, put right alone, and all of them together."""
+    input:
+        slices_table=f"{R}/tables/slices.tsv",
+    output:
+        prices_table=table_file("prices.tsv", "prices", "6 Prices of the published errors, TSV"),
+    log:
+        f"{R}/logs/price_errors.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        prices=prices_of(EXPERIMENTS, config),
+        code=digest_of("price_errors"),
+    script:
+        "../scripts/price_errors.py"
+
+
+rule write_publication_table:
+    """Print the table of experiments as a paper does."""
+    input:
+        experiments_table=f"{R}/tables/experiments.tsv",
+    output:
+        tidy=f"{R}/tables/publication.tsv",
+        markdown=table_file("publication.md", "publication", "7 For publication, Markdown"),
+        latex=table_file("publication.tex", "publication", "8 For publication, LaTeX"),
+    log:
+        f"{R}/logs/write_publication_table.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("write_publication_table"),
+    script:
+        "../scripts/write_publication_table.py"
+
+
+rule list_trainings:
+    """Tabulate every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
+    input:
+        cards=ALL_CARDS,
+        patients_table=f"{R}/tables/patients.tsv",
+    output:
+        trainings_table=table_file("trainings.tsv", "trainings", "5 Trainings, TSV"),
+    log:
+        f"{R}/logs/list_trainings.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        labels=[run._asdict() for run in RUNS],
+        code=digest_of("list_trainings"),
+    script:
+        "../scripts/list_trainings.py"
+
+
+rule sign_tables:
+    """Say where the tables come from: configuration, code, packages, archives and trainings."""
+    input:
+        tables=TABLES,
+        receipts=[f"{R}/raw/{cohort}.sha256" for cohort in ARCHIVES],
+        cards=ALL_CARDS,
+    output:
+        provenance=in_report("tables/provenance.json", "provenance", "1 Methods", page="3 Provenance, JSON to download"),
+    log:
+        f"{R}/logs/sign_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        configuration=described_study(),
+        all_code=table_code(),
+        code=digest_of("sign_tables"),
+    script:
+        "../scripts/sign_tables.py"
+
+
+rule write_methods:
+    """Write the methods of the study as a page, from the configuration that was run."""
+    input:
+        cards=CARDS,
+    output:
+        page=in_report("tables/methods.html", "methods", "1 Methods", page="1 Methods, references and licence"),
+    log:
+        f"{R}/logs/write_methods.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        study=described_study(),
+        code=digest_of("write_methods"),
+    script:
+        "../scripts/write_methods.py"
+
+
+rule show_tables:
+    """Write the tables as pages to read and sort in the report."""
+    input:
+        experiments_table=f"{R}/tables/experiments.tsv",
+        comparisons_table=f"{R}/tables/comparisons.tsv",
+        matrix_table=f"{R}/tables/cross_sequence.tsv",
+        patients_table=f"{R}/tables/patients.tsv",
+        trainings_table=f"{R}/tables/trainings.tsv",
+        prices_table=f"{R}/tables/prices.tsv",
+        findings_table=f"{R}/inventory/findings.tsv",
+        provenance=f"{R}/tables/provenance.json",
+    output:
+        experiments=table_page("experiments", "tables", "1 Experiments"),
+        comparisons=table_page("comparisons", "comparisons", "2 Paired comparisons"),
+        cross_sequence=table_page("cross_sequence", "cross_sequence", "3 Training by scored sequence"),
+        patients=table_page("patients", "patients", "4 Patients"),
+        trainings=table_page("trainings", "trainings", "5 Trainings"),
+        prices=table_page("prices", "prices", "6 Prices of the published errors"),
+        findings=in_report("tables/pages/findings.html", "findings", "2 Data", result="2 Findings, file by file"),
+        provenance=in_report(
+            "tables/pages/provenance.html", "provenance", "1 Methods", page="2 Provenance of the tables"
+        ),
+    log:
+        f"{R}/logs/show_tables.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("show_tables"),
+    script:
+        "../scripts/show_tables.py"
