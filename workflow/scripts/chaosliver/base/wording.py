@@ -1,0 +1,31 @@
+"""How messages and pages put counts, lists and sizes into words."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 slice`, `3 slices`: a count with its noun, whose plural ends in s."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def enumerated(things: Sequence[Any]) -> str:
+    """Things as a sentence lists them: `a, b and c`."""
+    *others, last = map(str, things)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def first_few(things: Sequence[Any], most: int = 6) -> str:
+    """The first few things by name and the rest as a number: `a, b and 3 more`."""
+    rest = len(things) - most
+    return ", ".join(map(str, things[:most])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def known(names: Iterable[Any]) -> str:
+    """What an error about an unknown name ends with: the names that exist."""
+    return f"Known: {', '.join(map(str, names)) or 'none'}"
+
+
+def size_of(shape: Sequence[int]) -> str:
+    """`288 x 320`: the size of an array of this shape, rows first."""
+    return " x ".join(map(str, shape))
