@@ -1,7 +1,7 @@
-"""What trainings of so many minutes reach on real patients that they never saw: the sample study's own experiments.
+"""Accuracy after trainings of given lengths, on real patients that they never saw: the sample study's own experiments.
 
-Runs the workflow itself with config/sample.yaml, below results/accuracy, where what is done is not done again. The
-experiments named by minutes take those on two idle cores with bfloat16; how long each took stands in its rows.
+Runs the workflow with config/sample.yaml in results/accuracy, where finished jobs are not run again. The experiments
+named by minutes take that long on two idle cores with bfloat16; each row says how long its training took.
 """
 
 import argparse
@@ -29,13 +29,13 @@ COLUMNS = ("experiment", "fold", "seed", "patient", "sequence", *FIGURES, "train
 
 
 def main() -> None:
-    """Run the experiments, print their means, and write a row for each patient where `--output` says."""
+    """Run the experiments, print their means, and write a row for each patient to `--output`."""
     arguments = _arguments()
     with TemporaryDirectory() as name:
         overlay = Path(name) / "overlay.yaml"
         settings = {"results": RESULTS, "study": arguments.experiments, "training": {"threads": arguments.threads}}
         overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        # A training counts as one GPU, also where there is none.
+        # A training counts as one GPU, even without one.
         at_once = f"gpu={arguments.cores // arguments.threads}"
         command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--resources", at_once]
         environment = {**os.environ, ENVIRONMENT: str(arguments.archive.resolve())}
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def with_time(row: dict[str, str]) -> dict[str, Any]:
-    """A patient's row with how long its network's training took, and how many cores that kept busy."""
+    """A patient's row, with the minutes of its network's training and the mean number of cores that it used."""
     run = f"{row['experiment']}/fold{row['fold']}_seed{row['seed']}.tsv"
     (measured,) = read_tsv(ROOT / RESULTS / "benchmarks/train" / run)
     minutes, cores = float(measured["s"]) / 60, float(measured["mean_load"]) / 100

@@ -1,8 +1,8 @@
-"""A training step by the order in memory of weights and images: channels first or last, network by network.
+"""Time of a training step by memory layout of weights and images: channels first or last, network by network.
 
-The rule in `devices.Numerics.layout_of` was drawn from this. On a processor with AVX-512, ONEDNN_MAX_CPU_ISA=AVX2 and
-ATEN_CPU_CAPABILITY=avx2 make torch compute as on one without. Each layout does its work in turn, round after round; the
-medians are compared.
+The rule in `devices.Numerics.layout_of` is based on this. On a CPU with AVX-512, ONEDNN_MAX_CPU_ISA=AVX2 and
+ATEN_CPU_CAPABILITY=avx2 make torch compute as on one without. The layouts are measured alternately, in several rounds;
+the medians are compared.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from chaosliver.study.experiments import merge
 
 LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
 SMALL = {"recipe": {"grid": {"rows": 128, "columns": 128}}}
-# What is changed in an experiment of config/config.yaml: the original's network, narrower ones, and the others.
+# An experiment of config/config.yaml, and the settings changed in it: the original's network, narrower ones, others.
 CASES = {
     "unet, 64 channels": ("original", {}),
     "unet, 32 channels": ("original", {"network": {"channels": 32}}),
@@ -34,17 +34,17 @@ CASES = {
 
 
 class InLayout(Numerics):
-    """Numerics whose layout is given."""
+    """Numerics with a given memory layout."""
 
     layout: torch.memory_format
 
     def layout_of(self, network: torch.nn.Module) -> torch.memory_format:
-        """The given one."""
+        """The given layout, whatever the network."""
         return self.layout
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says."""
+    """Measure, print the table, and write it to `--output`."""
     arguments = _arguments()
     rows, load = [], load_average()
     for network in arguments.networks:

@@ -1,7 +1,7 @@
-"""Memory and speed of reading a training's slices: held in memory, and streamed, for ever more patients.
+"""Memory and speed of reading a training's slices, kept in memory or streamed, for growing numbers of patients.
 
-A set is simulated: the folders of all patients are links to a few volumes of random slices, so that 10,000 patients
-take no disk. Each number of patients is read in a process of its own, whose largest memory is what is told.
+The data are simulated: the folders of all patients are links to a few volumes of random slices, so that 10,000 patients
+take no disk space. Each number of patients is read in a process of its own, whose peak memory is reported.
 """
 
 import argparse
@@ -35,7 +35,7 @@ COLUMNS = ("patients", "slices", "way", "peak_mb", "data_mb", "seconds_to_open",
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says; or, as a process of its own, read one set."""
+    """Measure, print the table, and write it to `--output`; or, as a process of its own, read one set."""
     arguments = _arguments()
     if arguments.read:
         print(json.dumps(read(arguments.read, arguments.way, arguments.threads)))
@@ -44,7 +44,7 @@ def main() -> None:
     for patients in arguments.patients:
         with TemporaryDirectory() as name:
             simulate(Path(name), patients)
-            # What would not fit into the machine is only streamed.
+            # Sets that do not fit into memory are only streamed.
             for way in ("held", "streamed") if patients <= arguments.hold_up_to else ("streamed",):
                 rows.append({"patients": patients, **measured(Path(name), way, arguments.threads)})
                 print("  ".join(f"{column} {rows[-1][column]}" for column in COLUMNS), flush=True)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def simulate(folder: Path, patients: int) -> None:
-    """Indexes of so many patients, whose folders are links to VOLUMES volumes of images and masks."""
+    """Indexes of this number of patients, whose folders are links to VOLUMES volumes of images and masks."""
     draw = np.random.default_rng(1)
     place = {"low": 0, "high": 255, "row_spacing_mm": 1.5, "column_spacing_mm": 1.5}
     place |= {"rows": SIZE, "columns": SIZE}
@@ -75,7 +75,7 @@ def simulate(folder: Path, patients: int) -> None:
 
 
 def measured(folder: Path, way: str, threads: int) -> dict[str, Any]:
-    """What a process that reads the set in a way tells of itself."""
+    """What a process reports that reads the set in this way."""
     command = [sys.executable, __file__, "--read", str(folder), "--way", way, "--threads", str(threads)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
 

@@ -1,8 +1,8 @@
-"""What others' packages reach on the sample in the same minutes: nnU-Net v2 (2D) and MONAI's BasicUNet.
+"""Accuracy of other packages on the sample in the same minutes: nnU-Net v2 (2D) and MONAI's BasicUNet.
 
-Each comes from its own package, installed into a folder of its own and never among the project's dependencies, with its
-own preprocessing, augmentation, optimiser and loss, and a learning rate that ends with the minutes given. Both train on
-the same patients, and are scored on the held-out ones by the project's metrics. Only training counts as time.
+Each is installed into a folder of its own, never among the project's dependencies. It uses its own preprocessing,
+augmentation, optimiser and loss, and a learning rate that reaches its end with the given minutes. Both are trained on
+the same patients and scored on the held-out ones with the project's metrics. Only training counts as time.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from chaosliver.prepare.masks import binary_mask
 
 ORGAN, SEQUENCE = "liver", "t1_in_phase"
 HELD_OUT = ("13", "33", "39")
-# nnU-Net's own list of dependencies would bring other versions of ours: this is what it lacks, without torchvision.
+# nnU-Net's own dependencies would bring other versions of ours: these are the ones still missing, without torchvision.
 PACKAGES = {
     "nnunet": (
         *("nnunetv2==2.8.1", "acvl-utils==0.2.6", "dynamic-network-architectures==0.4.4", "batchgenerators==0.25.5"),
@@ -51,7 +51,7 @@ DATASET, CASE_ENDING = "Dataset001_CHAOS", ".nii.gz"
 
 
 def main() -> None:
-    """Install, prepare, train and score; or, as a peer's own process, train and predict."""
+    """Install, prepare, train and score; or, in the package's own process, train and predict."""
     arguments = _arguments()
     if arguments.worker:
         clock = time.process_time if arguments.processor_time else time.perf_counter
@@ -95,13 +95,13 @@ def write_volumes(archive: Path, folder: Path) -> None:
 
 
 def install(peer: str, folder: Path) -> None:
-    """Fill the peer's own folder, once."""
+    """Install the package into its own folder, once."""
     if not folder.is_dir():
         _run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *PACKAGES[peer]])
 
 
 def run_worker(peer: str, folder: Path, arguments: argparse.Namespace) -> None:
-    """Train and predict in a process that sees the peer's packages."""
+    """Train and predict in a process that can import the installed packages."""
     schedule = ["--minutes", str(arguments.minutes), "--threads", str(arguments.threads)]
     if arguments.processor_time:
         schedule.append("--processor-time")
@@ -141,7 +141,7 @@ def scores_of(peer: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def train_nnunet(folder: Path, shares: Iterator[float], threads: int) -> None:
-    """nnU-Net v2's own plan, preprocessing, augmentation, loss and optimiser, its rate falling with the clock."""
+    """nnU-Net v2's own plan, preprocessing, augmentation, loss and optimiser; the learning rate falls with the time."""
     import torch
     from batchgenerators.utilities.file_and_folder_operations import load_json
     from nnunetv2.experiment_planning import plan_and_preprocess_api as planning
@@ -153,13 +153,13 @@ def train_nnunet(folder: Path, shares: Iterator[float], threads: int) -> None:
     planning.extract_fingerprints([1], num_processes=1)
     planning.plan_experiments([1])
     planning.preprocess([1], configurations=["2d"], num_processes=[1])
-    # Its processes for augmentation would take the cores from the training. Planning does not bear it.
+    # Its augmentation processes would take cores away from the training. Planning does not work without them.
     os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112
     torch.set_num_threads(threads)
     plans = load_json(str(folder / "nnunet" / "preprocessed" / DATASET / "nnUNetPlans.json"))
     facts = load_json(str(folder / "nnunet" / "raw" / DATASET / "dataset.json"))
     device = torch.device("cpu")
-    # No patient is left out within the eleven: nothing is chosen on the way, and the last weights count.
+    # None of the eleven patients is left out for validation: nothing is chosen by it, and the last weights are used.
     trainer = nnUNetTrainer({**plans, "continue_training": False}, "2d", "all", facts, device)
     trainer.on_train_start()
     trainer.network.train()
@@ -264,7 +264,7 @@ WORKERS = {"nnunet": train_nnunet, "monai": train_monai}
 
 
 def time_shares(minutes: float, clock: Callable[[], float]) -> Iterator[float]:
-    """The share of the minutes that has passed since the first was asked for, as long as some are left."""
+    """The elapsed share of the minutes, counted from the first call, as long as some are left."""
     start = clock()
     while (share := (clock() - start) / (60 * minutes)) < 1:
         yield share

@@ -1,4 +1,4 @@
-"""Draw what scale.py measured: processor time and memory against jobs, both axes logarithmic."""
+"""Plot the results of scale.py: CPU time and memory against jobs, on logarithmic axes."""
 
 import argparse
 import sys
@@ -20,13 +20,13 @@ SERIES = {"20 patients, ever more trainings": "patients == 20", "10 trainings, e
 
 
 def main() -> None:
-    """Draw the table given first into the picture given second."""
+    """Plot the table given first into the picture given second."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("picture", type=Path)
     arguments = parser.parse_args()
     measured = pd.read_csv(arguments.table, sep="\t")
-    # The smallest study begins both series.
+    # Both series start with the smallest study.
     rows = pd.concat([measured.query(which).assign(series=name) for name, which in SERIES.items()])
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, len(PANELS), figsize=(10, 4), layout="constrained")
@@ -47,7 +47,7 @@ def main() -> None:
         handles, labels = panels[0].get_legend_handles_labels()
         for panel in panels:
             panel.get_legend().remove()
-        # seaborn lists the names of the columns among the entries.
+        # seaborn's legend includes the names of the columns.
         named = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label not in rows.columns]
         figure.legend(*zip(*named, strict=True), loc="outside lower center", ncols=5)
         arguments.picture.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _draw_proportional(panel: plt.Axes, jobs: pd.Series, values: pd.Series) -> None:
-    """A line through the largest study, along which twice the jobs take twice as much."""
+    """A line through the largest study that shows growth in proportion to the jobs."""
     largest = jobs.max()
     ends = [largest * values.min() / values.max(), largest]
     panel.plot(ends, [values.min(), values.max()], color="grey", linestyle=":", label="in proportion to jobs")

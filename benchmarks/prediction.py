@@ -1,8 +1,7 @@
-"""Prediction of a volume: this project's way and the original's loop over single slices, side by side.
+"""Prediction of a volume: this project and the original's loop over single slices, side by side.
 
-Both apply the original network (64 to 1024 channels), with the same weights, to the same random slices; before anything
-is timed their probabilities are checked to agree. Each does its work in turn, round after round; the medians are
-compared.
+Both apply the original network (64 to 1024 channels), with the same weights, to the same random slices. First it is
+checked that their probabilities agree. The two are measured alternately, in several rounds; the medians are compared.
 """
 
 import statistics
@@ -19,12 +18,12 @@ from chaosliver.network.prediction import answers_of, for_inference
 
 SLICES = 12
 ORIGINAL, OURS = "original's loop", "this project"
-# What bfloat16 may change of a probability.
+# How much bfloat16 may change a probability.
 TOLERANCE = 0.02
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says."""
+    """Measure, print the table, and write it to `--output`."""
     arguments = arguments_of(__doc__)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
@@ -59,7 +58,7 @@ def main() -> None:
 
 
 def one_by_one(network: nn.Module, slices: np.ndarray, device: torch.device) -> np.ndarray:
-    """The original script's way, written anew from its description: float32, channels first, slice by slice."""
+    """The original script's loop, rewritten from its description: float32, channels first, slice by slice."""
     found = []
     for image in slices:
         with torch.no_grad():

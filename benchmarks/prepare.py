@@ -1,9 +1,9 @@
 """Masks and PNG of one patient's sequence: this project, the bare work and the original study's way, side by side.
 
-The bare work is what nobody can do without: decode, threshold or scale, write. This project also checks the files
-against their index, refuses damaged ones, reads back what it wrote, and writes an index. The original study looked at
-every pixel of a mask in a Python loop, and let matplotlib draw the images. Each does its work in turn, round after
-round; the medians are compared.
+The bare work is the unavoidable part: decode, threshold or scale, write. This project also checks the files against
+their index, stops at damaged ones, reads back what it wrote, and writes an index. The original study tested every pixel
+of a mask in a Python loop, and drew the images with matplotlib. All three are measured alternately, in several rounds;
+the medians are compared.
 """
 
 import argparse
@@ -53,7 +53,7 @@ Times = dict[tuple[str, str], list[float]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """One patient's sequence, unpacked and admitted: its tables, and (stem, image, ground truth) of each slice."""
+    """One patient's sequence, unpacked and checked: its tables, and (stem, image, ground truth) of each slice."""
 
     pairs: Path
     raw_index: Path
@@ -62,7 +62,7 @@ class Prepared:
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says."""
+    """Measure, print the table, and write it to `--output`."""
     arguments = _arguments()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Path) -> tuple[Prepared, str]:
-    """Unpack one patient into `folder` and admit it, as the workflow does; without an archive, draw a phantom.
+    """Unpack one patient into `folder` and check it, as the workflow does; without an archive, draw a phantom.
 
     `patient` defaults to the archive's first. Raises InputError where the patient is not there or has errors.
     """
@@ -107,7 +107,7 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
 
 
 def works_of(prepared: Prepared) -> dict[tuple[str, str], Work]:
-    """What is compared, by task and by who does it: each fills the folder that it is given."""
+    """The functions that are compared, by task and by implementation: each fills the folder that it is given."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     eight, sixteen = config["encodings"]["8bit"], config["encodings"]["16bit"]
     sources = prepared.pairs, prepared.raw_index, prepared.sequence
@@ -139,7 +139,7 @@ def bare_8bit(prepared: Prepared, folder: Path, percentiles: list[float]) -> Non
     """Decode, find the volume's window, scale, write."""
     folder.mkdir()
     volume = np.stack([pydicom.dcmread(image).pixel_array for _, image, _ in prepared.slices])
-    # As numbers of Python they leave the pixels in single precision.
+    # Python numbers leave the pixels in single precision.
     low, high = np.percentile(volume, percentiles).tolist()
     for (stem, _, _), pixels in zip(prepared.slices, volume, strict=True):
         scaled = np.clip((pixels.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
@@ -166,12 +166,12 @@ def looped_masks(prepared: Prepared, folder: Path) -> None:
 
 
 def drawn_8bit(prepared: Prepared, folder: Path) -> None:
-    """The original study's way: set the largest value to 0, and let matplotlib draw the rest on 256 x 256 pixels."""
+    """The original study's way: set the largest value to 0, and draw the rest with matplotlib on 256 x 256 pixels."""
     folder.mkdir()
     figure = Figure(figsize=(2.56, 2.56), dpi=100)
     for stem, image, _ in prepared.slices:
         pixels = pydicom.dcmread(image).pixel_array.copy()
-        # Real archives have slices that are black throughout, at which the original would end.
+        # Real archives have slices that are black throughout, at which the original would fail.
         white = max(pixels[pixels < pixels.max()], default=0)
         pixels[pixels > white] = 0
         figure.clear()
@@ -182,7 +182,7 @@ def drawn_8bit(prepared: Prepared, folder: Path) -> None:
 
 
 def check(works: dict[tuple[str, str], Work], folder: Path) -> None:
-    """Do this project's and the bare work once, untimed, and see that they give the same pixels."""
+    """Run this project's and the bare work once, untimed, and check that they give the same pixels."""
     folder.mkdir()
     for task in TASKS:
         ours, bare = folder / f"{task} ours", folder / f"{task} bare"
@@ -195,7 +195,7 @@ def check(works: dict[tuple[str, str], Work], folder: Path) -> None:
 
 
 def measure(works: dict[tuple[str, str], Work], folder: Path, rounds: int, loop_rounds: int) -> Times:
-    """Seconds of each work by round; every other round goes backwards, so that none is always first."""
+    """Seconds of each function by round; every other round runs in reverse order, so that none is always first."""
     times: Times = defaultdict(list)
     for number in range(rounds):
         for key in sorted(works, reverse=bool(number % 2)):
@@ -210,7 +210,7 @@ def measure(works: dict[tuple[str, str], Work], folder: Path, rounds: int, loop_
 
 
 def rows_of(times: Times, slices: int) -> Iterator[dict[str, Any]]:
-    """Medians per task and, over those tasks that each of the two does, their sum."""
+    """Medians per task, and their sum over the tasks that both implementations have."""
     medians = {key: statistics.median(seconds) / slices for key, seconds in times.items()}
     for task in TASKS:
         for who in (OURS, BARE, ORIGINAL):
@@ -247,7 +247,7 @@ def _processor() -> str:
 
 
 def add_archive(parser: argparse.ArgumentParser, words: str) -> None:
-    """Let a benchmark be given an archive, or take the one that the environment names; `words` explain it."""
+    """Add the argument for the archive, with the environment variable as its default; `words` explain it."""
     default = os.environ.get(ENVIRONMENT)
     parser.add_argument("archive", nargs="?", type=Path, default=Path(default) if default else None, help=words)
 

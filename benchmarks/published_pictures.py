@@ -1,8 +1,8 @@
-"""The pictures of `as_published` beside those that the original study's author published.
+"""The images of `as_published` compared with those that the original study's author published.
 
-The author's repository is github.com/BUAAXZzz/Unet_liver_seg; at its commit 90c3fba the folder data/val/Data holds the
-pictures of four patients. They were numbered in the order in which a folder happened to list them, so each of ours is
-held against the patient's picture that is closest to it.
+The author's repository is github.com/BUAAXZzz/Unet_liver_seg; at its commit 90c3fba the folder data/val/Data has the
+images of four patients. They were numbered in the order in which a folder happened to list them, so each of ours is
+compared with the patient's image that is closest to it.
 """
 
 import argparse
@@ -25,7 +25,7 @@ COLUMNS = ("patient", "rows", "columns", "slices", "largest_difference", "share_
 
 
 def main() -> None:
-    """Compare, print the table, and write it where `--output` says."""
+    """Compare, print the table, and write it to `--output`."""
     arguments = _arguments()
     rows = [compare(arguments.archive, patient, arguments.pictures) for patient in arguments.patients]
     for row in rows:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def compare(archive: Path, patient: str, pictures: Path) -> dict[str, Any]:
-    """The greatest difference in grey levels of a patient's slices from the closest pictures of that patient."""
+    """The largest difference in grey levels between a patient's slices and the closest published images."""
     paths = sorted(pictures.glob(f"T1_Patient{patient}_No*.png"))
     if not paths:
         sys.exit(f"{pictures}: holds no picture T1_Patient{patient}_No*.png")

@@ -1,9 +1,9 @@
-"""How long Snakemake plans for ever more patients and trainings, and in how much memory: dry run, and nothing to do.
+"""Time and memory of Snakemake's planning for growing numbers of patients and trainings: dry run, and nothing to do.
 
 A study is simulated in a copy of the workflow. Its dry run is measured first. Then the files that a run would make are
-made empty, and for each job Snakemake records what it records after a real one: its inputs, settings and environment.
-Last, finding out that nothing is to be done is measured. Each measured call is a process of its own; the median of
-several is told. Snakemake plans on one thread: its processor time holds beside other work, too.
+created empty, and for each job Snakemake records what it records after a real one: its inputs, settings and
+environment. Last, a run with nothing to do is measured. Each measured call is a process of its own; the median of
+several is reported. Snakemake plans on one thread, so its CPU time is valid beside other work, too.
 """
 
 import argparse
@@ -31,9 +31,9 @@ FOLDS = 5
 # Patients and trainings.
 SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10))
 SEQUENCES = "t1_in_phase,t1_out_of_phase,t2_spir"
-# By turns: the original, scored on three sequences, and the fast recipe, which reads the masks of four organs.
+# Alternately: the original, scored on three sequences, and the fast recipe, which reads the masks of four organs.
 RECIPES = ({"based_on": "original", "recipe": {"snapshots": []}}, {"based_on": "fast"})
-# A dry run that leaves all as a real run would. `--touch` does so too, but sleeps a tenth of a second after each job.
+# A dry run that leaves everything as a real run would. So does `--touch`, but it sleeps a tenth of a second per job.
 RECORD = """
 import os
 import sys
@@ -48,14 +48,14 @@ async def record(plan):
         for output in job.output:
             Path(output).mkdir(exist_ok=True) if io.is_flagged(output, "directory") else Path(output).touch()
         await plan.workflow.persistence.finished(job)
-    # As if made in one moment: a folder is as old as what was last put into it.
+    # All of the same age: a folder is as old as the last change in it.
     for path in {path for job in plan.jobs for path in job.output}:
         os.utime(path, (0, os.stat("Snakefile").st_mtime))
 
 dag.DAG.check_incomplete = record
 sys.exit(cli.main())
 """
-# What happens whenever a job of a run ends, ten times over, and no run: which of the ready jobs are next?
+# What happens whenever a job of a run ends, ten times, without a run: which of the ready jobs are next?
 CHOICES = 10
 CHOOSE = f"""
 import os
@@ -82,7 +82,7 @@ COLUMNS = ("patients", "trainings", "jobs", "what", *MEASURES)
 
 
 def main() -> None:
-    """Measure each size, print the table, and write it where `--output` says."""
+    """Measure each size, print the table, and write it to `--output`."""
     arguments = _arguments()
     common, rows = circumstances(), []
     for patients, trainings in arguments.sizes:
@@ -97,7 +97,7 @@ def main() -> None:
 def measure(
     folder: Path, patients: int, trainings: int, rounds: int, schedulers: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The rows of one size: a study's dry run before anything was made, the call after all was, the choice of jobs."""
+    """The rows of one size: a study's dry run before anything is made, a run with nothing to do, the choice of jobs."""
     study, shown = folder / "study", folder / "shown.txt"
     describe(study, patients, trainings)
     dry_run = called(study, ["--dry-run"], shown, rounds)
@@ -140,7 +140,7 @@ def describe(study: Path, patients: int, trainings: int) -> None:
 def called(
     study: Path, options: list[str], shown: Path, rounds: int, program: Sequence[str] = ("-m", "snakemake")
 ) -> dict[str, Any]:
-    """Median seconds and largest memory in MB of a call of Snakemake; what it prints is in `shown`."""
+    """Median seconds and peak memory in MB of a call of Snakemake, whose output is in `shown`."""
     command = [sys.executable, *program, "--cores", "1", *options, "--configfile", "config/scale.yaml"]
     processor, seconds, peaks = [], [], []
     for _ in range(rounds):

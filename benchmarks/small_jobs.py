@@ -1,7 +1,7 @@
-"""What jobs of seconds cost on a cluster: where Snakemake runs, as Slurm jobs one by one, and in groups by patient.
+"""The cost of jobs of seconds on a cluster: where Snakemake runs, as single Slurm jobs, and in groups by patient.
 
-As root on Debian with slurmctld, slurmd, slurm-client and munge, and the plugins of the group `cluster`: it starts the
-Slurm of tests/cluster. The work is all that precedes the training of a phantom study.
+Runs as root on Debian with slurmctld, slurmd, slurm-client and munge, and the plugins of the group `cluster`: it starts
+the Slurm of tests/cluster. The work is everything before the training in a phantom study.
 """
 
 import argparse
@@ -34,7 +34,7 @@ WAYS = {
     "Slurm jobs one by one": {rule: rule for rule in (*OF_A_PATIENT, *OF_ALL)},
     "Slurm jobs by patient, the rest where Snakemake runs": dict.fromkeys(OF_A_PATIENT, "patient"),
 }
-# Asked every second, where 40 are the plugin's default: what is measured is the least that Slurm costs.
+# A query every second (the plugin's default is 40), so that the least cost of Slurm is measured.
 POLLING = {
     "slurm-status-command": "squeue",
     "slurm-init-seconds-before-status-checks": 1,
@@ -45,7 +45,7 @@ POLLING = {
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says."""
+    """Measure, print the table, and write it to `--output`."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, help="a TSV to write")
     output = parser.parse_args().output
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def measure(way: str, groups: dict[str, str], slurm: Slurm, folder: Path) -> dict[str, Any]:
-    """Prepare the phantom study in this way, and tell what it cost."""
+    """Prepare the phantom study in this way; returns its row of the table."""
     study = folder / way.replace(" ", "_").replace(",", "")
     copy_workflow(study)
     archives = {"development": {"phantom": {"seed": 1}}}

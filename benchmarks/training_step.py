@@ -1,8 +1,8 @@
 """A training step: this project's and the original script's loop, side by side, and its share of the machine's peak.
 
-Both train the original network (64 to 1024 channels) on the same batch of random numbers, since the arithmetic does not
-depend on what they are. The peak is what a product of two 4096 x 4096 matrices reaches in the same run, in the type
-that autocast gives to convolutions. Each does its work in turn, round after round; the medians are compared.
+Both train the original network (64 to 1024 channels) on the same batch of random numbers, since the time does not
+depend on their values. The peak is what a product of two 4096 x 4096 matrices reaches in the same run, in the data type
+that autocast uses for convolutions. They are measured alternately, in several rounds; the medians are compared.
 """
 
 import argparse
@@ -41,7 +41,7 @@ Times = dict[str, list[float]]
 
 
 def main() -> None:
-    """Measure, print the table, and write it where `--output` says."""
+    """Measure, print the table, and write it to `--output`."""
     arguments = arguments_of(__doc__, precision=True)
     works, batches, device, lowered = works_of(arguments.threads, arguments.precision)
     gflop = {what: gflop_of(work) for what, work in works.items()}
@@ -88,7 +88,7 @@ def settings_of(experiment: str, threads: int) -> dict[str, Any]:
     """Network, recipe, seed and threads of an experiment of config/config.yaml, as a training takes them."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     chosen = merge(config["baseline"], config["experiments"][experiment])
-    # The networks of the experiments have settings of their own: the baseline's are not merged into another's.
+    # Each network has its own settings: the baseline's are not merged into another network's.
     if "network" in config["experiments"][experiment]:
         chosen["network"] = config["experiments"][experiment]["network"]
     organs = 1 + len(chosen["other_organs"])
@@ -99,7 +99,7 @@ def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]
     """A network ready to be trained by this project, and one batch of slices."""
     training.make_repeatable(settings["seed"], settings["threads"])
     images, masks = random_batch(settings)
-    # Each slice is its own neighbour: the arithmetic is that of three different ones.
+    # Each slice is its own neighbour: it takes the same time as three different slices.
     neighbours = np.repeat(np.arange(len(images))[:, None], 2 * settings["recipe"]["context"] + 1, axis=1)
     slices = SliceSet(images[:, 0], masks.astype(np.uint8), np.full(len(images), "1"), neighbours)
     return training.prepare(settings, settings["organs"], choose_device()), slices
@@ -115,7 +115,7 @@ def random_batch(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def repeatable(work: Callable[..., object], *given: object) -> Callable[[], object]:
-    """`work` with the algorithms to which this project holds torch, and the original does not."""
+    """`work` with torch's deterministic algorithms, which this project uses and the original does not."""
 
     def run() -> None:
         torch.use_deterministic_algorithms(True)
@@ -128,7 +128,7 @@ def repeatable(work: Callable[..., object], *given: object) -> Callable[[], obje
 def original_step(
     network: nn.Module, images: torch.Tensor, masks: torch.Tensor, device: torch.device
 ) -> Callable[[], object]:
-    """The original script's way, written anew from its description: float32, channels first, Adam, BCE on logits."""
+    """The original script's step, rewritten from its description: float32, channels first, Adam, BCE on logits."""
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     criterion = nn.BCEWithLogitsLoss()
 
@@ -151,7 +151,7 @@ def gflop_of(work: Callable[[], object]) -> float:
 
 
 def matrix_product(device: torch.device, lowered: torch.dtype, clock: Clock) -> Callable[[], float]:
-    """A work that returns the seconds of the best of some products of two large matrices."""
+    """A function that returns the seconds of the fastest of several products of two large matrices."""
     left, right = (torch.randn(SIDE, SIDE, device=device).to(lowered) for _ in range(2))
 
     def seconds() -> float:
@@ -165,7 +165,7 @@ def matrix_product(device: torch.device, lowered: torch.dtype, clock: Clock) -> 
 
 
 def in_turn(works: Mapping[str, Callable[[], object]], rounds: int, clock: Clock) -> Times:
-    """Seconds of each work by round, or what a work says of itself; every other round goes backwards."""
+    """Seconds of each function by round, or the seconds that it returns; every other round runs in reverse order."""
     times: Times = defaultdict(list)
     for number in range(rounds):
         for what in reversed(works) if number % 2 else works:
@@ -206,12 +206,12 @@ def lines_of(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def load_average() -> str:
-    """Processes that ran or waited to run during the last minute, before this run: other work slows this one."""
+    """Mean number of processes running or waiting in the minute before this run: other work slows this one."""
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def arguments_of(text: str, precision: bool = False) -> argparse.Namespace:
-    """What the command line says, where the benchmark has it also of the precision."""
+    """The arguments of the command line, with the precision if the benchmark has that option."""
     parser = argparse.ArgumentParser(description=text.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")

@@ -1,8 +1,8 @@
-"""What Snakemake itself takes while jobs wait for a GPU: processor time by how its rate of new jobs is limited.
+"""CPU time of Snakemake itself while jobs wait for a GPU, by its limit on the rate of new jobs.
 
-A workflow of quick jobs and of trainings that only sleep is run, as many of them at a time as `gpu: 1` allows. After a
-look for jobs that may start, Snakemake looks again when the span of its limit has passed, and so it does after each job
-that ends: the looks of all jobs that ever ended go on while others wait.
+Runs a workflow of quick jobs and of trainings that only sleep, one training at a time (`gpu: 1`). After a look for jobs
+that can start, Snakemake looks again when the span of its limit has passed, and each job that ends starts another such
+series: the looks of all jobs that ever ended go on while others wait.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(limit: str, chosen: argparse.Namespace) -> tuple[float, float]:
-    """Processor time of Snakemake alone, without its jobs, and the time that the whole took, in seconds."""
+    """CPU time of Snakemake alone, without its jobs, and the elapsed time of the whole run, in seconds."""
     with TemporaryDirectory() as folder:
         Path(folder, "Snakefile").write_text(SNAKEFILE.format(**vars(chosen)), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--resources", "gpu=1", "--scheduler", "greedy"]
