@@ -20,11 +20,12 @@ from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from chaosliver.base.columns import PLACE
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
 from chaosliver.network.batches import SliceStream, load_slices
-from chaosliver.prepare.samples import PLACE, list_samples
+from chaosliver.prepare.samples import list_samples
 
 SLICES, SIZE, VOLUMES = 30, 256, 4
 GRID = {"rows": 160, "columns": 224, "spacing_mm": 1.8}

@@ -23,6 +23,7 @@ from PIL import Image
 from scripts import ToTensor, load_script
 from torch import nn
 
+from chaosliver.base.columns import PLACE
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
 from chaosliver.measure.evaluation import Volume, slice_scores
@@ -35,7 +36,7 @@ from chaosliver.prepare.augmentation import operations_of, perform, picture_of
 from chaosliver.prepare.dicom import read_slice
 from chaosliver.prepare.images import encode_volume
 from chaosliver.prepare.masks import binary_mask
-from chaosliver.prepare.samples import PLACE, Sample, copies_of, list_samples
+from chaosliver.prepare.samples import Sample, copies_of, list_samples
 from chaosliver.study.experiments import resolve_experiments
 from chaosliver.study.splits import assign_roles
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import PLACE
 from chaosliver.base.files import sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
-from chaosliver.prepare.samples import PLACE
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 SETTINGS = {

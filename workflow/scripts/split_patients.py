@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from chaosliver.base.columns import FOLD_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.base.jobs import run_job
-from chaosliver.study.splits import COLUMNS, split_rows
+from chaosliver.study.splits import split_rows
 
 
 def main(*, folds: list[dict[str, str]], table: Path) -> None:
     """Write one row per fold and patient."""
-    write_tsv(table, COLUMNS, split_rows(folds))
+    write_tsv(table, FOLD_COLUMNS, split_rows(folds))
 
 
 if "snakemake" in globals():

@@ -1,11 +1,15 @@
 """An error that a user can mend is one line; a defect keeps its traceback."""
 
 import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import Namedlist
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.jobs import run_job
+from chaosliver.base.jobs import arguments_of, run, run_job
 
 
 def test_an_input_error_ends_the_job_with_its_message_alone(tmp_path, capsys):
@@ -45,3 +49,56 @@ def test_the_terminal_shows_warnings_and_progress_and_the_log_shows_all(tmp_path
     assert "detail" not in shown
     assert "epoch 1" in shown and "a gap" in shown
     assert "detail" in (tmp_path / "job.log").read_text()
+
+
+@dataclass(frozen=True)
+class Window:
+    low: float
+    high: float
+
+
+def job(**parts):
+    """A job as a script sees it."""
+    empty = {name: Namedlist() for name in ("input", "output", "params", "wildcards")}
+    return SimpleNamespace(**{**empty, **{name: Namedlist(fromdict=values) for name, values in parts.items()}})
+
+
+def test_arguments_are_found_by_name_and_become_what_the_annotations_say():
+    def function(
+        *, images: list[Path], card: Path, logits: Path | None, masks: Path | None, folder: Path, window: Window,
+        sequence: str, shape: tuple[int, int], names: list[str], share: float = 0.5,
+    ) -> None: ...  # fmt: skip
+
+    inputs = {"images": ["a.tsv", "b.tsv"], "card": "card.json", "logits": [], "masks": ["m.tsv"]}
+    params = {"window": {"low": 1, "high": 2.5}, "shape": [3, 4], "names": ["x"], "code": "not asked for"}
+    parts = {"input": inputs, "output": {"folder": "png/7"}, "params": params, "wildcards": {"sequence": "t2_spir"}}
+    assert arguments_of(job(**parts), function) == {
+        "images": [Path("a.tsv"), Path("b.tsv")],
+        "card": Path("card.json"),
+        "logits": None,
+        "masks": Path("m.tsv"),
+        "folder": Path("png/7"),
+        "window": Window(1.0, 2.5),
+        "sequence": "t2_spir",
+        "shape": (3, 4),
+        "names": ["x"],
+    }
+
+
+def test_a_name_that_the_rule_lacks_or_says_twice_is_a_defect():
+    def function(*, card: Path, fold: str) -> None: ...
+
+    with pytest.raises(TypeError, match="does not say fold"):
+        arguments_of(job(input={"card": "card.json"}), function)
+    with pytest.raises(TypeError, match="says card twice"):
+        arguments_of(job(input={"card": "a"}, output={"card": "b"}, wildcards={"fold": "1"}), function)
+
+
+def test_wrong_settings_end_the_job_with_their_message_alone(tmp_path, capsys):
+    def function(*, window: Window) -> None: ...
+
+    wrong = job(params={"window": {"low": 1}})
+    wrong.log = [str(tmp_path / "job.log")]
+    with pytest.raises(SystemExit):
+        run(wrong, function)
+    assert "Window" in capsys.readouterr().err

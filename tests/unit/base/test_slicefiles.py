@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import GREY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
-from chaosliver.base.slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
+from chaosliver.base.slicefiles import indexed_by_stem, read_binary, read_grey
 
 
 def test_a_mask_is_boolean_and_anything_grey_or_of_another_size_is_refused(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaosliver.base.columns import SLICE_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.figures.along_liver import GRID, PLACES, plot_along_liver, profiles_of, relative_positions
-from chaosliver.measure.evaluation import SLICE_COLUMNS
 from chaosliver.tables.collect import typed
 
 

@@ -6,13 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import GREY_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
-from chaosliver.base.slicefiles import GREY_COLUMNS
 from chaosliver.figures.contact_sheets import draw_contact_sheets, region_around, tiled
-from chaosliver.measure.evaluation import SLICE_COLUMNS
 from chaosliver.measure.metrics import dice
 
 SEQUENCE = "t1_in_phase"

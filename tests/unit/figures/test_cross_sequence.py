@@ -6,10 +6,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 
+from chaosliver.base.columns import EXPERIMENT_COLUMNS, MATRIX_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.figures.cross_sequence import MATRIX_COLUMNS, cross_sequence
-from chaosliver.tables.collect import EXPERIMENT_COLUMNS
+from chaosliver.figures.cross_sequence import cross_sequence
 
 TRAIN_ON = {"on_t1": ["t1_in_phase"], "on_both": ["t1_in_phase", "t2_spir"]}
 

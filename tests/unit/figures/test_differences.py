@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
+from chaosliver.base.columns import COMPARISON_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.figures.differences import WIDEST, plot_differences
 from chaosliver.figures.style import DICE_PANELS
-from chaosliver.measure.patient_statistics import COMPARISON_COLUMNS
 
 
 def comparison(experiment: str, mean: float, p: float | None = None, **changes: Any) -> list[dict[str, Any]]:

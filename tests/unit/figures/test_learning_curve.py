@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.figures.learning_curve import plot_learning_curve
-from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS
 
 
 def row(experiment: str, patient: str, dice: float | None, **changes: Any) -> dict[str, Any]:

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from chaosliver.base.columns import GREY_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
-from chaosliver.base.slicefiles import GREY_COLUMNS
 from chaosliver.figures.overlays import PER_CLASS, choose_slices, draw_overlays, read_slice_files
-from chaosliver.measure.evaluation import SLICE_COLUMNS
 from chaosliver.measure.metrics import dice
 
 RUN = "fold0_seed1"

@@ -8,14 +8,14 @@ import pytest
 
 import check_cohort
 import quality_control
+from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.prepare.inventory import FINDING_COLUMNS, SLICE_COLUMNS
 
 
 def slice_row(patient: str, sequence: str, number: int, *, place: float, **values: Any) -> dict[str, Any]:
     folder = "T2SPIR" if sequence == "t2_spir" else "T1DUAL"
-    row: dict[str, Any] = {column: "" for column in SLICE_COLUMNS}
+    row: dict[str, Any] = {column: "" for column in INVENTORY_COLUMNS}
     row |= {"patient": patient, "sequence": sequence, "stem": f"IMG-{number:05d}", "position_mm": place}
     row |= {"image": f"{folder}/DICOM_anon/IMG-{number:05d}.dcm", "ground": f"{folder}/Ground/IMG-{number:05d}.png"}
     row |= {"rows": 96, "columns": 96, "row_spacing_mm": 4.0, "column_spacing_mm": 4.0, "slice_distance_mm": 9.0}
@@ -44,7 +44,7 @@ def cohort() -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
 def run(folder: Path, rows: list[dict[str, Any]], findings: list[dict[str, str]]) -> dict[str, Path]:
     patients = sorted({row["patient"] for row in (*rows, *findings)})
     for patient in patients:
-        write_tsv(folder / f"{patient}.s.tsv", SLICE_COLUMNS, [row for row in rows if row["patient"] == patient])
+        write_tsv(folder / f"{patient}.s.tsv", INVENTORY_COLUMNS, [row for row in rows if row["patient"] == patient])
         write_tsv(folder / f"{patient}.f.tsv", FINDING_COLUMNS, [row for row in findings if row["patient"] == patient])
     outputs = {name: folder / name for name in ("patients_table", "findings_table")} | {"picture": folder / "qc.png"}
     slices = [folder / f"{patient}.s.tsv" for patient in patients]
@@ -95,7 +95,7 @@ def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: py
 
 def test_an_error_or_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> None:
     rows, _ = cohort()
-    write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
+    write_tsv(tmp_path / "slices.tsv", INVENTORY_COLUMNS, rows)
     write_tsv(tmp_path / "findings.tsv", FINDING_COLUMNS, [finding_row("2", "t2_spir", "a.dcm", "warning", "gap")])
     check = {
         "slices": [tmp_path / "slices.tsv"],
@@ -108,7 +108,7 @@ def test_an_error_or_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> N
     )
     (tmp_path / "checked.tsv").unlink()
     rows[2]["ground_digest"] = rows[6]["ground_digest"]
-    write_tsv(tmp_path / "slices.tsv", SLICE_COLUMNS, rows)
+    write_tsv(tmp_path / "slices.tsv", INVENTORY_COLUMNS, rows)
     write_tsv(
         tmp_path / "findings.tsv", FINDING_COLUMNS, [finding_row("10", "t2_spir", "b.dcm", "error", "unreadable")]
     )

@@ -9,18 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from chaosliver.base.columns import HISTORY_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.figures.style import (
-    HISTORY_COLUMNS,
-    PALETTE,
-    chosen_epoch,
-    groups_of,
-    panel_grid,
-    plot_dice,
-    plot_training,
-    wrapped,
-)
-from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS
+from chaosliver.figures.style import PALETTE, chosen_epoch, groups_of, panel_grid, plot_dice, plot_training, wrapped
 from chaosliver.tables.collect import typed
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import PREDICTION_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv
 from chaosliver.base.indexes import read_index, write_index
 from chaosliver.base.png import read_png, write_png
-from chaosliver.figures.triplets import COLUMNS, GAP_COLUMNS, GAP_GREY, draw_triplets, side_by_side
+from chaosliver.figures.triplets import GAP_COLUMNS, GAP_GREY, draw_triplets, side_by_side
 
 SHAPE = (6, 8)
 OWN = {"rows": SHAPE[0], "columns": SHAPE[1]}
@@ -39,7 +40,7 @@ class Study:
             write_png(self.predictions / file, self.mask)
             rows.append({"file": file, "cohort": "development", "patient": "7", "sequence": "t1_in_phase"})
             rows[-1]["stem"] = stem
-        write_index(root / "predictions" / "fold0_seed1.tsv", self.predictions, rows, COLUMNS)
+        write_index(root / "predictions" / "fold0_seed1.tsv", self.predictions, rows, PREDICTION_COLUMNS)
 
     def write(
         self, kind: str, stems: tuple[str, ...], pixels: np.ndarray, columns: dict[str, int] | None = None
@@ -56,7 +57,7 @@ class Study:
         draw_triplets(
             self.predictions, index, self.root / "masks", self.root / "png", folder, self.root / "triplets.tsv"
         )
-        return read_index(self.root / "triplets.tsv", folder, COLUMNS)
+        return read_index(self.root / "triplets.tsv", folder, PREDICTION_COLUMNS)
 
 
 @pytest.fixture
@@ -114,5 +115,5 @@ def test_panels_are_told_apart_by_a_grey_gap() -> None:
 
 def test_index_names_each_picture_once(study: Study) -> None:
     study.draw()
-    files = [row["file"] for row in read_tsv(study.root / "triplets.tsv", COLUMNS)]
+    files = [row["file"] for row in read_tsv(study.root / "triplets.tsv", PREDICTION_COLUMNS)]
     assert len(set(files)) == len(files) == len(STEMS)

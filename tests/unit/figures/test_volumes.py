@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.figures.volumes import agreement, plot_volumes
-from chaosliver.measure.evaluation import PATIENT_COLUMNS
 
 MINUS = "\N{MINUS SIGN}"
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
-from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS, evaluate
+from chaosliver.measure.evaluation import evaluate
 
 SHAPE = (12, 10)
 SEQUENCE = "t1_in_phase"

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaosliver.base.columns import COMPARISON_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS
 from chaosliver.measure.patient_statistics import (
     BETTER,
-    COMPARISON_COLUMNS,
     FEWEST_PATIENTS,
     compare_experiments,
     holm,

@@ -7,10 +7,10 @@ from statistics import fmean
 import numpy as np
 import pytest
 
+from chaosliver.base.columns import PRICE_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.evaluation import SLICE_COLUMNS
 from chaosliver.measure.patient_statistics import resample_shares, tails
-from chaosliver.measure.prices import ALL, NOTHING, PRICE_COLUMNS, price_errors
+from chaosliver.measure.prices import ALL, NOTHING, price_errors
 
 GREY, CHOSEN, POOLED = (
     "Dice of grey logits",

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from chaosliver.base.columns import PLACE, PREDICTION_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.indexes import read_index, write_index
 from chaosliver.base.png import read_png, write_png
 from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.models import load_model, save_model
-from chaosliver.network.prediction import COLUMNS, answers_of, for_inference, keep_largest, predict_patients
-from chaosliver.prepare.samples import PLACE
+from chaosliver.network.prediction import answers_of, for_inference, keep_largest, predict_patients
 
 NETWORK = {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0}
 RECIPE = {
@@ -52,7 +52,7 @@ def predict(models, images, where, threshold=0.5):
     cards, weights = zip(*models, strict=True)
     options = {"threshold": threshold, "largest_component": False, "threads": 1, "cohort": "test"}
     predict_patients(cards, weights, images, folder=where, index=where.with_suffix(".tsv"), **options)
-    return read_index(where.with_suffix(".tsv"), where, COLUMNS)
+    return read_index(where.with_suffix(".tsv"), where, PREDICTION_COLUMNS)
 
 
 def test_a_mask_lies_on_its_images_own_grid(images, tmp_path):

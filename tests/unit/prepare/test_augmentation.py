@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from Augmentor.Operations import Flip
 
+from chaosliver.base.columns import PLACE
 from chaosliver.base.errors import InputError
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
 from chaosliver.prepare.augmentation import augment_on_disk, augment_pair, operations_of
-from chaosliver.prepare.samples import PLACE, copies_of, leaked, list_augmented, list_samples
+from chaosliver.prepare.samples import copies_of, leaked, list_augmented, list_samples
 
 SETTINGS = {
     "samples": 12,

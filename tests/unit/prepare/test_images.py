@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from chaosliver.base.columns import LATTICE
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import read_index, write_index
 from chaosliver.base.png import read_png, to_8bit
 from chaosliver.prepare import images
 from chaosliver.prepare.dicom import Slice
-from chaosliver.prepare.images import PLACE, convert_images, encode_volume, window_of
+from chaosliver.prepare.images import convert_images, encode_volume, window_of
 
 VOLUME = {"bits": 8, "scaling": "volume", "percentiles": [0, 100]}
 SLICE = {"bits": 8, "scaling": "slice", "percentiles": [0, 100]}
@@ -83,7 +84,7 @@ def test_a_drawn_sequence_has_pixels_of_its_own_and_keeps_the_images_matrix(pati
     folder = patient / "png"
     encoding = {"bits": 8, "scaling": "drawn", "brightest_to_zero": False}
     convert_images(patient / "pairs.tsv", patient / "raw/7.tsv", "t2_spir", encoding, folder, patient / "png.tsv")
-    (row, _) = read_index(patient / "png.tsv", folder, PLACE)
+    (row, _) = read_index(patient / "png.tsv", folder, LATTICE)
     assert read_png(folder / "b.png").shape == (256, 256)
     # Two rows of 1.5 mm and three columns of 1.6 mm.
     assert float(row["row_spacing_mm"]) == pytest.approx(3 / 256, rel=1e-5)

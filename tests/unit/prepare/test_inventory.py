@@ -13,10 +13,11 @@ import pytest
 import inventory_patient
 import pair_slices
 from chaosliver.acquire.phantom import draw_archive
+from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv
 from chaosliver.base.indexes import write_index
-from chaosliver.prepare.inventory import FINDING_COLUMNS, SLICE_COLUMNS, cross_check, outline_sharpness, take_inventory
+from chaosliver.prepare.inventory import cross_check, outline_sharpness, take_inventory
 
 SEQUENCES = ["t1_in_phase", "t1_out_of_phase", "t2_spir"]
 IN_PHASE, OUT_OF_PHASE, T1_GROUND = "T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground"
@@ -70,7 +71,7 @@ def test_a_sound_patient_gives_no_finding(cohort: Path, patient: int) -> None:
     assert findings == []
     assert cross_check(rows) == []
     for row in rows:
-        assert tuple(row) == SLICE_COLUMNS
+        assert tuple(row) == INVENTORY_COLUMNS
         assert (cohort / str(patient) / row["image"]).is_file()
         assert (cohort / str(patient) / row["ground"]).is_file()
     for sequence in SEQUENCES:
@@ -347,7 +348,7 @@ def tables(raw: Path, tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
 def test_a_sound_patient_is_admitted(tables: Callable[[], tuple[Path, Path]], tmp_path: Path) -> None:
     slices, findings = tables()
     pair_slices.main(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
-    assert read_tsv(tmp_path / "1.pairs.tsv", SLICE_COLUMNS) == read_tsv(slices)
+    assert read_tsv(tmp_path / "1.pairs.tsv", INVENTORY_COLUMNS) == read_tsv(slices)
     assert read_tsv(findings, FINDING_COLUMNS) == []
 
 

@@ -17,9 +17,19 @@ def scripts(tmp_path, monkeypatch):
 
 
 def digest(*names):
-    for function in (provenance.digest_of, provenance._tree, provenance._imports, provenance._meaning):
-        function.cache_clear()
+    forget()
     return provenance.digest_of(*names)
+
+
+def computing(architecture):
+    forget()
+    return provenance.computing_digest(architecture)
+
+
+def forget():
+    cached = ("digest_of", "computing_digest", "_tree", "_imports", "_meaning")
+    for name in cached:
+        getattr(provenance, name).cache_clear()
 
 
 def edit(path, old, new):
@@ -38,10 +48,11 @@ def test_comments_docstrings_and_layout_do_not_count(scripts):
 
 def test_an_edit_reaches_the_adapters_that_import_the_module_however_indirectly(scripts):
     before = {name: digest(name) for name in ("inventory_patient", "split_patients")}
-    edit(scripts / "chaosliver" / "base" / "anatomy.py", "(55, 70)", "(55, 71)")
+    dicom = scripts / "chaosliver" / "prepare" / "dicom.py"
+    edit(dicom, "SYNTAXES = (ImplicitVRLittleEndian, ", "SYNTAXES = (")
     assert digest("inventory_patient") != before["inventory_patient"]
     assert digest("split_patients") == before["split_patients"]
-    edit(scripts / "chaosliver" / "base" / "anatomy.py", "(55, 71)", "(55, 70)")
+    edit(dicom, "SYNTAXES = (", "SYNTAXES = (ImplicitVRLittleEndian, ")
     assert digest("inventory_patient") == before["inventory_patient"]
 
 
@@ -79,3 +90,40 @@ def test_the_registry_and_the_package_files_are_reached(scripts):
 def test_an_adapter_that_does_not_exist_is_an_error():
     with pytest.raises(FileNotFoundError):
         provenance.digest_of("no_such_rule")
+
+
+# A module that computes, and whether a U-Net's and a DenseUNet's weights depend on it.
+COMPUTING = {
+    "network/training.py": (True, True),
+    "network/losses.py": (True, True),
+    "network/grids.py": (True, True),
+    "prepare/samples.py": (True, True),
+    "base/png.py": (True, True),
+    "network/architectures/registry.py": (True, True),
+    "network/architectures/unet.py": (True, False),
+    "network/architectures/denseunet.py": (False, True),
+    "network/job/run.py": (False, False),
+    "network/job/checkpoints.py": (False, False),
+    "network/job/events.py": (False, False),
+    "base/columns.py": (False, False),
+    "base/errors.py": (False, False),
+    "base/jobs.py": (False, False),
+    "network/prediction.py": (False, False),
+    "study/architectures.py": (False, False),
+}
+
+
+@pytest.mark.parametrize("module", COMPUTING)
+def test_a_fingerprint_depends_on_what_computes_and_not_on_what_carries(scripts, module):
+    before = computing("unet"), computing("denseunet65")
+    path = scripts / "chaosliver" / module
+    path.write_text(path.read_text() + "\n\nADDED = 1\n")
+    changed = computing("unet") != before[0], computing("denseunet65") != before[1]
+    assert changed == COMPUTING[module]
+    path.write_text(path.read_text().replace("\n\nADDED = 1\n", ""))
+    assert (computing("unet"), computing("denseunet65")) == before
+
+
+def test_a_network_that_does_not_exist_has_no_fingerprint():
+    with pytest.raises(FileNotFoundError):
+        provenance.computing_digest("no_such_network")

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from chaosliver.base.columns import EXPERIMENT_COLUMNS, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
-from chaosliver.tables.collect import EXPERIMENT_COLUMNS, collect_tables, summarise, summary_text, typed
+from chaosliver.tables.collect import collect_tables, summarise, summary_text, typed
 
 
 def patient_row(patient: str, seed: str = "1", dice: float | None = 0.9, **changes: Any) -> dict[str, Any]:

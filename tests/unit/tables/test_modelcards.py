@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from chaosliver.base.columns import MEASURES
 from chaosliver.base.files import write_tsv
-from chaosliver.measure.evaluation import MEASURES
 from chaosliver.tables.modelcards import write_model_card
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from chaosliver.base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICATION_COLUMNS, STATISTICS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.evaluation import MEASURES
-from chaosliver.tables.collect import COUNTS, EXPERIMENT_COLUMNS, GROUP, STATISTICS
-from chaosliver.tables.publication import PRINTED, PUBLICATION_COLUMNS, write_publication_table
+from chaosliver.tables.publication import PRINTED, write_publication_table
 
 VALUES = {"mean": 0.9012, "sd": 0.03, "median": 0.91, "min": 0.8, "max": 0.95, "ci_low": 0.88, "ci_high": 0.92}
 

@@ -6,10 +6,8 @@ import pytest
 from unit.tables.test_pages import Cells
 from unit.tables.test_publication import experiment
 
+from chaosliver.base.columns import EXPERIMENT_COLUMNS, PATIENT_COLUMNS, PRICE_COLUMNS
 from chaosliver.base.files import write_tsv
-from chaosliver.measure.evaluation import PATIENT_COLUMNS
-from chaosliver.measure.prices import PRICE_COLUMNS
-from chaosliver.tables.collect import EXPERIMENT_COLUMNS
 from chaosliver.tables.tablepages import (
     write_comparisons_page,
     write_experiments_page,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from chaosliver.base.columns import PATIENT_COLUMNS, TRAINING_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.evaluation import PATIENT_COLUMNS
-from chaosliver.tables.trainings import TRAINING_COLUMNS, list_trainings
+from chaosliver.tables.trainings import list_trainings
 
 LABEL = {"experiment": "small", "fold": "0", "seed": "1"}
 CARD = {

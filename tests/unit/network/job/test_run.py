@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from unit.network.test_training import discs, settings
 
+from chaosliver.base.columns import OWNER, PLACE
 from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
 from chaosliver.network.job import run as runs
 from chaosliver.network.job.run import Data, Outputs
 from chaosliver.network.models import load_model
-from chaosliver.prepare.samples import OWNER, PLACE
 
 
 def rows_of(count):

@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .columns import INDEX_COLUMNS
 from .errors import InputError
 from .files import read_tsv, sha256_of, write_tsv
-
-KEYS = ("file", "sha256")
 
 
 def write_index(index: Path, folder: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
@@ -20,7 +19,7 @@ def write_index(index: Path, folder: Path, rows: Iterable[Mapping[str, Any]], co
     Each row names its `file` relative to `folder`, with forward slashes.
     """
     listed = [{**row, "sha256": sha256_of(folder / row["file"])} for row in rows]
-    write_tsv(index, (*KEYS, *columns), listed)
+    write_tsv(index, (*INDEX_COLUMNS, *columns), listed)
 
 
 def read_index(
@@ -31,7 +30,7 @@ def read_index(
     Raises InputError that names the first file that is missing, altered or not listed, and the command that makes
     the folder anew.
     """
-    rows = read_tsv(index, (*KEYS, *columns))
+    rows = read_tsv(index, (*INDEX_COLUMNS, *columns))
     if only is not None:
         rows = [row for row in rows if row["file"] in only]
         if unlisted := sorted(set(only) - {row["file"] for row in rows}):
@@ -43,7 +42,7 @@ def read_index(
 
 def problems_of(index: Path, folder: Path) -> Iterator[str]:
     """A message for each file of an index that is missing or altered."""
-    yield from _problems(index, folder, read_tsv(index, KEYS))
+    yield from _problems(index, folder, read_tsv(index, INDEX_COLUMNS))
 
 
 def _problems(index: Path, folder: Path, rows: Iterable[Mapping[str, str]]) -> Iterator[str]:

@@ -9,9 +9,6 @@ from .errors import InputError
 from .indexes import read_index
 from .png import read_png, squeeze, to_8bit
 
-# What an index of images says of each, for people to look at it.
-GREY_COLUMNS = ("low", "high", "rows", "columns")
-
 
 def read_binary(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """A binary PNG (0 and 255 only) as a boolean mask (rows, columns).

@@ -11,16 +11,11 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import EXPERIMENT_COLUMNS, MATRIX_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
-from ..tables.collect import EXPERIMENT_COLUMNS, STATISTICS
 from .style import STYLE, save, say_that_nothing_is_there, wrapped
 
-MATRIX_MEASURES = ("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d", "assd_mm", "mssd_mm", "challenge_score")
-MATRIX_COLUMNS = (
-    *("experiment", "train_on", "score_on", "cohort", "seen_in_training", "patients"),
-    *(f"{measure}_{name}" for measure in MATRIX_MEASURES for name in STATISTICS),
-)
 SHOWN = "dice_3d"
 
 Row = Mapping[str, str]

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ..base.columns import COMPARISON_COLUMNS
 from ..base.files import read_tsv
-from ..measure.patient_statistics import COMPARISON_COLUMNS
 from ..tables.collect import typed
 from .style import DICE_PANELS, LEGEND, STYLE, Group, dice_rows, groups_of, save, say_that_nothing_is_there
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv
-from ..measure.evaluation import PATIENT_COLUMNS
 from ..measure.patient_statistics import mean_interval
 from ..tables.collect import average_over_seeds, typed
 from .style import DICE_PANELS, LEGEND, STYLE, WIDTH_INCHES, Group, groups_of, save, say_that_nothing_is_there

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import GREY_COLUMNS, SLICE_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv
-from ..base.slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
-from ..measure.evaluation import SLICE_COLUMNS
+from ..base.slicefiles import indexed_by_stem, read_binary, read_grey
 from ..measure.metrics import dice
 from .style import STYLE, save
 

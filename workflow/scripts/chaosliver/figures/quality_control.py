@@ -17,19 +17,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..base.anatomy import ORGANS, SEQUENCES
+from ..base.columns import AREAS, FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
 from ..base.files import read_tsv, write_atomically, write_tsv
 from ..base.patient_order import natural
-from ..prepare.inventory import AREAS, FINDING_COLUMNS, GAP_FACTOR, SLICE_COLUMNS, cross_check, log_findings
+from ..base.volumes import GAP_LIMIT
+from ..prepare.inventory import cross_check, log_findings
 
 Row = Mapping[str, str]
 Key = tuple[str, str]
 
-PATIENT_COLUMNS = (
-    *("patient", "sequence", "slices", "slices_with_liver", "rows", "columns", "row_spacing_mm", "column_spacing_mm"),
-    *("slice_distance_mm", "echo_time_ms", "minimum", "maximum"),
-    *(f"{organ}_ml" for organ in ORGANS),
-    *("errors", "warnings"),
-)
 # Colours that people with any colour vision tell apart (Okabe and Ito), and shapes that need no colour.
 LIVER, EMPTY, GAP, ERROR = "#0072B2", "#999999", "#E69F00", "#D55E00"
 MARKS = {"error": ("X", ERROR), "warning": ("v", GAP)}
@@ -40,16 +36,16 @@ def quality_control(
     slices: list[Path], findings: list[Path], patients_table: Path, findings_table: Path, picture: Path
 ) -> None:
     """Gather the inventories of all patients into two tables and a picture, and log every finding."""
-    slice_rows = [row for path in slices for row in read_tsv(path, SLICE_COLUMNS)]
+    slice_rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
     finding_rows = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(slice_rows)
-    write_tsv(patients_table, PATIENT_COLUMNS, summarise(slice_rows, finding_rows))
+    write_tsv(patients_table, VOLUME_COLUMNS, summarise(slice_rows, finding_rows))
     write_tsv(findings_table, FINDING_COLUMNS, finding_rows)
     draw_overview(slice_rows, finding_rows, picture)
     log_findings(finding_rows, logging.WARNING)
 
 
 def summarise(slices: Iterable[Row], findings: Iterable[Row]) -> list[dict[str, Any]]:
-    """One row (PATIENT_COLUMNS) per patient and sequence, also where no slice could be read.
+    """One row (VOLUME_COLUMNS) per patient and sequence, also where no slice could be read.
 
     Volumes are the organ areas times the usual slice distance, in mL; gaps are not filled.
     """
@@ -70,7 +66,7 @@ def _ordered(keys: Iterable[Key]) -> list[Key]:
 
 
 def _summary(key: Key, slices: list[Row], findings: list[Row]) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(PATIENT_COLUMNS)
+    row: dict[str, Any] = dict.fromkeys(VOLUME_COLUMNS)
     row |= {"patient": key[0], "sequence": key[1], "slices": len(slices)}
     for severity in MARKS:
         row[f"{severity}s"] = sum(finding["severity"] == severity for finding in findings)
@@ -137,7 +133,7 @@ def _draw_strip(ax: Axes, number: int, rows: list[Row], findings: list[Row], sca
         # A liver of a few pixels stays visible.
         heights = np.where(liver > 0, np.maximum(liver * scale, 0.05), 0.1)
         ax.bar(along, -heights, 0.86 * usual, base, color=np.where(liver > 0, LIVER, EMPTY), linewidth=0)
-        gaps = [(left, step) for left, step in zip(along, np.diff(along), strict=False) if step > GAP_FACTOR * usual]
+        gaps = [(left, step) for left, step in zip(along, np.diff(along), strict=False) if step > GAP_LIMIT * usual]
         for left, step in gaps:
             style = {"facecolor": "none", "edgecolor": GAP, "hatch": "////", "linewidth": 1}
             ax.bar(left + step / 2, -0.78, step - usual, base, **style)

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import HISTORY_COLUMNS, PATIENT_COLUMNS
 from ..base.files import read_tsv, write_atomically
-from ..measure.evaluation import PATIENT_COLUMNS
 from ..tables.collect import average_over_seeds, typed
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black stays for axes and marks.
@@ -44,7 +44,6 @@ DICE_PANELS = {
     "mean_dice_organ_slices": "Mean over slices with organ",
     "dice_3d": "Whole volume (3D)",
 }
-HISTORY_COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_dice")
 WIDTH_INCHES = 10
 # Grids of panels.
 PANEL_COLUMNS = 4

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.columns import GREY_COLUMNS, PREDICTION_COLUMNS
 from ..base.errors import InputError
 from ..base.indexes import read_index, write_index
 from ..base.png import write_png
-from ..base.slicefiles import GREY_COLUMNS, indexed_by_stem, read_binary, read_grey
+from ..base.slicefiles import indexed_by_stem, read_binary, read_grey
 
-COLUMNS = ("cohort", "patient", "sequence", "stem")
 GAP_COLUMNS = 4
 GAP_GREY = 128
 
@@ -27,7 +27,7 @@ def draw_triplets(
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
     grey_rows, mask_rows = {}, {}
-    for row in read_index(prediction_index, predictions, COLUMNS):
+    for row in read_index(prediction_index, predictions, PREDICTION_COLUMNS):
         volume, stem = Path(row["sequence"], row["patient"]), row["stem"]
         if volume not in grey_rows:
             grey_rows[volume] = indexed_by_stem(images / volume, GREY_COLUMNS)
@@ -43,7 +43,7 @@ def draw_triplets(
         file = (volume / f"{stem}.png").as_posix()
         write_png(folder / file, side_by_side(panels))
         listed.append({**row, "file": file})
-    write_index(index, folder, listed, COLUMNS)
+    write_index(index, folder, listed, PREDICTION_COLUMNS)
 
 
 def side_by_side(panels: list[np.ndarray]) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv
-from ..measure.evaluation import PATIENT_COLUMNS
 from ..tables.collect import average_over_seeds, typed
 from .style import STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
 

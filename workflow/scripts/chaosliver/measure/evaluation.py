@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.columns import MEASURES, PATIENT_COLUMNS, PREDICTION_COLUMNS, SLICE_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
 from ..base.indexes import read_index
@@ -13,42 +14,6 @@ from ..base.png import read_png
 from ..base.slicefiles import read_binary
 from .metrics import dice, score_volume, soft_dice
 
-RUN = ("experiment", "fold", "seed")
-SLICE_COLUMNS = (
-    *RUN,
-    "cohort",
-    "patient",
-    "sequence",
-    "stem",
-    "position_mm",
-    "reference_mm2",
-    "predicted_mm2",
-    # What Dice is of: the mask, or grey logits.
-    "scores",
-    "dice",
-    "dice_of_mask",
-)
-MEASURES = (
-    "mean_dice_all_slices",
-    "mean_dice_organ_slices",
-    "dice_3d",
-    "ravd_percent",
-    "assd_mm",
-    "mssd_mm",
-    "challenge_score",
-)
-PATIENT_COLUMNS = (
-    *RUN,
-    "cohort",
-    "patient",
-    "sequence",
-    "slices",
-    "slices_with_organ",
-    *MEASURES,
-    "reference_ml",
-    "predicted_ml",
-)
-PREDICTION_COLUMNS = ("cohort", "patient", "sequence", "stem")
 GEOMETRY_COLUMNS = ("position_mm", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns")
 PAIR_COLUMNS = ("patient", "sequence", "stem", "ground", *GEOMETRY_COLUMNS)
 SEVERAL = 3

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, rankdata, t, wilcoxon
 
+from ..base.columns import COMPARISON_COLUMNS, PATIENT_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.patient_order import natural
-from .evaluation import PATIENT_COLUMNS
 
 # Which way each measure improves.
 BETTER = {
@@ -31,10 +31,6 @@ BETTER = {
     "mssd_mm": "lower",
     "challenge_score": "higher",
 }
-COMPARISON_COLUMNS = (
-    *("baseline", "experiment", "cohort", "sequence", "measure", "better", "pairs", "baseline_mean", "experiment_mean"),
-    *("mean_difference", "ci_low", "ci_high", "median_difference", "rank_biserial", "p", "p_holm", "note"),
-)
 # With five pairs the smallest two-sided p that the signed-rank test can reach is 2 / 2^5 = 0.0625, and with fewer than
 # six patients a bootstrap interval holds the truth in far less than 95 % of samples.
 FEWEST_PATIENTS = 6

@@ -12,15 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.columns import PRICE_COLUMNS, SLICE_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.patient_order import natural
-from .evaluation import SLICE_COLUMNS
 from .patient_statistics import FEWEST_PATIENTS, resample_shares, tails
 
-PRICE_COLUMNS = (
-    *("put_right", "experiment", "patients", "slices", "dice", "ci_low", "ci_high"),
-    *("difference", "difference_ci_low", "difference_ci_high"),
-)
 NOTHING, ALL = "nothing, as published", "all of them"
 
 

@@ -7,13 +7,12 @@ import cv2
 import numpy as np
 
 from ..base.planes import Plane
+from ..base.volumes import GAP_LIMIT
 
 # Of the brightest projection: air lies far below it, and the body's own rim of fat far above.
 BODY_SHARE_OF_BRIGHTEST = 0.15
 # Of the window: what is darker is air, and what is brighter is cut.
 BODY, BRIGHTEST = 0.05, 1.3
-# In units of the usual slice distance: beyond it a slice is missing in between.
-GAP = 1.6
 
 
 class Grid(NamedTuple):
@@ -129,7 +128,7 @@ def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
     columns = []
     for step in range(-context, context + 1):
         beside = np.clip(own + step, 0, len(positions) - 1)
-        far = np.abs(positions[beside] - positions[own]) > GAP * usual * max(1, abs(step))
+        far = np.abs(positions[beside] - positions[own]) > GAP_LIMIT * usual * max(1, abs(step))
         columns.append(np.where(far, own, beside))
     return np.stack(columns, axis=1)
 

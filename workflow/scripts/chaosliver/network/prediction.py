@@ -12,6 +12,7 @@ from scipy import ndimage
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..base.columns import PREDICTION_COLUMNS
 from ..base.errors import InputError
 from ..base.indexes import write_index
 from ..base.planes import Plane
@@ -20,8 +21,6 @@ from ..prepare.samples import list_images
 from .devices import claimed_device, memory_advice, numerics_for
 from .grids import neighbours_of, off_grid, see_volume
 from .models import load_model
-
-COLUMNS = ("cohort", "patient", "sequence", "stem")
 
 Networks = Sequence[nn.Module]
 Volume = Sequence[Plane]
@@ -101,7 +100,7 @@ def _predict(
                 name = f"{sample.sequence}/{sample.patient}/{sample.stem}.png"
                 write_png(folder / name, np.rint(pixels).astype(np.uint8))
                 listed.append({**sample._asdict(), "file": name, "cohort": cohort})
-    write_index(index, folder, listed, COLUMNS)
+    write_index(index, folder, listed, PREDICTION_COLUMNS)
 
 
 def segment_volume(

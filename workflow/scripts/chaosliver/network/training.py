@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..base.columns import HISTORY_COLUMNS
 from ..base.errors import InputError, StoppedError
 from .architectures.registry import build_network
 from .batches import Slices
@@ -22,8 +23,6 @@ from .job.checkpoints import checkpoint_path, fingerprint_of, load_checkpoint, s
 from .job.stopping import stop_requests
 from .losses import LOSSES, total_loss
 from .transforms import augment
-
-HISTORY_COLUMNS = ("epoch", "training_loss", "validation_loss", "validation_dice", "learning_rate")
 
 progress = logging.getLogger("progress")
 

@@ -13,9 +13,10 @@ import numpy as np
 from Augmentor.Operations import Flip, Operation, RotateRange, ZoomRandom
 from PIL import Image
 
+from ..base.columns import OWNER, PLACE
 from ..base.indexes import write_index
 from ..base.png import read_png, squeeze, write_png
-from .samples import OWNER, PLACE, Sample
+from .samples import Sample
 
 
 def operations_of(settings: Mapping[str, Any]) -> list[tuple[float, Operation]]:

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..base.columns import LATTICE, PLACE
 from ..base.errors import InputError
 from ..base.files import read_tsv
 from ..base.indexes import read_index, write_index
 from ..base.png import FULL_SCALE_8BIT, read_png, squeeze, to_8bit, write_png
 from .dicom import read_slice
 
-# What a network must know of a slice beside its pixels: `rows` and `columns` are those of the DICOM image.
-PLACE = ("row_spacing_mm", "column_spacing_mm", "position_mm", "rows", "columns")
 # The original study drew each slice as a picture of so many pixels, whatever its matrix.
 DRAWN_SHAPE = (256, 256)
 # The grey levels of the colour map by which matplotlib draws.
@@ -73,7 +72,7 @@ def convert_images(
     Raises InputError where a file read back differs from what was written, as on a failing disk.
     """
     raw = raw_index.with_suffix("")
-    rows = [row for row in read_tsv(pairs, ("sequence", "stem", "image", *PLACE)) if row["sequence"] == sequence]
+    rows = [row for row in read_tsv(pairs, ("sequence", "stem", "image", *LATTICE)) if row["sequence"] == sequence]
     read_index(raw_index, raw, only={row["image"] for row in rows})
     encoded, windows = encode_volume([read_slice(raw / row["image"]).pixels for row in rows], encoding)
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +83,7 @@ def convert_images(
         if not np.array_equal(read_png(path), pixels):
             raise InputError(f"{path}: reads back otherwise than it was written. Check the disk")
         listed.append({**row, **_spacing(row, pixels.shape), "file": path.name, "low": low, "high": high})
-    write_index(index, folder, listed, ("low", "high", *PLACE))
+    write_index(index, folder, listed, PLACE)
 
 
 def _spacing(row: Mapping[str, str], shape: tuple[int, ...]) -> dict[str, float]:

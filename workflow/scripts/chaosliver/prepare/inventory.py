@@ -19,23 +19,16 @@ import numpy as np
 from scipy import ndimage
 
 from ..base.anatomy import ORGANS, SEQUENCES
+from ..base.columns import AREAS, FINDING_COLUMNS, INVENTORY_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
 from ..base.indexes import read_index
+from ..base.volumes import GAP_LIMIT
 from .dicom import Slice, read_slice
 
 Row = dict[str, Any]
 
-AREAS = tuple(f"{organ}_mm2" for organ in ORGANS)
-SLICE_COLUMNS = (
-    *("patient", "sequence", "stem", "image", "ground", "instance_number", "position_mm"),
-    *("row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns", "echo_time_ms"),
-    *("minimum", "maximum", "grey_levels", "ground_digest", *AREAS),
-)
-FINDING_COLUMNS = ("patient", "sequence", "file", "severity", "flag", "message")
 
-# Neighbouring slices further apart than this times the usual distance have a gap between them.
-GAP_FACTOR = 1.5
 # Two phases of one slice lie at the same place up to this share of the slice distance.
 SAME_PLACE = 0.1
 # A mask that overlaps both neighbours less than this times what they overlap each other is at odds with them.
@@ -82,7 +75,7 @@ class _Patient:
 
 
 def take_inventory(raw: Path, patient: str, sequences: list[str], ground_truth: bool) -> tuple[list[Row], list[Row]]:
-    """Rows of the slices (SLICE_COLUMNS) and of the findings (FINDING_COLUMNS) of one patient.
+    """Rows of the slices (INVENTORY_COLUMNS) and of the findings (FINDING_COLUMNS) of one patient.
 
     `raw` is the patient's folder. Images are paired with their masks by stem; those out of phase by place along z with
     the images in phase, whose ground truth they share. A damaged file is a finding and gives no row.
@@ -133,7 +126,7 @@ def check_cohort(slices: Several[Path], findings: Several[Path], checked: Path) 
 
     Raises InputError that lists every error of every patient, with the file and the remedy.
     """
-    rows = [row for path in slices for row in read_tsv(path, SLICE_COLUMNS)]
+    rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
     found = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(rows)
     if errors := [finding for finding in found if finding["severity"] == "error"]:
         listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in errors)
@@ -149,7 +142,7 @@ def write_inventory(
     """Check the folder against its index, take the inventory, and write both tables."""
     read_index(raw_index, raw)
     slice_rows, finding_rows = take_inventory(raw, patient, sequences, ground_truth)
-    write_tsv(slices, SLICE_COLUMNS, slice_rows)
+    write_tsv(slices, INVENTORY_COLUMNS, slice_rows)
     write_tsv(findings, FINDING_COLUMNS, finding_rows)
     log_findings(finding_rows, logging.INFO)
 
@@ -159,14 +152,14 @@ def write_pairs(slices: Path, findings: Path, pairs: Path) -> None:
 
     Raises InputError that lists every error where there is one.
     """
-    rows, found = read_tsv(slices, SLICE_COLUMNS), read_tsv(findings, FINDING_COLUMNS)
+    rows, found = read_tsv(slices, INVENTORY_COLUMNS), read_tsv(findings, FINDING_COLUMNS)
     log_findings([finding for finding in found if finding["severity"] == "warning"], logging.INFO)
     errors = [finding for finding in found if finding["severity"] == "error"]
     if errors:
         listed = "".join(f"\n  {finding['message']}" for finding in errors)
         count = _several(len(errors), "error")
         raise InputError(f"Patient {errors[0]['patient']} has {count} and is not admitted:{listed}\n{REMEDY}")
-    write_tsv(pairs, SLICE_COLUMNS, rows)
+    write_tsv(pairs, INVENTORY_COLUMNS, rows)
 
 
 def log_findings(findings: Iterable[Mapping[str, str]], level: int) -> None:
@@ -208,7 +201,7 @@ def _check_places(known: _Patient, sequence: str, images: list[_Image]) -> float
     for (before, after), step in zip(pairwise(images), steps, strict=True):
         if step <= SAME_PLACE * usual or step == 0:
             known.find(sequence, after.file, "error", "same-position", f"lies at the same place as {before.stem}")
-        elif step > GAP_FACTOR * usual:
+        elif step > GAP_LIMIT * usual:
             lacking = _several(round(step / usual) - 1, "slice")
             message = (
                 f"gap along z between {before.stem} and {after.stem}: {step:.4g} mm, where the usual distance is "
@@ -470,7 +463,7 @@ _LABELS = _label_table()
 
 def _slice_row(patient: str, sequence: str, image: _Image, distance: float | None) -> Row:
     held, mask = image.slice, image.mask
-    row = dict.fromkeys(SLICE_COLUMNS)
+    row = dict.fromkeys(INVENTORY_COLUMNS)
     row |= {"patient": patient, "sequence": sequence, "stem": image.stem, "image": image.file, "ground": image.ground}
     row |= {"instance_number": held.instance_number, "position_mm": held.position_mm, "slice_distance_mm": distance}
     row |= {"row_spacing_mm": held.spacing[0], "column_spacing_mm": held.spacing[1], "echo_time_ms": held.echo_time_ms}

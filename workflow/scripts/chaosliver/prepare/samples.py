@@ -5,16 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..base.columns import OWN_SHAPE, OWNER, PLACE
 from ..base.errors import InputError
 from ..base.indexes import read_index
 from ..base.planes import Plane
 from ..base.png import read_png
-
-GEOMETRY = ("low", "high", "row_spacing_mm", "column_spacing_mm", "position_mm")
-# Of the DICOM image; a drawn slice has other pixels.
-OWN_SHAPE = ("rows", "columns")
-PLACE = (*GEOMETRY, *OWN_SHAPE)
-OWNER = ("patient", "sequence", "stem")
 
 
 class Sample(NamedTuple):
@@ -122,7 +117,6 @@ def _drawn(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Sam
 
 
 def _sample(row: Mapping[str, str], index: Path, masks: tuple[Path, ...]) -> Sample:
-    geometry = {column: float(row[column]) for column in GEOMETRY}
-    own_shape = {column: int(row[column]) for column in OWN_SHAPE}
+    place = {column: int(row[column]) if column in OWN_SHAPE else float(row[column]) for column in PLACE}
     owner = {column: row[column] for column in OWNER}
-    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **geometry, **own_shape)
+    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **place)

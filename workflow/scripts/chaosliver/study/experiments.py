@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import jsonschema
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import SHEET_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv
 from .architectures import NETWORKS, input_multiple
 from .splits import HELD_OUT, assign_roles, keep_training
 
 COHORTS = ("development", "test")
-SHEET_COLUMNS = ("patient", "cohort", "sequences")
 
 
 class Patient(NamedTuple):

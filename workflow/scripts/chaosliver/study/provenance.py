@@ -2,12 +2,14 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1].name
+# They name and report, and alter no weight. So does `network.job`, whose imports are followed.
+CARRIERS = ("base.columns", "base.errors", "base.jobs")
 
 
 @cache
@@ -19,18 +21,35 @@ def digest_of(adapter: str, *modules: str) -> str:
     name.
     Raises FileNotFoundError for an adapter or module that does not exist.
     """
+    return _digest(_reached(SCRIPTS / f"{adapter}.py", *map(_module_file, modules)))
+
+
+@cache
+def computing_digest(architecture: str) -> str:
+    """SHA-256 over the syntax trees of the modules that decide a training's weights, with one network's module.
+
+    It is part of the training's fingerprint. What only carries (CARRIERS) is left out, so that an edit of it writes the
+    outputs anew from the finished checkpoint and trains nothing. Raises FileNotFoundError for an unknown network.
+    """
+    carriers = {_module_file(module) for module in CARRIERS}
+    job = SCRIPTS / PACKAGE / "network" / "job"
+    reached = _reached(job / "run.py", _module_file(f"network.architectures.{architecture}"), without=carriers)
+    return _digest(path for path in reached if job not in path.parents)
+
+
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_reached(SCRIPTS / f"{adapter}.py", *map(_module_file, modules))):
+    for path in sorted(files):
         digest.update(f"{path.relative_to(SCRIPTS).as_posix()}\n{_meaning(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _reached(*start: Path) -> set[Path]:
+def _reached(*start: Path, without: Collection[Path] = ()) -> set[Path]:
     reached: set[Path] = set()
     waiting = list(start)
     while waiting:
         path = waiting.pop()
-        if path not in reached:
+        if path not in reached and path not in without:
             reached.add(path)
             waiting.extend(_imports(path))
     return reached

@@ -7,7 +7,6 @@ from typing import Any
 from ..base.errors import InputError
 from ..base.patient_order import natural
 
-COLUMNS = ("fold", "patient", "role")
 # As `validation`: the held-out patients draw the validation curve too, as in the original study.
 HELD_OUT = "held_out"
 
@@ -70,7 +69,7 @@ def _roles(order: Sequence[str], test: Sequence[str], definition: Mapping[str, A
 
 
 def split_rows(folds: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The folds as rows of a table with the columns COLUMNS."""
+    """The folds as rows of a table with the columns FOLD_COLUMNS."""
     return [
         {"fold": str(fold), "patient": patient, "role": role}
         for fold, roles in enumerate(folds)

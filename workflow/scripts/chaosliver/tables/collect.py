@@ -6,22 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import (
+    EXPERIMENT_COLUMNS,
+    GROUP,
+    MEASURES,
+    PATIENT_COLUMNS,
+    SLICE_COLUMNS,
+    STATISTICS,
+    TEXT_COLUMNS,
+)
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_text, write_tsv
-from ..measure.evaluation import MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from ..measure.patient_statistics import mean_interval
 
-GROUP = ["experiment", "cohort", "sequence"]
-COUNTS = ("patients", "slices", "share_of_empty_slices", "empty_predictions", "volumes_without_distance")
-STATISTICS = ("mean", "sd", "median", "min", "max", "ci_low", "ci_high")
-EXPERIMENT_COLUMNS = (
-    *(*GROUP, *COUNTS, "pooled_dice"),
-    *(f"{measure}_{name}" for measure in MEASURES for name in STATISTICS),
-)
-TEXT_COLUMNS = {
-    *("experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"),
-    *("baseline", "measure", "better", "note", "put_right"),
-}
 SUMMARY_HEADS = (
     ("experiment", "", ""),
     ("cohort", "", ""),

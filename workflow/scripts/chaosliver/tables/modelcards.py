@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..base.columns import MEASURES
 from ..base.files import read_tsv, write_text
-from ..measure.evaluation import MEASURES
 
 INTENDED_USE = (
     "Research on the segmentation of abdominal organs in MRI, and repeating the study that the scores come from. It is "

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICATION_COLUMNS, STATISTICS
 from ..base.files import read_tsv, write_text, write_tsv
-from ..measure.evaluation import MEASURES
-from .collect import COUNTS, EXPERIMENT_COLUMNS, GROUP, STATISTICS
 
-PUBLICATION_COLUMNS = (*GROUP, *COUNTS, "measure", *STATISTICS)
 # Heading and decimals of each measure.
 PRINTED = {
     "mean_dice_all_slices": ("Dice, all slices", 3),

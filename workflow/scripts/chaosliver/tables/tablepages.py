@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import EXPERIMENT_COLUMNS, TEXT_COLUMNS
 from ..base.files import read_tsv
-from .collect import EXPERIMENT_COLUMNS, TEXT_COLUMNS
 from .pages import Cell, sortable_table, write_page
 from .publication import NOTE, PRINTED, cell, share
 

@@ -6,13 +6,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ..base.columns import PATIENT_COLUMNS, TRAINING_COLUMNS
 from ..base.files import read_tsv, write_tsv
-from ..measure.evaluation import PATIENT_COLUMNS
-
-TRAINING_COLUMNS = (
-    *("experiment", "fold", "seed", "training_patients", "training_sequences", "validated_on", "epochs"),
-    *("chosen_epoch", "validation_dice", "test_patients", "test_dice_3d", "optimism"),
-)
 
 
 def list_trainings(

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...base.columns import HISTORY_COLUMNS
 from ...base.files import sha256_of, write_tsv
 from ...prepare.samples import Sample, copies_of, leaked, list_augmented, list_samples
 from ..batches import load_slices
 from ..models import save_model, save_weights
-from ..training import HISTORY_COLUMNS, is_finished, train_network
+from ..training import is_finished, train_network
 from .checkpoints import checkpoint_path, fingerprint_of, load_checkpoint, remove_partials, tell_of_others
 from .events import EventLog
 from .memory import bytes_for_data

@@ -1,0 +1,25 @@
+"""Settings as the configuration gives them, plain mappings, to the frozen dataclasses that the library takes."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import dacite
+
+from .errors import InputError
+
+Settings = TypeVar("Settings")
+
+# The schema tells 1 from 1.0 no more than YAML's readers do, and JSON and YAML have lists alone.
+CONFIG = dacite.Config(strict=True, cast=[tuple], type_hooks={float: float})
+
+
+def from_mapping(cls: type[Settings], mapping: Mapping[str, Any]) -> Settings:
+    """An instance of the dataclass `cls` from a mapping of its fields, which may hold mappings for inner dataclasses.
+
+    Lists become tuples where the field is a tuple, and whole numbers floats where it is a float. Raises InputError that
+    names the field which is missing, unknown or of another type.
+    """
+    try:
+        return dacite.from_dict(cls, mapping, CONFIG)
+    except dacite.DaciteError as error:
+        raise InputError(f"the settings {cls.__name__}: {error}") from None
