@@ -11,9 +11,7 @@ import yaml
 from snakemake.cli import get_argument_parser
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *(ROOT / f"{name}/README.md" for name in ("config", "benchmarks"))]
-)
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")})
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 EXPERIMENT = SCHEMA["$defs"]["experiment"]
 # An experiment holds any part of the baseline, and what it is based on.
@@ -111,6 +109,8 @@ def test_every_file_that_is_named_by_its_path_exists(page):
     kept = {path.name for path in ROOT.iterdir()} - {"results"}
     for code in re.findall(r"`(\w+/[\w./-]*)`", prose_of(page)):
         assert code.split("/")[0] not in kept or (ROOT / code).exists(), code
+    for name in re.findall(r"`(\w+\.smk)`", prose_of(page)):
+        assert (ROOT / "workflow/rules" / name).is_file(), name
 
 
 def test_every_make_target_that_is_named_exists():
