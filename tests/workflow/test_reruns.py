@@ -1,6 +1,7 @@
 """What runs again after a change: exactly what depends on it, by content."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -147,6 +148,18 @@ def test_an_edit_taken_back_after_a_run_takes_the_old_checkpoint(finished):
     finished.succeed("--", target)
     assert "epoch" not in log.read_text()
     assert (weights.read_bytes(), card.read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("rule", "picture"), [("draw_overlays", "overlays"), ("draw_contact_sheets", "worst_patients")]
+)
+@pytest.mark.parametrize(("tree", "made_by"), [("png/8bit", "convert_images"), ("masks/liver", "extract_masks")])
+def test_pictures_of_slices_make_the_images_and_masks_that_are_gone(finished, rule, picture, tree, made_by):
+    """Of every patient with ground truth, once each, before the picture."""
+    target = f"results/small/figures/{picture}/small.png"
+    shutil.rmtree(finished.results / tree)
+    planned = finished.planned("--forcerun", rule, "--", target)
+    assert (planned[made_by], planned[rule]) == (4, 1)
 
 
 def test_a_phantom_drawn_otherwise_reaches_its_patients(finished):

@@ -275,12 +275,11 @@ def prediction_logits_code(wildcards):
     return digest_of("predict_logits", f"network.architectures.{EXPERIMENTS[wildcards.experiment]['network']['name']}")
 
 
-def scored_patients(wildcards):
+def scored_patients(name, run):
     """The patients that a run's network never saw, or the test cohort."""
-    if wildcards.run == TEST_COHORT:
+    if run == TEST_COHORT:
         return patients_of("test")
-    run = Run.parse(wildcards.experiment, wildcards.run)
-    return patients_in(EXPERIMENTS[run.experiment], run.fold, "test")
+    return patients_in(EXPERIMENTS[name], Run.parse(name, run).fold, "test")
 
 
 def prediction_inputs(wildcards):
@@ -297,8 +296,13 @@ def prediction_inputs(wildcards):
 
 def scored_indexes(wildcards):
     """Images of the patients that a run scores, and masks where there is ground truth."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    patients = scored_patients(wildcards)
+    return indexes_scored_by(wildcards.experiment, [wildcards.run])
+
+
+def indexes_scored_by(name, runs):
+    """The indexes that an experiment's runs score, each once: seeds of one fold score the same patients."""
+    experiment = EXPERIMENTS[name]
+    patients = list(dict.fromkeys(patient for run in runs for patient in scored_patients(name, run)))
     drawn = [patient for patient in patients if has_ground_truth(patient)]
     return {
         "image_indexes": slice_indexes(f"png/{experiment['encoding']}", experiment["score_on"], patients),
@@ -307,7 +311,7 @@ def scored_indexes(wildcards):
 
 
 def evaluation_inputs(wildcards):
-    pairs = [f"{R}/inventory/{patient}.pairs.tsv" for patient in scored_patients(wildcards)]
+    pairs = [f"{R}/inventory/{patient}.pairs.tsv" for patient in scored_patients(wildcards.experiment, wildcards.run)]
     grey = EXPERIMENTS[wildcards.experiment]["scores"] == "logits"
     return {
         "mask_indexes": scored_indexes(wildcards)["mask_indexes"],
@@ -326,7 +330,8 @@ def overlay_inputs(wildcards):
     runs = overlay_runs(wildcards)
     return {
         "slices": [f"{R}/dice/{wildcards.experiment}/{run}.tsv" for run in runs],
-        "predictions": [f"{R}/predictions/{wildcards.experiment}/{run}.tsv" for run in runs],
+        "prediction_indexes": [f"{R}/predictions/{wildcards.experiment}/{run}.tsv" for run in runs],
+        **indexes_scored_by(wildcards.experiment, runs),
     }
 
 
