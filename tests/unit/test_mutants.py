@@ -84,7 +84,8 @@ def test_a_mutant_is_killed_by_a_test_that_notices_it_and_the_tree_stays_as_it_i
     tests = finding.tests_of("measure.example")
     assert tests == ("tests/unit/measure/test_example.py",)
     assert running.test_unmutated(tree, tests).passed
-    drawn = [mutant for mutant in finding.draw(["measure.example"], None, 1) if mutant.line in (11, 14)]
+    every = finding.draw(["measure.example"], None, 1)
+    drawn = [mutant for mutant in every if mutant.after in ("return value / factor", "if value <= 0:")]
     passed = {
         (mutant.before, mutant.after): outcome.passed
         for mutant, outcome in running.test_each([tree], [(mutant, tests, 60) for mutant in drawn])
@@ -96,7 +97,7 @@ def test_a_mutant_is_killed_by_a_test_that_notices_it_and_the_tree_stays_as_it_i
 
 
 def test_a_draw_is_decided_by_its_seed():
-    drawn = [finding.draw(finding.modules()[:2], 5, seed) for seed in (1, 1, 2)]
+    drawn = [finding.draw(["base.indexes"], 5, seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(drawn[0]) == 5
 

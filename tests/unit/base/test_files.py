@@ -1,5 +1,6 @@
 """Atomic writing and small tables."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,19 @@ from chaosliver.base.files import read_tsv, sha256_of, write_atomically, write_t
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
-    table = tmp_path / "deep" / "table.tsv"
+    table = tmp_path / "deep" / "deeper" / "table.tsv"
     write_tsv(table, ("a", "b"), [{"a": 1, "b": 0.123456789}, {"a": "x y", "b": None}])
     assert read_tsv(table, ("a",)) == [{"a": "1", "b": "0.123457"}, {"a": "x y", "b": ""}]
+
+
+def test_a_table_is_tab_separated_lines_that_end_alike_everywhere(tmp_path):
+    write_tsv(tmp_path / "t.tsv", ("b", "a"), [{"a": 1.0, "b": "Größe"}, {"a": 1234567.0, "b": True}])
+    assert (tmp_path / "t.tsv").read_bytes() == "b\ta\nGröße\t1\nTrue\t1.23457e+06\n".encode()
+
+
+def test_a_cell_keeps_its_own_line_ends(tmp_path):
+    write_tsv(tmp_path / "t.tsv", ("a", "b"), [{"a": "one\r\ntwo", "b": 'a "word"'}])
+    assert read_tsv(tmp_path / "t.tsv") == [{"a": "one\r\ntwo", "b": 'a "word"'}]
 
 
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
@@ -34,6 +45,12 @@ def test_what_a_killed_process_left_of_the_same_file_is_removed(tmp_path):
         path.write_text("half")
     write_text(tmp_path / "a[1].txt", "whole")
     assert sorted(tmp_path.iterdir()) == [other, tmp_path / "a[1].txt"]
+
+
+def test_a_left_file_that_another_process_removes_first_does_no_harm(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / ".1.partial.a.txt"])
+    write_text(tmp_path / "a.txt", "whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
 
 
 def test_a_missing_table_or_column_is_named(tmp_path):
@@ -61,4 +78,12 @@ def test_what_is_no_table_is_named(tmp_path):
 
 def test_sha256_is_that_of_the_standard(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+    assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_of_several_blocks_has_one_sha256(tmp_path):
+    # The third example of FIPS 180-2: a million times "a"; and again, beyond the first block.
+    (tmp_path / "a").write_bytes(b"a" * 1_000_000)
+    assert sha256_of(tmp_path / "a") == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+    (tmp_path / "a").write_bytes(b"a" * 3_000_000)
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"a" * 3_000_000).hexdigest()

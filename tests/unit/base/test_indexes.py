@@ -1,9 +1,11 @@
 """The index refuses a folder that is not what it lists."""
 
+import hashlib
+
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.indexes import read_index, write_index
+from chaosliver.base.indexes import problems_of, read_index, write_index
 
 
 @pytest.fixture
@@ -30,8 +32,31 @@ def test_a_missing_file_is_named_with_the_command_that_makes_it(indexed):
 def test_an_altered_file_is_named(indexed):
     index, folder = indexed
     (folder / "a.png").write_text("x")
-    with pytest.raises(InputError, match=r"a\.png: its content differs"):
+    with pytest.raises(InputError, match=r"a\.png: its content differs.*rm .*folder\.tsv && snakemake .*folder\.tsv"):
         read_index(index, folder)
+
+
+def test_a_column_that_an_index_lacks_is_named(indexed):
+    with pytest.raises(InputError, match=r"folder\.tsv: lacks the column\(s\) high"):
+        read_index(*indexed, ("low", "high"))
+
+
+def test_an_index_holds_the_sha256_of_each_file(indexed):
+    digests = [hashlib.sha256(name.encode()).hexdigest() for name in ("a.png", "b.png")]
+    assert indexed[0].read_text() == f"file\tsha256\tlow\na.png\t{digests[0]}\t1.5\nb.png\t{digests[1]}\t2\n"
+
+
+def test_all_problems_of_a_folder_are_told_one_by_one(indexed):
+    index, folder = indexed
+    assert list(problems_of(index, folder)) == []
+    (folder / "a.png").write_text("x")
+    (folder / "b.png").unlink()
+    altered, missing = problems_of(index, folder)
+    assert altered.startswith(f"{folder / 'a.png'}: ") and str(index) in altered
+    assert missing.startswith(f"{folder / 'b.png'}: ") and str(index) in missing
+    index.write_text("file\na.png\n")
+    with pytest.raises(InputError, match="sha256"):
+        list(problems_of(index, folder))
 
 
 def test_only_the_files_asked_for_are_checked(indexed):

@@ -35,7 +35,9 @@ def test_a_full_disk_is_one_line_too(tmp_path, capsys):
 def test_a_defect_is_raised_and_its_traceback_logged(tmp_path):
     with pytest.raises(ZeroDivisionError):
         run_job(lambda: 1 // 0, log=str(tmp_path / "job.log"))
-    assert "ZeroDivisionError" in (tmp_path / "job.log").read_text()
+    first, *traceback = (tmp_path / "job.log").read_text().splitlines()
+    assert first.endswith("stopped by a defect")
+    assert traceback[0].startswith("Traceback") and traceback[-1].startswith("ZeroDivisionError")
 
 
 def test_the_terminal_shows_warnings_and_progress_and_the_log_shows_all(tmp_path, capsys):
@@ -48,7 +50,15 @@ def test_the_terminal_shows_warnings_and_progress_and_the_log_shows_all(tmp_path
     shown = capsys.readouterr().err
     assert "detail" not in shown
     assert "epoch 1" in shown and "a gap" in shown
-    assert "detail" in (tmp_path / "job.log").read_text()
+    lines = (tmp_path / "job.log").read_text().splitlines()
+    assert [line.split(" ", 2)[2] for line in lines] == ["INFO detail", "INFO epoch 1", "WARNING a gap"]
+
+
+def test_a_log_is_of_the_last_run_alone(tmp_path):
+    for message in ("first", "second"):
+        run_job(logging.warning, log=str(tmp_path / "job.log"), msg=message)
+    assert "second" in (tmp_path / "job.log").read_text()
+    assert "first" not in (tmp_path / "job.log").read_text()
 
 
 @dataclass(frozen=True)

@@ -28,5 +28,7 @@ def test_an_image_is_shown_within_its_window(tmp_path):
     write_index(tmp_path / "7.tsv", folder, [listed], GREY_COLUMNS)
     rows = indexed_by_stem(folder, GREY_COLUMNS)
     assert read_grey(rows["a"], folder).tolist() == [[0, 0, 128, 255]]
+    with pytest.raises(InputError, match=r"lacks the column\(s\) spacing"):
+        indexed_by_stem(folder, (*GREY_COLUMNS, "spacing"))
     # A drawn slice is shown on the matrix that its masks have.
     assert read_grey({**rows["a"], "rows": "2", "columns": "2"}, folder).tolist() == [[0, 255]] * 2
