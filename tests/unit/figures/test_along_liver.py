@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chaosliver.base.columns import SLICE_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.figures.along_liver import GRID, PLACES, plot_along_liver, profiles_of, relative_positions
-from chaosliver.tables.collect import typed
+from chaosliver.measure.frames import typed
 
 
 def volume(patient: str, dices: list[float], experiment: str = "base", **changes: Any) -> list[dict[str, Any]]:

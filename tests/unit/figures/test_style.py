@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from chaosliver.base.columns import HISTORY_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.figures.style import PALETTE, chosen_epoch, groups_of, panel_grid, plot_dice, plot_training, wrapped
-from chaosliver.tables.collect import typed
+from chaosliver.measure.frames import typed
 
 
 def patient_row(patient: str, experiment: str, dice: float | None, **changes: Any) -> dict[str, Any]:

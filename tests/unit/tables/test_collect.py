@@ -9,7 +9,8 @@ import pytest
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.tables.collect import collect_tables, summarise, summary_text, typed
+from chaosliver.measure.frames import typed
+from chaosliver.tables.collect import collect_tables, summarise, summary_text
 
 
 def patient_row(patient: str, seed: str = "1", dice: float | None = 0.9, **changes: Any) -> dict[str, Any]:

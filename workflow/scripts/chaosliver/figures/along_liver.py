@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from ..base.anatomy import SEQUENCES
 from ..base.columns import GROUP, SLICE_COLUMNS
 from ..base.files import read_tsv
+from ..measure.frames import typed
 from ..measure.patient_statistics import FEWEST_PATIENTS, resampled_means, tails
-from ..tables.collect import typed
 from .style import LEGEND, STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
 
 # Relative positions at which all patients are compared, each with as much weight, however many slices it has.

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from ..base.columns import COMPARISON_COLUMNS
 from ..base.files import read_tsv
-from ..tables.collect import typed
+from ..measure.frames import typed
 from .style import DICE_PANELS, LEGEND, STYLE, Group, dice_rows, groups_of, save, say_that_nothing_is_there
 
 # Beyond this a difference is drawn at the edge, so that one experiment that fails does not hide all others.

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv
+from ..measure.frames import average_over_seeds, typed
 from ..measure.patient_statistics import mean_interval
-from ..tables.collect import average_over_seeds, typed
 from .style import DICE_PANELS, LEGEND, STYLE, WIDTH_INCHES, Group, groups_of, save, say_that_nothing_is_there
 
 

@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from ..base.anatomy import SEQUENCES
 from ..base.columns import HISTORY_COLUMNS, PATIENT_COLUMNS
 from ..base.files import read_tsv, write_atomically
-from ..tables.collect import average_over_seeds, typed
+from ..measure.frames import average_over_seeds, typed
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black stays for axes and marks.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")

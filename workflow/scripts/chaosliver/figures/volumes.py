@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv
-from ..tables.collect import average_over_seeds, typed
+from ..measure.frames import average_over_seeds, typed
 from .style import STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
 
 VOLUMES = ("reference_ml", "predicted_ml")

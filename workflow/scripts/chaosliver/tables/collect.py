@@ -13,10 +13,10 @@ from ..base.columns import (
     PATIENT_COLUMNS,
     SLICE_COLUMNS,
     STATISTICS,
-    TEXT_COLUMNS,
 )
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_text, write_tsv
+from ..measure.frames import average_over_seeds, records_of, typed
 from ..measure.patient_statistics import mean_interval
 
 SUMMARY_HEADS = (
@@ -57,26 +57,8 @@ def collect_tables(
     experiments = summarise(typed(slice_rows, SLICE_COLUMNS), typed(patient_rows, PATIENT_COLUMNS))
     write_tsv(slices_table, SLICE_COLUMNS, slice_rows)
     write_tsv(patients_table, PATIENT_COLUMNS, patient_rows)
-    records = experiments.astype(object).where(experiments.notna(), None).to_dict("records")
-    write_tsv(experiments_table, EXPERIMENT_COLUMNS, records)
+    write_tsv(experiments_table, EXPERIMENT_COLUMNS, records_of(experiments))
     write_text(summary, summary_text(experiments))
-
-
-def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows of text as a frame: names stay text (a patient may be called 08), all else becomes a number or NaN."""
-    frame = pd.DataFrame(rows, columns=list(columns))
-    for column in set(columns) - TEXT_COLUMNS:
-        frame[column] = pd.to_numeric(frame[column].replace("", None))
-    return frame
-
-
-def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES) -> pd.DataFrame:
-    """One row per experiment, cohort, sequence and patient with the mean of each of `columns` over the seeds.
-
-    Seeds are replicates of one patient's result, not further patients. A measure undefined under some seeds is the
-    mean of the others.
-    """
-    return patients.groupby([*GROUP, "patient"], sort=False)[list(columns)].mean().reset_index()
 
 
 def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

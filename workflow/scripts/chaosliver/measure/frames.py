@@ -1,0 +1,38 @@
+"""Tables of text as pandas frames, and a patient's mean over the seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..base.columns import GROUP, MEASURES, TEXT_COLUMNS
+from ..base.files import read_tsv
+
+
+def read_frame(table: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """The `columns` of a table, with types. Raises InputError where the file or a column is missing."""
+    return typed(read_tsv(table, columns), columns)
+
+
+def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows of text as a frame: names stay text (a patient may be called 08), all else becomes a number or NaN."""
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for column in set(columns) - TEXT_COLUMNS:
+        frame[column] = pd.to_numeric(frame[column].replace("", None))
+    return frame
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as they are written to a table: None where it holds NaN."""
+    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return rows
+
+
+def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES) -> pd.DataFrame:
+    """One row per experiment, cohort, sequence and patient with the mean of each of `columns` over the seeds.
+
+    Seeds are replicates of one patient's result, not further patients. A measure that is undefined under some seeds is
+    the mean of the others.
+    """
+    return patients.groupby([*GROUP, "patient"], sort=False)[list(columns)].mean().reset_index()
