@@ -36,8 +36,9 @@ from chaosliver.acquire.phantom import draw_archive
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.prepare.admission import pair_slices
 from chaosliver.prepare.images import convert_images
-from chaosliver.prepare.inventory import write_inventory, write_pairs
+from chaosliver.prepare.inventory import inventory_patient
 from chaosliver.prepare.masks import extract_masks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,8 +101,9 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
     tables = {name: folder / f"{name}.tsv" for name in ("slices", "findings", "pairs")}
     raw_index = raw.with_name(f"{patient}.tsv")
     unpack_patient(archive, "development", patient, [sequence], True, raw, raw_index)
-    write_inventory(raw, raw_index, patient, [sequence], True, tables["slices"], tables["findings"])
-    write_pairs(**tables)
+    described = {name: tables[name] for name in ("slices", "findings")}
+    inventory_patient(raw_index=raw_index, patient=patient, sequences=[sequence], ground_truth=True, **described)
+    pair_slices(**tables)
     slices = [(row["stem"], raw / row["image"], raw / row["ground"]) for row in read_tsv(tables["pairs"])]
     return Prepared(tables["pairs"], raw_index, sequence, slices), patient
 

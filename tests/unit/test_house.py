@@ -24,7 +24,13 @@ TESTED_ELSEWHERE = {
     "base.planes": "network.grids",
     "network.devices": "network.training",
     "network.models": "network.prediction",
+    "prepare.admission": "prepare.inventory",
+    "prepare.checks": "prepare.inventory",
+    "prepare.findings": "prepare.inventory",
+    "prepare.pairing": "prepare.inventory",
+    "prepare.plausibility": "prepare.inventory",
     "prepare.samples": "prepare.augmentation",
+    "prepare.slices": "prepare.inventory",
     "study.architectures": "network.architectures",
 }
 

@@ -6,11 +6,11 @@ from typing import Any
 import cv2
 import pytest
 
-import check_cohort
 import quality_control
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.prepare.admission import check_cohort
 
 
 def slice_row(patient: str, sequence: str, number: int, *, place: float, **values: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_an_error_or_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> N
         "findings": [tmp_path / "findings.tsv"],
         "checked": tmp_path / "checked.tsv",
     }
-    check_cohort.main(**check)
+    check_cohort(**check)
     assert [row["patient"] for row in read_tsv(tmp_path / "checked.tsv")] == list(
         dict.fromkeys(row["patient"] for row in rows)
     )
@@ -113,7 +113,7 @@ def test_an_error_or_a_mask_in_two_patients_stops_the_study(tmp_path: Path) -> N
         tmp_path / "findings.tsv", FINDING_COLUMNS, [finding_row("10", "t2_spir", "b.dcm", "error", "unreadable")]
     )
     with pytest.raises(InputError, match="Nothing is trained while patients have errors") as caught:
-        check_cohort.main(**check)
+        check_cohort(**check)
     for words in (
         "patient 2: T1DUAL/Ground/IMG-00003.png",
         "equals that of patient 10",

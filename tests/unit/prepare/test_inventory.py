@@ -10,14 +10,14 @@ import numpy as np
 import pydicom
 import pytest
 
-import inventory_patient
-import pair_slices
 from chaosliver.acquire.phantom import draw_archive
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv
 from chaosliver.base.indexes import write_index
-from chaosliver.prepare.inventory import cross_check, outline_sharpness, take_inventory
+from chaosliver.prepare.admission import cross_check, pair_slices
+from chaosliver.prepare.inventory import inventory_patient, take_inventory
+from chaosliver.prepare.plausibility import outline_sharpness
 
 SEQUENCES = ["t1_in_phase", "t1_out_of_phase", "t2_spir"]
 IN_PHASE, OUT_OF_PHASE, T1_GROUND = "T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground"
@@ -339,7 +339,7 @@ def tables(raw: Path, tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
         write_index(tmp_path / "1.tsv", raw, [{"file": path.relative_to(raw).as_posix()} for path in files])
         slices, findings = tmp_path / "1.slices.tsv", tmp_path / "1.findings.tsv"
         given = {"patient": "1", "sequences": SEQUENCES, "ground_truth": True}
-        inventory_patient.main(raw=raw, raw_index=tmp_path / "1.tsv", slices=slices, findings=findings, **given)
+        inventory_patient(raw_index=tmp_path / "1.tsv", slices=slices, findings=findings, **given)
         return slices, findings
 
     return take
@@ -347,7 +347,7 @@ def tables(raw: Path, tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
 
 def test_a_sound_patient_is_admitted(tables: Callable[[], tuple[Path, Path]], tmp_path: Path) -> None:
     slices, findings = tables()
-    pair_slices.main(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+    pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
     assert read_tsv(tmp_path / "1.pairs.tsv", INVENTORY_COLUMNS) == read_tsv(slices)
     assert read_tsv(findings, FINDING_COLUMNS) == []
 
@@ -357,7 +357,7 @@ def test_errors_keep_a_patient_out(tables: Callable[[], tuple[Path, Path]], raw:
     (raw / T1_GROUND / "IMG-0004-00008.png").unlink()
     slices, findings = tables()
     with pytest.raises(InputError, match=r"Patient 1 has \d errors and is not admitted") as caught:
-        pair_slices.main(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+        pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
     for words in ("IMG-0002-00001.dcm: the file is empty", "IMG-0004-00008.dcm: image without", "patient sheet"):
         assert words in str(caught.value)
     assert not (tmp_path / "1.pairs.tsv").exists()
@@ -369,7 +369,7 @@ def test_warnings_are_logged(
     shutil.copy(raw / T2_GROUND / "IMG-0002-00006.png", raw / T2_GROUND / "IMG-0002-00007.png")
     slices, findings = tables()
     caplog.set_level("INFO")
-    pair_slices.main(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+    pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
     assert "patient 1, T2-SPIR: T2SPIR/Ground/IMG-0002-00007.png: identical masks" in caplog.text
 
 
@@ -377,8 +377,7 @@ def test_an_altered_folder_is_refused(tables: Callable[[], tuple[Path, Path]], r
     tables()
     (raw / T2 / "IMG-0002-00001.dcm").write_bytes(b"altered")
     with pytest.raises(InputError, match="content differs"):
-        inventory_patient.main(
-            raw=raw,
+        inventory_patient(
             raw_index=tmp_path / "1.tsv",
             patient="1",
             sequences=SEQUENCES,

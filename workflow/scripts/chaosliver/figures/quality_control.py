@@ -21,7 +21,8 @@ from ..base.columns import AREAS, FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COL
 from ..base.files import read_tsv, write_atomically, write_tsv
 from ..base.patient_order import natural
 from ..base.volumes import GAP_LIMIT
-from ..prepare.inventory import cross_check, log_findings
+from ..prepare.admission import cross_check
+from ..prepare.findings import log_findings
 
 Row = Mapping[str, str]
 Key = tuple[str, str]

@@ -1,0 +1,78 @@
+"""Who is admitted to the study: patients without errors, whose masks are theirs alone.
+
+Reads tables only, so nothing that reads pixels is imported here.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..base.anatomy import SEQUENCES
+from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
+from ..base.errors import InputError
+from ..base.files import read_tsv, write_tsv
+from ..base.volumes import VolumeId
+from ..base.wording import counted
+from .findings import REMEDY, error, log_findings, with_severity
+
+
+def pair_slices(*, slices: Path, findings: Path, pairs: Path) -> None:
+    """Write a patient's table of slices anew as `pairs`; the quality control shows the warnings, here they are logged.
+
+    Raises InputError that lists every error where there is one.
+    """
+    rows, found = read_tsv(slices, INVENTORY_COLUMNS), read_tsv(findings, FINDING_COLUMNS)
+    log_findings(with_severity("warning", found), logging.INFO)
+    if errors := with_severity("error", found):
+        listed = "".join(f"\n  {finding['message']}" for finding in errors)
+        count = counted(len(errors), "error")
+        raise InputError(f"Patient {errors[0]['patient']} has {count} and is not admitted:{listed}\n{REMEDY}")
+    write_tsv(pairs, INVENTORY_COLUMNS, rows)
+
+
+def check_cohort(*, slices: list[Path], findings: list[Path], checked: Path) -> None:
+    """Write the patients of a cohort, of whom none has an error and each has masks of its own.
+
+    `slices` may hold further patients, with whose masks those of the cohort are compared. Raises InputError that lists
+    every error of every patient, with the file and the remedy.
+    """
+    rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
+    found = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)]
+    if errors := with_severity("error", [*found, *cross_check(rows)]):
+        listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in errors)
+        raise InputError(f"Nothing is trained while patients have errors:{listed}\n{REMEDY}")
+    patients = dict.fromkeys(row["patient"] for row in rows)
+    write_tsv(checked, ("patient",), ({"patient": patient} for patient in patients))
+
+
+def cross_check(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Findings (FINDING_COLUMNS) that only the rows of all patients show: the same mask in two of them.
+
+    Each patient of such a pair gets one, since either may hold the wrong file.
+    """
+    # By mask, the file of each patient who has it.
+    owners: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row["ground_digest"]:
+            owners[row["ground_digest"]].setdefault(row["patient"], row["ground"])
+    # By pair of patients, the files of both.
+    shared: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for files in owners.values():
+        for patient, file in files.items():
+            for other, other_file in files.items():
+                if other != patient:
+                    shared[patient, other].append((file, other_file))
+    findings = []
+    for (patient, other), pairs in shared.items():
+        file, other_file = pairs[0]
+        message = f"the mask equals that of patient {other} ({other_file}); {counted(len(pairs), 'mask')} in common"
+        volume = VolumeId(_sequence_of(file), patient)
+        findings.append(error(volume, file, "mask-of-another-patient", f"{message}: one of the two is misplaced"))
+    return [finding._asdict() for finding in findings]
+
+
+def _sequence_of(ground: str) -> str:
+    """The first sequence whose ground truth lies in the folder of this file."""
+    return next(name for name, where in SEQUENCES.items() if ground.startswith(f"{where.ground}/"))
