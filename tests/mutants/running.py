@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib
+import json
 import os
 import resource
 import shutil
@@ -80,7 +81,25 @@ def copies(folder: Path, number: int) -> list[Path]:
     return trees
 
 
-def _test(tree: Path, tests: Sequence[str], output: Path) -> None:
+class Quickest:
+    """Plugin of pytest: keeps how long each test took without a mutant, and runs the quickest first with one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.seconds: dict[str, float] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self.before.get(item.nodeid, 0.0))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+    def keep(self) -> None:
+        self.path.write_text(json.dumps(self.before | self.seconds), encoding="utf-8")
+
+
+def _test(tree: Path, tests: Sequence[str], output: Path, *, mutated: bool) -> None:
     """Runs pytest in this process, a fork, and ends it."""
     os.setsid()
     os.chdir(tree)
@@ -94,8 +113,13 @@ def _test(tree: Path, tests: Sequence[str], output: Path) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in {"mutants", "chaosliver"}]:
         del sys.modules[name]
     code = 1
+    # Beside all copies, for the mutants in each of them.
+    quickest = Quickest(tree.parents[1] / "durations")
     try:
-        code = int(pytest.main([*FLAGS, f"--basetemp={tree.parent}/tmp", f"--rootdir={tree}", *tests]))
+        flags = [*FLAGS, f"--basetemp={tree.parent}/tmp", f"--rootdir={tree}"]
+        code = int(pytest.main([*flags, *tests], plugins=[quickest]))
+        if not mutated:
+            quickest.keep()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -119,7 +143,7 @@ class Run:
         sys.stdout.flush()
         process = os.fork()
         if not process:
-            _test(tree, tests, tree.parent / "output")
+            _test(tree, tests, tree.parent / "output", mutated=mutant is not None)
         return cls(tree, mutant, process, time.monotonic(), limit_s)
 
     def ended(self) -> Outcome | None:
