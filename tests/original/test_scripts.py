@@ -26,7 +26,7 @@ from torch import nn
 from chaosliver.base.columns import PLACE
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
-from chaosliver.measure.evaluation import Volume, slice_scores
+from chaosliver.measure.scores import Volume, slice_scores
 from chaosliver.network import devices, training
 from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.batches import load_slices

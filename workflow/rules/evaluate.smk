@@ -68,7 +68,6 @@ rule evaluate:
     conda:
         "../../envs/data.yaml"
     params:
-        masks=masks_folder,
         labels=labels_of,
         code=digest_of("evaluate"),
     script:

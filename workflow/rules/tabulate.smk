@@ -43,7 +43,7 @@ rule compare_experiments:
 
 
 rule price_errors:
-    """Tell what each error of a published study is worth, put right alone, and all of them together."""
+    """Tell by how much each error of a published study changed its Dice, alone and all of them together."""
     input:
         slices_table=f"{R}/tables/slices.tsv",
     output:
@@ -135,13 +135,13 @@ rule write_methods:
 rule show_tables:
     """Write the tables as pages to read and sort in the report."""
     input:
-        experiments_table=f"{R}/tables/experiments.tsv",
-        comparisons_table=f"{R}/tables/comparisons.tsv",
-        matrix_table=f"{R}/tables/cross_sequence.tsv",
-        patients_table=f"{R}/tables/patients.tsv",
-        trainings_table=f"{R}/tables/trainings.tsv",
-        prices_table=f"{R}/tables/prices.tsv",
-        findings_table=f"{R}/inventory/findings.tsv",
+        experiments=f"{R}/tables/experiments.tsv",
+        comparisons=f"{R}/tables/comparisons.tsv",
+        cross_sequence=f"{R}/tables/cross_sequence.tsv",
+        patients=f"{R}/tables/patients.tsv",
+        trainings=f"{R}/tables/trainings.tsv",
+        prices=f"{R}/tables/prices.tsv",
+        findings=f"{R}/inventory/findings.tsv",
         provenance=f"{R}/tables/provenance.json",
     output:
         experiments=table_page("experiments", "tables", "1 Experiments"),

@@ -68,15 +68,13 @@ class Study:
 
     def score(self, logit_index: Path | None = None) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         evaluate(
-            self.predictions,
-            self.predictions.with_suffix(".tsv"),
-            self.masks,
-            sorted((self.masks / SEQUENCE).glob("*.tsv")),
-            [self.pairs],
-            {"experiment": "baseline", "fold": "0", "seed": "1"},
-            self.slices,
-            self.patients,
-            logit_index,
+            prediction_index=self.predictions.with_suffix(".tsv"),
+            mask_indexes=sorted((self.masks / SEQUENCE).glob("*.tsv")),
+            pairs=[self.pairs],
+            logit_index=logit_index,
+            labels={"experiment": "baseline", "fold": "0", "seed": "1"},
+            slices=self.slices,
+            patients=self.patients,
         )
         return read_tsv(self.slices, SLICE_COLUMNS), read_tsv(self.patients, PATIENT_COLUMNS)
 

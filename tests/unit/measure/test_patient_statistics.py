@@ -1,20 +1,14 @@
-"""Paired comparisons: patients are the unit, small samples get no p value, and what cannot be paired is named."""
+"""Intervals, p values and effects: against permutations counted out, other formulas and worked examples."""
 
 from itertools import product
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaosliver.base.columns import COMPARISON_COLUMNS, MEASURES, PATIENT_COLUMNS
-from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.measure.patient_statistics import (
-    BETTER,
     FEWEST_PATIENTS,
-    compare_experiments,
     holm,
     mean_interval,
     rank_biserial,
@@ -24,131 +18,6 @@ from chaosliver.measure.patient_statistics import (
 )
 
 DIFFERENCES = np.array([0.03, -0.01, 0.05, 0.02, 0.04, 0.06])
-
-
-def row(experiment: str, patient: str, value: float | None, seed: str = "1", **changes: Any) -> dict[str, Any]:
-    base = dict.fromkeys(PATIENT_COLUMNS) | dict.fromkeys(MEASURES, value)
-    base |= {"experiment": experiment, "fold": "0", "seed": seed, "cohort": "development", "patient": patient}
-    return base | {"sequence": "t1_in_phase", "slices": 30} | changes
-
-
-def compared(folder: Path, rows: list[dict[str, Any]], experiments: tuple[str, ...] = ("new",)) -> list[dict]:
-    return compared_pairs(folder, rows, [(name, "base") for name in experiments])
-
-
-def compared_pairs(folder: Path, rows: list[dict[str, Any]], pairs: list[tuple[str, str]]) -> list[dict]:
-    write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
-    compare_experiments(folder / "patients.tsv", pairs, folder / "comparisons.tsv")
-    return read_tsv(folder / "comparisons.tsv", COMPARISON_COLUMNS)
-
-
-def both(count: int, shift: float = 0.01, **changes: Any) -> list[dict[str, Any]]:
-    """Rows of `count` patients under both experiments, the second better by shift, 2 shift, 3 shift, ..."""
-    pairs = ((row("base", str(n), 0.5), row("new", str(n), 0.5 + shift * n, **changes)) for n in range(1, count + 1))
-    return [entry for pair in pairs for entry in pair]
-
-
-def test_a_clear_difference(tmp_path: Path) -> None:
-    found = {entry["measure"]: entry for entry in compared(tmp_path, both(6))}
-    assert list(found) == list(BETTER)
-    dice = found["dice_3d"]
-    assert (dice["pairs"], dice["rank_biserial"], dice["note"]) == ("6", "1", "")
-    assert float(dice["mean_difference"]) == pytest.approx(0.035)
-    assert float(dice["median_difference"]) == pytest.approx(0.035)
-    assert float(dice["p"]) == float(dice["p_holm"]) == 2 / 2**6
-    assert float(dice["ci_low"]) < 0.035 < float(dice["ci_high"])
-    assert (found["assd_mm"]["better"], dice["better"]) == ("lower", "higher")
-
-
-def test_five_pairs_are_too_few_for_a_test_or_an_interval(tmp_path: Path) -> None:
-    for entry in compared(tmp_path, both(5)):
-        assert entry["p"] == entry["p_holm"] == entry["ci_low"] == entry["ci_high"] == ""
-        assert entry["note"] == "fewer than 6 pairs differ: too few for a test"
-        assert float(entry["mean_difference"]) == pytest.approx(0.03)
-
-
-def test_seeds_are_replicates_of_a_patient(tmp_path: Path) -> None:
-    rows = [row(name, str(n), 0.5, seed) for name, seed in product(("base", "new"), "12") for n in range(7)]
-    rows[-1] |= dict.fromkeys(MEASURES, 0.9)
-    entry = compared(tmp_path, rows)[0]
-    assert entry["pairs"] == "7"
-    assert float(entry["mean_difference"]) == pytest.approx(0.2 / 7, rel=1e-5)
-
-
-def test_a_patient_without_its_pair_is_named(tmp_path: Path) -> None:
-    rows = [*both(7), row("base", "10", 0.9), row("base", "9", 0.9), row("new", "x", 0.1)]
-    entry = compared(tmp_path, rows)[0]
-    assert entry["pairs"] == "7"
-    assert entry["note"] == "not scored by the experiment: 9, 10; not scored by the baseline: x"
-
-
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-def test_a_distance_that_does_not_exist_makes_no_pair_and_is_told(tmp_path: Path, value: float | None) -> None:
-    rows = [*both(7), row("base", "9", 0.9), row("new", "9", 0.0, assd_mm=value, mssd_mm=value)]
-    found = {entry["measure"]: entry for entry in compared(tmp_path, rows)}
-    assert (found["assd_mm"]["pairs"], found["dice_3d"]["pairs"]) == ("7", "8")
-    assert found["assd_mm"]["note"] == "no value under the experiment: 9"
-    assert found["dice_3d"]["note"] == ""
-
-
-def test_a_distance_missing_under_one_seed_is_the_mean_of_the_others(tmp_path: Path) -> None:
-    rows = [*both(7), row("new", "1", 0.7, "2", assd_mm=None)]
-    found = {entry["measure"]: entry for entry in compared(tmp_path, rows)}
-    assert found["assd_mm"]["pairs"] == "7"
-    assert float(found["assd_mm"]["mean_difference"]) == pytest.approx(0.04)
-    assert float(found["dice_3d"]["mean_difference"]) == pytest.approx(0.04 + 0.19 / 2 / 7, rel=1e-5)
-
-
-def test_experiments_that_agree_in_every_patient_get_no_p_value(tmp_path: Path) -> None:
-    for entry in compared(tmp_path, both(8, shift=0.0)):
-        assert (entry["p"], entry["rank_biserial"], entry["mean_difference"]) == ("", "", "0")
-        assert (entry["ci_low"], entry["ci_high"], entry["note"]) == ("0", "0", "no pair differs")
-
-
-def test_a_sequence_that_the_baseline_is_not_scored_on_is_told(tmp_path: Path) -> None:
-    rows = [*both(6), *(row("new", str(n), 0.5, sequence="t2_spir") for n in range(6))]
-    unpaired = [entry for entry in compared(tmp_path, rows) if entry["sequence"] == "t2_spir"]
-    assert {(entry["pairs"], entry["p"], entry["note"]) for entry in unpaired} == {
-        ("0", "", "the baseline is not scored on this")
-    }
-
-
-def test_without_ground_truth_there_is_no_pair(tmp_path: Path) -> None:
-    entry = compared(tmp_path, [row("base", "1", None), row("new", "1", None)])[0]
-    assert (entry["pairs"], entry["mean_difference"], entry["p"]) == ("0", "", "")
-    assert entry["note"] == "no value under the baseline: 1; no value under the experiment: 1; no pair"
-
-
-def test_holm_is_over_all_comparisons_of_one_measure(tmp_path: Path) -> None:
-    rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
-    found = [e for e in compared(tmp_path, rows, ("new", "third", "never_run")) if e["measure"] == "dice_3d"]
-    first, second = found
-    assert float(first["p_holm"]) == pytest.approx(2 * float(first["p"]))
-    assert float(second["p_holm"]) == pytest.approx(float(second["p"]), rel=1e-5)
-
-
-def test_comparisons_with_another_baseline_are_a_family_of_their_own(tmp_path: Path) -> None:
-    rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
-    found = compared_pairs(tmp_path, rows, [("new", "base"), ("third", "base"), ("third", "new")])
-    dice = [entry for entry in found if entry["measure"] == "dice_3d"]
-    assert [(entry["experiment"], entry["baseline"]) for entry in dice] == [
-        ("new", "base"),
-        ("third", "base"),
-        ("third", "new"),
-    ]
-    assert float(dice[0]["p_holm"]) == pytest.approx(2 * float(dice[0]["p"]))
-    assert dice[2]["p_holm"] == dice[2]["p"]
-    differences = [float(entry["mean_difference"]) for entry in dice]
-    assert differences[2] == pytest.approx(differences[1] - differences[0], rel=1e-4)
-
-
-def test_a_study_of_one_experiment_has_an_empty_table(tmp_path: Path) -> None:
-    assert compared(tmp_path, [row("base", "1", 0.5)], ()) == []
-
-
-def test_the_table_is_the_same_each_time_and_whatever_the_order_of_rows(tmp_path: Path) -> None:
-    rows = [row(name, str(n), float(np.sin(n * len(name)))) for name in ("base", "new") for n in range(9)]
-    assert compared(tmp_path, rows) == compared(tmp_path, rows[::-1])
 
 
 def test_holm_of_a_worked_example() -> None:

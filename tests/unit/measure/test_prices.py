@@ -32,7 +32,7 @@ def rows(experiment, patient, fold, grey, mask=None, seed="1", **changes):
 
 def priced(folder: Path, table, names=PRICED):
     write_tsv(folder / "slices.tsv", SLICE_COLUMNS, table)
-    price_errors(folder / "slices.tsv", names, folder / "prices.tsv")
+    price_errors(slices_table=folder / "slices.tsv", prices=names, prices_table=folder / "prices.tsv")
     return {row["put_right"]: row for row in read_tsv(folder / "prices.tsv", PRICE_COLUMNS)}
 
 

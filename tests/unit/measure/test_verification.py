@@ -31,7 +31,7 @@ def results(tmp_path):
 
 def test_untouched_results_are_as_they_were_made(results, caplog):
     caplog.set_level("INFO")
-    verify(results)
+    verify(results=results)
     assert "all is as it was made: 1 folders and 1 networks" in caplog.text
 
 
@@ -41,7 +41,7 @@ def test_all_that_was_altered_or_lost_is_named_at_once_with_what_to_do(results):
     (results / "models/small/fold0_seed1/snapshots/epoch2.safetensors").write_bytes(b"altered")
     (results / "models/small/fold0_seed1/weights.safetensors").unlink()
     with pytest.raises(InputError) as caught:
-        verify(results)
+        verify(results=results)
     lines = str(caught.value).splitlines()
     assert lines[0] == "4 file(s) are not what was made:"
     index, card = results / "png/8bit/t2_spir/1.tsv", results / "models/small/fold0_seed1/card.json"

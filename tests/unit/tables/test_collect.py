@@ -28,6 +28,11 @@ def slice_rows(patient: str, seed: str = "1", **changes: Any) -> list[dict[str, 
     ]
 
 
+def outputs_in(folder: Path) -> dict[str, Path]:
+    names = ("slices_table", "patients_table", "experiments_table", "summary")
+    return {name: folder / f"{name}.tsv" for name in names}
+
+
 def summary_of(patients: list[dict[str, Any]], slices: list[dict[str, Any]]) -> pd.DataFrame:
     return summarise(_read_back(slices, SLICE_COLUMNS), _read_back(patients, PATIENT_COLUMNS))
 
@@ -100,19 +105,19 @@ def test_tables_on_disk(tmp_path: Path) -> None:
         write_tsv(slices, SLICE_COLUMNS, slice_rows(patient))
         write_tsv(patients, PATIENT_COLUMNS, [patient_row(patient)])
         runs.append((slices, patients))
-    outputs = [tmp_path / "tables" / name for name in ("slices.tsv", "patients.tsv", "experiments.tsv", "summary.txt")]
-    collect_tables([run[0] for run in runs], [run[1] for run in runs], *outputs)
-    assert outputs[0].read_text().splitlines()[1:3] == runs[0][0].read_text().splitlines()[1:]
-    assert [row["patient"] for row in read_tsv(outputs[1])] == ["08", "13"]
-    (row,) = read_tsv(outputs[2], EXPERIMENT_COLUMNS)
+    outputs = outputs_in(tmp_path / "tables")
+    collect_tables(slices=[run[0] for run in runs], patients=[run[1] for run in runs], **outputs)
+    assert outputs["slices_table"].read_text().splitlines()[1:3] == runs[0][0].read_text().splitlines()[1:]
+    assert [row["patient"] for row in read_tsv(outputs["patients_table"])] == ["08", "13"]
+    (row,) = read_tsv(outputs["experiments_table"], EXPERIMENT_COLUMNS)
     assert (row["patients"], row["slices"], row["dice_3d_mean"], row["dice_3d_sd"]) == ("2", "4", "0.9", "0")
-    assert "0.900 ± 0.000" in outputs[3].read_text()
+    assert "0.900 ± 0.000" in outputs["summary"].read_text()
 
 
 def test_tables_of_a_study_without_runs(tmp_path: Path) -> None:
-    outputs = [tmp_path / name for name in ("slices.tsv", "patients.tsv", "experiments.tsv", "summary.txt")]
-    collect_tables([], [], *outputs)
-    assert read_tsv(outputs[2], EXPERIMENT_COLUMNS) == []
+    outputs = outputs_in(tmp_path)
+    collect_tables(slices=[], patients=[], **outputs)
+    assert read_tsv(outputs["experiments_table"], EXPERIMENT_COLUMNS) == []
 
 
 def test_summary_fits_a_terminal_and_lines_up() -> None:

@@ -29,7 +29,7 @@ def written(study, tmp_path, *versions):
     cards = [tmp_path / f"{number}.json" for number in range(len(versions))]
     for card, packages in zip(cards, versions, strict=True):
         card.write_text(json.dumps({"versions": packages}))
-    write_methods(tmp_path / "methods.html", study, cards)
+    write_methods(page=tmp_path / "methods.html", study=study, cards=cards)
     page = (tmp_path / "methods.html").read_text(encoding="utf-8")
     return page, re.sub("<[^>]+>", "", page)
 

@@ -6,7 +6,7 @@ import pytest
 
 from chaosliver.base.columns import MEASURES
 from chaosliver.base.files import write_tsv
-from chaosliver.tables.modelcards import write_model_card
+from chaosliver.tables.modelcards import describe_model
 
 
 def test_scores_split_licence_and_use_stand_beside_how_it_was_trained(tmp_path):
@@ -18,9 +18,8 @@ def test_scores_split_licence_and_use_stand_beside_how_it_was_trained(tmp_path):
     ]
     rows[0]["assd_mm"] = None
     write_tsv(tmp_path / "patients.tsv", ("patient", "sequence", *MEASURES), rows)
-    write_model_card(
-        tmp_path / "m.json", card=tmp_path / "card.json", patients=tmp_path / "patients.tsv", source="chaos"
-    )
+    paths = {"card": tmp_path / "card.json", "patients": tmp_path / "patients.tsv", "model_card": tmp_path / "m.json"}
+    describe_model(**paths, source="chaos")
     card = json.loads((tmp_path / "m.json").read_text())
     assert card["split"] == {"train": ["t2_spir/1"], "validation": [], "test": ["t2_spir/7", "t2_spir/9"]}
     dice = card["scores"]["test"]["t2_spir"]["dice_3d"]

@@ -8,7 +8,8 @@ import pytest
 
 from chaosliver.base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICATION_COLUMNS, STATISTICS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.tables.publication import PRINTED, write_publication_table
+from chaosliver.tables.printed import PRINTED
+from chaosliver.tables.publication import write_publication_table
 
 VALUES = {"mean": 0.9012, "sd": 0.03, "median": 0.91, "min": 0.8, "max": 0.95, "ci_low": 0.88, "ci_high": 0.92}
 
@@ -21,6 +22,13 @@ def experiment(name: str, **changes: Any) -> dict[str, Any]:
     return row | {f"{measure}_{key}": value for measure in MEASURES for key, value in VALUES.items()} | changes
 
 
+def publication_of(folder: Path) -> dict[str, Path]:
+    paths = {suffix: folder / f"publication.{suffix}" for suffix in ("tsv", "md", "tex")}
+    outputs = {"tidy": paths["tsv"], "markdown": paths["md"], "latex": paths["tex"]}
+    write_publication_table(experiments_table=folder / "experiments.tsv", **outputs)
+    return paths
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> dict[str, Path]:
     nothing = {f"{measure}_{key}": None for measure in MEASURES for key in STATISTICS}
@@ -30,9 +38,7 @@ def written(tmp_path: Path) -> dict[str, Path]:
         experiment("no_truth", cohort="test", share_of_empty_slices=None, **nothing),
     ]
     write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, rows)
-    paths = {suffix: tmp_path / f"publication.{suffix}" for suffix in ("tsv", "md", "tex")}
-    write_publication_table(tmp_path / "experiments.tsv", *paths.values())
-    return paths
+    return publication_of(tmp_path)
 
 
 def test_the_tidy_form_has_a_row_per_measure_with_the_same_numbers(written: dict[str, Path]) -> None:
@@ -75,7 +81,6 @@ def test_the_latex_escapes_names_and_balances_braces_cells_and_environments(writ
 
 def test_a_study_without_experiments_has_an_empty_table(tmp_path: Path) -> None:
     write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [])
-    paths = [tmp_path / f"publication.{suffix}" for suffix in ("tsv", "md", "tex")]
-    write_publication_table(tmp_path / "experiments.tsv", *paths)
-    assert read_tsv(paths[0], PUBLICATION_COLUMNS) == []
-    assert "\\bottomrule" in paths[2].read_text()
+    paths = publication_of(tmp_path)
+    assert read_tsv(paths["tsv"], PUBLICATION_COLUMNS) == []
+    assert "\\bottomrule" in paths["tex"].read_text()

@@ -24,13 +24,12 @@ def study(tmp_path):
         "receipts": [receipt],
         "cards": [card],
         "configuration": {"a": 1},
-        "code": {"train": "c"},
+        "all_code": {"train": "c"},
     }
 
 
 def signed(study, tmp_path):
-    sources = {name: study[name] for name in ("configuration", "code", "receipts", "cards")}
-    sign_tables(tmp_path / "provenance.json", study["tables"], **sources)
+    sign_tables(**study, provenance=tmp_path / "provenance.json")
     return json.loads((tmp_path / "provenance.json").read_text())
 
 

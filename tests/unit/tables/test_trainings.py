@@ -29,7 +29,8 @@ def scored(patient: str, dice: float | None, **changes: str) -> dict[str, Any]:
 def listed(folder: Path, card: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
     (folder / "card.json").write_text(json.dumps(card))
     write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
-    list_trainings([folder / "card.json"], [LABEL], folder / "patients.tsv", folder / "trainings.tsv")
+    tables = {"patients_table": folder / "patients.tsv", "trainings_table": folder / "trainings.tsv"}
+    list_trainings(cards=[folder / "card.json"], labels=[LABEL], **tables)
     return read_tsv(folder / "trainings.tsv", TRAINING_COLUMNS)[0]
 
 

@@ -25,8 +25,8 @@ def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFram
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame as they are written to a table: None where it holds NaN."""
-    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return rows
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""What the errors of a published study are worth: its figure as it was read, and with each of them put right.
+"""How much each error of a published study changed its Dice: the Dice as published, and with the error put right.
 
 The original study gave the mean Dice of all slices of its held-out patients together, of grey logits, and the best of
-several numbers of epochs. Three of its errors lie in that reading and alter no network; the others do, and have an
-experiment each. The bootstrap is over patients, as in `statistics`, and reads each resample anew, the choice of the
-epochs included.
+several numbers of epochs. These three errors lie in how the Dice was averaged and alter no network; the others do, and
+have an experiment each. The bootstrap is over patients, as in `patient_statistics`; the number of epochs is chosen
+anew in each resample.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ NOTHING, ALL = "nothing, as published", "all of them"
 
 
 class Reading(NamedTuple):
-    """How a study's figure is read off its slices: by default with all of the published errors.
+    """How a study's Dice is averaged from its slices: by default with all of the published errors.
 
-    `dice` is the column of the slices' table. With `best` each fold takes the number of epochs whose figure is highest
+    `dice` is the column of the slices' table. With `best` each fold takes the number of epochs whose Dice is highest
     on its own held-out patients, else the last. With `pooled` the mean is over slices, else over patients' means.
     """
 
@@ -50,29 +50,29 @@ class Scores(NamedTuple):
     folds: np.ndarray
 
 
-def price_errors(slices_table: Path, priced: Mapping[str, Any], prices_table: Path) -> None:
-    """Write the figure as published, with each error put right alone and with all, and how far they differ.
+def price_errors(*, slices_table: Path, prices: Mapping[str, Any], prices_table: Path) -> None:
+    """Write the Dice as published, with each error put right alone and with all, and how far they differ.
 
-    `priced` holds `published` and, in `each` by the name of an error, the experiments of one training in the order of
+    `prices` holds `published` and, in `each` by the name of an error, the experiments of one training in the order of
     their epochs, and `right`, the experiment without any error; empty, it gives an empty table. Differences are the
-    figure put right minus the published one. There is no interval for fewer than FEWEST_PATIENTS patients.
+    Dice put right minus the published one. There is no interval for fewer than FEWEST_PATIENTS patients.
     """
     rows: list[dict[str, Any]] = []
-    if priced:
-        published = priced["published"]
+    if prices:
+        published = prices["published"]
         arms = [
             (NOTHING, published, PUBLISHED),
-            *((error, names, PUBLISHED) for error, names in priced["each"].items()),
+            *((error, names, PUBLISHED) for error, names in prices["each"].items()),
             *((error, published, reading) for error, reading in ERRORS_OF_READING.items()),
-            (ALL, [priced["right"]], RIGHT),
+            (ALL, [prices["right"]], RIGHT),
         ]
         table = _comparable(read_tsv(slices_table, SLICE_COLUMNS), published[-1])
         rows = [_priced(table, error, names, reading, published) for error, names, reading in arms]
     write_tsv(prices_table, PRICE_COLUMNS, rows)
 
 
-def figures_of(scores: Scores, reading: Reading, shares: np.ndarray) -> np.ndarray:
-    """The figure by each of the `shares` (resamples, patients), which say how much of a resample each patient is."""
+def dice_of(scores: Scores, reading: Reading, shares: np.ndarray) -> np.ndarray:
+    """The Dice of each resample, whose row of `shares` (resamples, patients) says how much of it each patient is."""
     weights = shares if not reading.pooled else shares * scores.counts
     means = scores.sums / scores.counts
     shown = np.zeros(len(shares))
@@ -100,7 +100,7 @@ def _priced(
     # Fewer patients have no interval.
     resampled = [resample_shares(len(patients))] if len(patients) >= FEWEST_PATIENTS else []
     shares = np.concatenate([everyone, *resampled])
-    figures = _mean_of_seeds(table, names, reading, patients, shares)
+    found = _mean_of_seeds(table, names, reading, patients, shares)
     base = _mean_of_seeds(table, published, PUBLISHED, patients, shares)
     row = dict.fromkeys(PRICE_COLUMNS) | {
         "put_right": error,
@@ -108,17 +108,17 @@ def _priced(
         "patients": len(patients),
         "slices": len({(row["patient"], row["sequence"], row["stem"]) for row in scored}),
     }
-    row |= _with_interval(figures, len(patients), ("dice", "ci_low", "ci_high"))
+    row |= _with_interval(found, len(patients), ("dice", "ci_low", "ci_high"))
     if error != NOTHING:
         columns = ("difference", "difference_ci_low", "difference_ci_high")
-        row |= _with_interval(figures - base, len(patients), columns)
+        row |= _with_interval(found - base, len(patients), columns)
     return row
 
 
-def _with_interval(figures: np.ndarray, patients: int, columns: Sequence[str]) -> dict[str, float | None]:
-    """The figure of all patients, which stands first, and the interval by the resamples that follow."""
-    ends = np.quantile(figures[1:], tails(patients)).tolist() if patients >= FEWEST_PATIENTS else (None, None)
-    return dict(zip(columns, (float(figures[0]), *ends), strict=True))
+def _with_interval(found: np.ndarray, patients: int, columns: Sequence[str]) -> dict[str, float | None]:
+    """The Dice of all patients, which stands first, and its interval by the resamples that follow."""
+    ends = np.quantile(found[1:], tails(patients)).tolist() if patients >= FEWEST_PATIENTS else (None, None)
+    return dict(zip(columns, (float(found[0]), *ends), strict=True))
 
 
 def _mean_of_seeds(
@@ -126,7 +126,7 @@ def _mean_of_seeds(
 ) -> np.ndarray:
     seeds = sorted({row["seed"] for row in table if row["experiment"] == names[-1]})
     return np.mean(
-        [figures_of(_scores(table, names, seed, reading.dice, patients), reading, shares) for seed in seeds], axis=0
+        [dice_of(_scores(table, names, seed, reading.dice, patients), reading, shares) for seed in seeds], axis=0
     )
 
 

@@ -13,7 +13,7 @@ INDEXED = ("raw", "masks", "png", "augmented", "predictions", "logits", "triplet
 MODELS = "models"
 
 
-def verify(results: Path) -> None:
+def verify(*, results: Path) -> None:
     """Check every indexed file and every network below `results` against the checksum taken when it was made.
 
     Raises InputError that names all files that are missing or altered, each with the command that makes it anew.

@@ -1,11 +1,10 @@
 """The study's tidy tables, and one that a terminal shows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from ..base.anatomy import SEQUENCES
 from ..base.columns import (
     EXPERIMENT_COLUMNS,
     GROUP,
@@ -18,6 +17,7 @@ from ..base.errors import InputError
 from ..base.files import read_tsv, write_text, write_tsv
 from ..measure.frames import average_over_seeds, records_of, typed
 from ..measure.patient_statistics import mean_interval
+from .printed import NOTHING, title_of
 
 SUMMARY_HEADS = (
     ("experiment", "", ""),
@@ -41,8 +41,9 @@ surface, as an empty one: the last column counts them.
 
 
 def collect_tables(
-    slices: Iterable[Path],
-    patients: Iterable[Path],
+    *,
+    slices: list[Path],
+    patients: list[Path],
     slices_table: Path,
     patients_table: Path,
     experiments_table: Path,
@@ -121,17 +122,16 @@ def _statistics_of(patients: pd.Series) -> tuple[float, ...]:
 
 
 def _summary_cells(row: dict[str, object]) -> list[str]:
-    sequence = SEQUENCES[row["sequence"]].title if row["sequence"] in SEQUENCES else str(row["sequence"])
     spread = _number(row["dice_3d_sd"], 3)
     return [
         str(row["experiment"]),
         str(row["cohort"]),
-        sequence,
+        title_of(str(row["sequence"])),
         str(row["patients"]),
         _number(row["share_of_empty_slices"], 0, percent=True),
         _number(row["mean_dice_all_slices_mean"], 3),
         _number(row["mean_dice_organ_slices_mean"], 3),
-        _number(row["dice_3d_mean"], 3) + (f" ± {spread}" if spread != "-" else ""),
+        _number(row["dice_3d_mean"], 3) + (f" ± {spread}" if spread != NOTHING else ""),
         _number(row["assd_mm_mean"], 2),
         _number(row["mssd_mm_mean"], 1),
         str(row["volumes_without_distance"]),
@@ -140,7 +140,7 @@ def _summary_cells(row: dict[str, object]) -> list[str]:
 
 def _number(value: object, digits: int, *, percent: bool = False) -> str:
     if pd.isna(value):
-        return "-"
+        return NOTHING
     return f"{value:.{digits}%}" if percent else f"{value:.{digits}f}"
 
 

@@ -76,7 +76,7 @@ METRICS = (
 )
 
 
-def write_methods(path: Path, study: Mapping[str, Any], cards: Sequence[Path]) -> None:
+def write_methods(*, study: Mapping[str, Any], cards: list[Path], page: Path) -> None:
     """Write the page: data, split, each experiment's training, metrics, versions, references and licence.
 
     `study` holds `patients` {name: [cohort, sequences]}, `phantom`, `encodings`, `splits`, `augmentations` and
@@ -84,7 +84,7 @@ def write_methods(path: Path, study: Mapping[str, Any], cards: Sequence[Path]) -
     """
     versions = [json.loads(card.read_text(encoding="utf-8"))["versions"] for card in cards]
     write_page(
-        path,
+        page,
         "Methods",
         [
             section("Data", _data(study)),

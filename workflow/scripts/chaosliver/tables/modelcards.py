@@ -19,10 +19,10 @@ LICENCES = {
 }
 
 
-def write_model_card(path: Path, *, card: Path, patients: Path, source: str) -> None:
+def describe_model(*, card: Path, patients: Path, source: str, model_card: Path) -> None:
     """Write what a user of the weights must know: intended use, licence, split, scores, and how they were trained.
 
-    `card` is the training's own, `patients` the figures of the patients held out from it, `source` a key of LICENCES.
+    `card` is the training's own, `patients` the table of the patients held out from it, `source` a key of LICENCES.
     """
     training = json.loads(card.read_text(encoding="utf-8"))
     rows = read_tsv(patients, ("patient", "sequence", *MEASURES))
@@ -34,7 +34,7 @@ def write_model_card(path: Path, *, card: Path, patients: Path, source: str) -> 
         "scores": {"validation": {"dice_3d": training["validation_dice"]}, "test": _scores(rows)},
         "training": training,
     }
-    write_text(path, json.dumps(described, indent=2, sort_keys=True) + "\n")
+    write_text(model_card, json.dumps(described, indent=2, sort_keys=True) + "\n")
 
 
 def _scores(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, dict[str, float | int | None]]]:

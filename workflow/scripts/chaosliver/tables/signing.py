@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,24 @@ PACKAGES = ("snakemake", "numpy", "scipy", "pandas", "seaborn", "matplotlib")
 
 
 def sign_tables(
-    path: Path,
-    tables: Sequence[Path],
     *,
+    tables: list[Path],
+    receipts: list[Path],
+    cards: list[Path],
     configuration: Mapping[str, Any],
-    code: Mapping[str, str],
-    receipts: Sequence[Path],
-    cards: Sequence[Path],
+    all_code: Mapping[str, str],
+    provenance: Path,
 ) -> None:
     """Write the SHA-256 of each table beside that of the configuration, the code, the archives and the trainings.
 
-    `code` holds a digest for each rule and network that has a part in them; `receipts` hold the archives' checksums,
-    `cards` the trainings'.
+    `all_code` holds a digest for each rule and network that has a part in them; `receipts` hold the checksums of the
+    archives, `cards` those of the trainings.
     """
     trainings = [json.loads(card.read_text(encoding="utf-8")) for card in cards]
     signed = {
         "tables_sha256": {table.name: sha256_of(table) for table in tables},
         "configuration_sha256": _digest(configuration),
-        "code_sha256": code,
+        "code_sha256": all_code,
         "commit": _commit(),
         "packages": {package: version(package) for package in PACKAGES},
         "archives_sha256": {receipt.stem: receipt.read_text(encoding="utf-8").split()[0] for receipt in receipts},
@@ -44,7 +44,7 @@ def sign_tables(
             for card, training in zip(cards, trainings, strict=True)
         },
     }
-    write_text(path, json.dumps(signed, indent=2, sort_keys=True) + "\n")
+    write_text(provenance, json.dumps(signed, indent=2, sort_keys=True) + "\n")
 
 
 def _digest(configuration: Mapping[str, Any]) -> str:

@@ -4,37 +4,77 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.anatomy import SEQUENCES
 from ..base.columns import EXPERIMENT_COLUMNS, TEXT_COLUMNS
 from ..base.files import read_tsv
 from .pages import Cell, sortable_table, write_page
-from .publication import NOTE, PRINTED, cell, share
+from .printed import (
+    EXPERIMENT_HEADINGS,
+    MATRIX_HEADINGS,
+    NOTE,
+    PRINTED,
+    STATISTICS_NOTE,
+    cell,
+    share_of_empty_slices,
+    title_of,
+)
 
-EXPERIMENT_HEADS = ("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD")
-MATRIX_HEADS = ("Experiment", "Trained on", "Scored on", "Cohort", "Seen in training", "Patients")
 SORTED = "Click on a heading to sort, again to turn the order round."
 DIGITS = 4
 # Columns whose text may look like a number or a sequence.
 NAMES = TEXT_COLUMNS - {"sequence", "measure"} | {"file", "message"}
 
 
+class PlainPage(NamedTuple):
+    """A page that shows a table with its own columns, and what stands above it."""
+
+    title: str
+    note: str
+
+
+PLAIN_PAGES = {
+    "comparisons": PlainPage("Paired comparisons", "Differences are experiment minus baseline."),
+    "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence and seed."),
+    "trainings": PlainPage("Trainings", "Optimism is validation minus test."),
+    "prices": PlainPage("Prices of the published errors", "Differences are put right minus as published."),
+    "findings": PlainPage("Findings of quality control", "What was found, file by file, and how severe it is."),
+}
+
+
+def show_tables(*, tables: Mapping[str, Path], pages: Mapping[str, Path]) -> None:
+    """Write each of the `pages` (experiments, cross_sequence, provenance, and those of PLAIN_PAGES) from its table.
+
+    Both are by name. Raises InputError where a table is missing.
+    """
+    special = {
+        "experiments": write_experiments_page,
+        "cross_sequence": write_matrix_page,
+        "provenance": write_provenance_page,
+    }
+    for name, page in pages.items():
+        if name in special:
+            special[name](tables[name], page)
+        else:
+            write_plain_page(tables[name], page, PLAIN_PAGES[name])
+
+
 def write_experiments_page(table: Path, page: Path) -> None:
     """The table of experiments as a paper prints it: mean and SD, interval, median and range in each cell."""
     rows = [
         [
-            *(row["experiment"], row["cohort"], _text(row["sequence"]), row["patients"]),
-            *(share(row), row["volumes_without_distance"]),
+            *(row["experiment"], row["cohort"], title_of(row["sequence"]), row["patients"]),
+            *(share_of_empty_slices(row), row["volumes_without_distance"]),
             *(cell(row, measure) for measure in PRINTED),
         ]
         for row in read_tsv(table, EXPERIMENT_COLUMNS)
     ]
-    _write(page, "Experiments", NOTE, [*EXPERIMENT_HEADS, *_titles(PRINTED)], rows)
+    _write(page, "Experiments", NOTE, [*EXPERIMENT_HEADINGS, *_headings(PRINTED)], rows)
 
 
 def write_matrix_page(table: Path, page: Path) -> None:
-    """What networks trained on some sequences are worth on each, by every measure."""
+    """How well networks trained on some sequences segment each sequence, by every measure of the table."""
     matrix = read_tsv(table)
     measures = [measure for measure in PRINTED if matrix and f"{measure}_mean" in matrix[0]]
     rows = [
@@ -45,64 +85,38 @@ def write_matrix_page(table: Path, page: Path) -> None:
         ]
         for row in matrix
     ]
-    note = "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients."
-    _write(page, "Training by scored sequence", note, [*MATRIX_HEADS, *_titles(measures)], rows)
-
-
-def write_comparisons_page(table: Path, page: Path) -> None:
-    """Each experiment against what it is compared with, by cohort, sequence and measure."""
-    _write_plain(page, table, "Paired comparisons", "Differences are experiment minus baseline.")
-
-
-def write_patients_page(table: Path, page: Path) -> None:
-    """Every held-out patient, by experiment, sequence and seed."""
-    _write_plain(page, table, "Patients", "Each held-out patient once by experiment, sequence and seed.")
-
-
-def write_trainings_page(table: Path, page: Path) -> None:
-    """Every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
-    _write_plain(page, table, "Trainings", "Optimism is validation minus test.")
-
-
-def write_prices_page(table: Path, page: Path) -> None:
-    """What each error of a published study is worth."""
-    _write_plain(page, table, "Prices of the published errors", "Differences are put right minus as published.")
-
-
-def write_findings_page(table: Path, page: Path) -> None:
-    """What quality control found, file by file."""
-    _write_plain(page, table, "Findings of quality control", "What was found, file by file, and how grave it is.")
+    _write(page, "Training by scored sequence", f"{STATISTICS_NOTE}.", [*MATRIX_HEADINGS, *_headings(measures)], rows)
 
 
 def write_provenance_page(provenance: Path, page: Path) -> None:
-    """Where the tables come from: every entry of the JSON file, its place in it spelled out."""
+    """Where the tables come from: every entry of the JSON file with the names that lead to it."""
     entries = _entries(json.loads(provenance.read_text(encoding="utf-8")))
     note = "SHA-256 of tables, configuration, code, archives, data and weights; versions of the packages."
     _write(page, "Provenance of the tables", note, ["what", "of", "is"], entries)
+
+
+def write_plain_page(table: Path, page: Path, shown: PlainPage) -> None:
+    """A table with its own columns, numbers rounded to DIGITS significant digits."""
+    rows = read_tsv(table)
+    heads = [column.replace("_", " ") for column in rows[0]] if rows else []
+    cells = [[value if column in NAMES else _text(value) for column, value in row.items()] for row in rows]
+    _write(page, shown.title, shown.note, heads, cells)
 
 
 def _write(page: Path, title: str, note: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     write_page(page, title, [f"<p>{escape(note)} {SORTED}</p>", sortable_table(heads, rows)])
 
 
-def _write_plain(page: Path, table: Path, title: str, note: str) -> None:
-    """A table with its own columns, numbers rounded to `DIGITS` significant digits."""
-    rows = read_tsv(table)
-    heads = [column.replace("_", " ") for column in rows[0]] if rows else []
-    shown = [[value if column in NAMES else _text(value) for column, value in row.items()] for row in rows]
-    _write(page, title, note, heads, shown)
-
-
-def _titles(measures: Iterable[str]) -> list[str]:
-    return [PRINTED[measure][0] for measure in measures]
+def _headings(measures: Iterable[str]) -> list[str]:
+    return [PRINTED[measure].heading for measure in measures]
 
 
 def _text(value: str) -> str:
-    """A value as a reader wants it: titles of sequences and measures, and no more digits than mean anything."""
+    """A value in words: the titles of sequences and measures, and numbers with DIGITS significant digits."""
     if value in PRINTED:
-        return PRINTED[value][0]
+        return PRINTED[value].heading
     if all(name in SEQUENCES for name in value.split("+")):
-        return " + ".join(SEQUENCES[name].title for name in value.split("+"))
+        return " + ".join(title_of(name) for name in value.split("+"))
     if "." not in value and "e" not in value:
         return value
     try:

@@ -11,7 +11,7 @@ from ..base.files import read_tsv, write_tsv
 
 
 def list_trainings(
-    cards: Sequence[Path], labels: Sequence[Mapping[str, str]], patients_table: Path, trainings_table: Path
+    *, cards: list[Path], labels: list[dict[str, str]], patients_table: Path, trainings_table: Path
 ) -> None:
     """Write a row per training, whose `labels` give experiment, fold and seed, and whose `cards` describe it.
 
