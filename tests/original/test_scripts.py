@@ -26,6 +26,7 @@ from torch import nn
 from chaosliver.base.columns import PLACE
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
+from chaosliver.base.settings import from_mapping
 from chaosliver.measure.scores import Volume, slice_scores
 from chaosliver.network import devices, training
 from chaosliver.network.architectures.registry import build_network
@@ -37,13 +38,14 @@ from chaosliver.prepare.dicom import read_slice
 from chaosliver.prepare.images import encode_volume
 from chaosliver.prepare.masks import binary_mask
 from chaosliver.prepare.samples import Sample, copies_of, list_samples
+from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
-from chaosliver.study.splits import assign_roles
+from chaosliver.study.splits import Split, assign_roles
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
-PUBLISHED = resolve_experiments({**CONFIG, "study": ["as_published"]}, SCHEMA)["as_published"]
+SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
+PUBLISHED = resolve_experiments({**CONFIG, "study": ["as_published"]}, SCHEMA)["as_published"].plain()
 ENCODING = CONFIG["encodings"][PUBLISHED["encoding"]]
 
 
@@ -133,10 +135,11 @@ def test_split(script, original_study, tmp_path):
     with pytest.raises(FileNotFoundError):
         runpy.run_path(str(original_study / "split_dataset_1.py"), run_name="__main__")
     theirs = {side: len(list((tmp_path / "data" / side / "Data").iterdir())) for side in ("train", "val")}
-    (roles,) = assign_roles([str(patient) for patient in range(1, 21)], CONFIG["splits"][PUBLISHED["split"]])
+    split = from_mapping(Split, CONFIG["splits"][PUBLISHED["split"]])
+    (roles,) = assign_roles([str(patient) for patient in range(1, 21)], split)
     ours = list(roles.values())
     assert theirs == {"train": ours.count("train"), "val": ours.count("test")} == {"train": 16, "val": 4}
-    assert CONFIG["splits"][PUBLISHED["split"]]["validation"] == "held_out"
+    assert split.validation == "held_out"
 
 
 @pytest.mark.parametrize("patient", ["1", "20"])

@@ -10,9 +10,11 @@ import pytest
 import yaml
 from snakemake.cli import get_argument_parser
 
+from chaosliver.study.configuration import read_schema
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")})
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 EXPERIMENT = SCHEMA["$defs"]["experiment"]
 # An experiment holds any part of the baseline, and what it is based on.
 SCHEMA["properties"]["experiments"]["additionalProperties"] = {

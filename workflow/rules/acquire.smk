@@ -8,12 +8,12 @@ Makes raw/{patient}/ and its index raw/{patient}.tsv.
 rule download_archive:
     """Fetch an archive, resuming what an earlier call left."""
     output:
-        archive=protected(f"{R}/raw/{{cohort}}.zip"),
-        receipt=f"{R}/raw/{{cohort}}.sha256",
+        archive=protected(f"{RESULTS}/raw/{{cohort}}.zip"),
+        receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
     log:
-        f"{R}/logs/download_archive/{{cohort}}.log",
+        f"{RESULTS}/logs/download_archive/{{cohort}}.log",
     wildcard_constraints:
-        cohort=cohorts_from("url"),
+        cohort=one_of(PLAN.cohorts_from("url")),
     conda:
         "../../envs/data.yaml"
     params:
@@ -26,16 +26,16 @@ rule download_archive:
 rule draw_phantom:
     """Draw a small phantom archive, laid out as the challenge's own."""
     output:
-        archive=f"{R}/raw/{{cohort}}.zip",
-        receipt=f"{R}/raw/{{cohort}}.sha256",
+        archive=f"{RESULTS}/raw/{{cohort}}.zip",
+        receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
     log:
-        f"{R}/logs/draw_phantom/{{cohort}}.log",
+        f"{RESULTS}/logs/draw_phantom/{{cohort}}.log",
     wildcard_constraints:
-        cohort=cohorts_from("phantom"),
+        cohort=one_of(PLAN.cohorts_from("phantom")),
     conda:
         "../../envs/data.yaml"
     params:
-        patients=cohort_patients,
+        patients=of_job(Plan.cohort_patients),
         seed=lookup(dpath="archives/{cohort}/phantom/seed", within=config),
         ground_truth=lookup(dpath="archives/{cohort}/ground_truth", within=config),
         code=digest_of("draw_phantom"),
@@ -46,15 +46,15 @@ rule draw_phantom:
 rule check_archive:
     """Check an archive that is already on disk."""
     output:
-        receipt=f"{R}/raw/{{cohort}}.sha256",
+        receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
     log:
-        f"{R}/logs/check_archive/{{cohort}}.log",
+        f"{RESULTS}/logs/check_archive/{{cohort}}.log",
     wildcard_constraints:
-        cohort=cohorts_from("path"),
+        cohort=one_of(PLAN.cohorts_from("path")),
     conda:
         "../../envs/data.yaml"
     params:
-        archive=archive_of,
+        archive=entry_of(PLAN.archives, "cohort"),
         sha256=lookup(dpath="archives/{cohort}/sha256", within=config, default=None),
     script:
         "../scripts/check_archive.py"
@@ -63,21 +63,21 @@ rule check_archive:
 rule unpack_patient:
     """Unpack what the study needs of one patient."""
     input:
-        unpack(archive_inputs),
+        unpack(inputs_of(inputs.unpack_patient, age_ignored=["archive"])),
     output:
-        folder=directory(f"{R}/raw/{{patient}}"),
-        index=f"{R}/raw/{{patient}}.tsv",
+        folder=directory(f"{RESULTS}/raw/{{patient}}"),
+        index=f"{RESULTS}/raw/{{patient}}.tsv",
     log:
-        f"{R}/logs/unpack_patient/{{patient}}.log",
+        f"{RESULTS}/logs/unpack_patient/{{patient}}.log",
     # All patients are looked at before one with errors stops the study: then every error is told at once.
     priority: 1
     conda:
         "../../envs/data.yaml"
     params:
-        archive=archive_of,
-        cohort=cohort_of,
-        sequences=patient_sequences,
-        ground_truth=patient_has_ground_truth,
+        archive=of_job(Plan.archive_of),
+        cohort=of_job(Plan.cohort_of),
+        sequences=of_job(Plan.sequences_of),
+        ground_truth=of_job(Plan.has_ground_truth),
         code=digest_of("unpack_patient"),
     script:
         "../scripts/unpack_patient.py"

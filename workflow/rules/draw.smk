@@ -8,17 +8,17 @@ Makes figures/, and the table of training by scored sequence.
 rule plot_dice:
     """Draw the box plots of Dice by experiment."""
     input:
-        patients_table=f"{R}/tables/patients.tsv",
+        patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
         png=study_figure("dice", "1 Dice by experiment"),
-        svg=f"{R}/figures/dice.svg",
+        svg=f"{RESULTS}/figures/dice.svg",
     log:
-        f"{R}/logs/plot_dice.log",
+        f"{RESULTS}/logs/plot_dice.log",
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=SHOWN,
-        organs=other_organs(),
+        experiments=PLAN.shown,
+        organs=PLAN.other_organs(),
         code=digest_of("plot_dice"),
     script:
         "../scripts/plot_dice.py"
@@ -27,12 +27,12 @@ rule plot_dice:
 rule plot_differences:
     """Draw how far the experiments' Dice differ, with intervals."""
     input:
-        comparisons_table=f"{R}/tables/comparisons.tsv",
+        comparisons_table=f"{RESULTS}/tables/comparisons.tsv",
     output:
         png=study_figure("differences", "2 Differences in Dice"),
-        svg=f"{R}/figures/differences.svg",
+        svg=f"{RESULTS}/figures/differences.svg",
     log:
-        f"{R}/logs/plot_differences.log",
+        f"{RESULTS}/logs/plot_differences.log",
     conda:
         "../../envs/report.yaml"
     params:
@@ -44,17 +44,17 @@ rule plot_differences:
 rule plot_along_liver:
     """Draw the Dice along the liver, from dome to tip."""
     input:
-        slices_table=f"{R}/tables/slices.tsv",
+        slices_table=f"{RESULTS}/tables/slices.tsv",
     output:
         png=study_figure("along_liver", "3 Dice along the liver"),
-        svg=f"{R}/figures/along_liver.svg",
+        svg=f"{RESULTS}/figures/along_liver.svg",
     log:
-        f"{R}/logs/plot_along_liver.log",
+        f"{RESULTS}/logs/plot_along_liver.log",
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=SHOWN,
-        organs=other_organs(),
+        experiments=PLAN.shown,
+        organs=PLAN.other_organs(),
         code=digest_of("plot_along_liver"),
     script:
         "../scripts/plot_along_liver.py"
@@ -63,17 +63,17 @@ rule plot_along_liver:
 rule plot_volumes:
     """Draw how far predicted volumes agree with the ground truth."""
     input:
-        patients_table=f"{R}/tables/patients.tsv",
+        patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
         png=study_figure("volumes", "6 Agreement of volumes (Bland-Altman)"),
-        svg=f"{R}/figures/volumes.svg",
+        svg=f"{RESULTS}/figures/volumes.svg",
     log:
-        f"{R}/logs/plot_volumes.log",
+        f"{RESULTS}/logs/plot_volumes.log",
     conda:
         "../../envs/report.yaml"
     params:
-        experiments=SHOWN,
-        organs=other_organs(),
+        experiments=PLAN.shown,
+        organs=PLAN.other_organs(),
         code=digest_of("plot_volumes"),
     script:
         "../scripts/plot_volumes.py"
@@ -82,16 +82,16 @@ rule plot_volumes:
 rule plot_learning_curve:
     """Draw the Dice by number of training patients."""
     input:
-        patients_table=f"{R}/tables/patients.tsv",
+        patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
         png=study_figure("learning_curve", "5 Learning curve by number of training patients"),
-        svg=f"{R}/figures/learning_curve.svg",
+        svg=f"{RESULTS}/figures/learning_curve.svg",
     log:
-        f"{R}/logs/plot_learning_curve.log",
+        f"{RESULTS}/logs/plot_learning_curve.log",
     conda:
         "../../envs/report.yaml"
     params:
-        training_patients=training_patients(),
+        training_patients=PLAN.training_patients(),
         code=digest_of("plot_learning_curve"),
     script:
         "../scripts/plot_learning_curve.py"
@@ -100,17 +100,17 @@ rule plot_learning_curve:
 rule cross_sequence:
     """Tabulate and draw what a network trained on one sequence is worth on another."""
     input:
-        experiments_table=f"{R}/tables/experiments.tsv",
+        experiments_table=f"{RESULTS}/tables/experiments.tsv",
     output:
         matrix_table=table_file("cross_sequence.tsv", "cross_sequence", "3 Training by scored sequence, TSV"),
         png=study_figure("cross_sequence", "4 Training by scored sequence"),
-        svg=f"{R}/figures/cross_sequence.svg",
+        svg=f"{RESULTS}/figures/cross_sequence.svg",
     log:
-        f"{R}/logs/cross_sequence.log",
+        f"{RESULTS}/logs/cross_sequence.log",
     conda:
         "../../envs/report.yaml"
     params:
-        train_on=cross_sequence_experiments(),
+        train_on=PLAN.cross_sequence_experiments(),
         code=digest_of("cross_sequence"),
     script:
         "../scripts/cross_sequence.py"
@@ -119,16 +119,18 @@ rule cross_sequence:
 rule plot_training:
     """Draw loss and validation Dice of every training, and the best epoch where it is the one that is used."""
     input:
-        histories=[f"{R}/models/{run.experiment}/{run.name}/history.tsv" for run in TRAININGS],
+        histories=[f"{RESULTS}/models/{run.experiment}/{run.name}/history.tsv" for run in PLAN.trainings],
     output:
         png=in_report("figures/training.png", "training", "3 Training", figure="Training curves"),
-        svg=f"{R}/figures/training.svg",
+        svg=f"{RESULTS}/figures/training.svg",
     log:
-        f"{R}/logs/plot_training.log",
+        f"{RESULTS}/logs/plot_training.log",
     conda:
         "../../envs/report.yaml"
     params:
-        labels=[{**run._asdict(), "choose": EXPERIMENTS[run.experiment]["recipe"]["choose"]} for run in TRAININGS],
+        labels=[
+            {**run._asdict(), "choose": PLAN.experiments[run.experiment].recipe["choose"]} for run in PLAN.trainings
+        ],
         code=digest_of("plot_training"),
     script:
         "../scripts/plot_training.py"
@@ -137,7 +139,7 @@ rule plot_training:
 rule draw_overlays:
     """Draw an experiment's best, median and worst slices with the contours of prediction and ground truth."""
     input:
-        unpack(overlay_inputs),
+        unpack(inputs_of(inputs.draw_overlays)),
     output:
         picture=in_report(
             "figures/overlays/{experiment}.png",
@@ -147,14 +149,14 @@ rule draw_overlays:
             experiment="{experiment}",
         ),
     log:
-        f"{R}/logs/draw_overlays/{{experiment}}.log",
+        f"{RESULTS}/logs/draw_overlays/{{experiment}}.log",
     conda:
         "../../envs/report.yaml"
     params:
-        runs=overlay_runs,
-        predictions=f"{R}/predictions/{{experiment}}",
-        masks=masks_folder,
-        images=images_folder,
+        runs=of_job(Plan.overlay_runs),
+        predictions=f"{RESULTS}/predictions/{{experiment}}",
+        masks=of_job(inputs.masks_folder),
+        images=of_job(inputs.images_folder),
         organ=experiment_setting("organ"),
         code=digest_of("draw_overlays"),
     script:
@@ -164,9 +166,9 @@ rule draw_overlays:
 rule draw_contact_sheets:
     """Draw all slices of each patient of an experiment with the contours of prediction and ground truth."""
     input:
-        unpack(overlay_inputs),
+        unpack(inputs_of(inputs.draw_overlays)),
     output:
-        folder=directory(f"{R}/figures/contact_sheets/{{experiment}}"),
+        folder=directory(f"{RESULTS}/figures/contact_sheets/{{experiment}}"),
         worst=in_report(
             "figures/worst_patients/{experiment}.png",
             "contact_sheets",
@@ -175,14 +177,14 @@ rule draw_contact_sheets:
             experiment="{experiment}",
         ),
     log:
-        f"{R}/logs/draw_contact_sheets/{{experiment}}.log",
+        f"{RESULTS}/logs/draw_contact_sheets/{{experiment}}.log",
     conda:
         "../../envs/report.yaml"
     params:
-        runs=overlay_runs,
-        predictions=f"{R}/predictions/{{experiment}}",
-        masks=masks_folder,
-        images=images_folder,
+        runs=of_job(Plan.overlay_runs),
+        predictions=f"{RESULTS}/predictions/{{experiment}}",
+        masks=of_job(inputs.masks_folder),
+        images=of_job(inputs.images_folder),
         code=digest_of("draw_contact_sheets"),
     script:
         "../scripts/draw_contact_sheets.py"
@@ -209,5 +211,5 @@ rule summarised:
         rules.plot_volumes.output,
         rules.plot_learning_curve.output,
         rules.plot_training.output,
-        expand(rules.draw_overlays.output, experiment=SHOWN),
-        expand(rules.draw_contact_sheets.output, experiment=SHOWN),
+        expand(rules.draw_overlays.output, experiment=PLAN.shown),
+        expand(rules.draw_contact_sheets.output, experiment=PLAN.shown),

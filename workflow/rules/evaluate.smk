@@ -8,14 +8,14 @@ Makes predictions/, dice/, volumes/ and triplets/.
 rule predict:
     """Segment the patients that a network never saw, or the test cohort by all networks of an experiment."""
     input:
-        unpack(prediction_inputs),
+        unpack(inputs_of(inputs.predict, age_ignored=["weights"])),
     output:
-        folder=directory(f"{R}/predictions/{{experiment}}/{{run}}"),
-        index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+        folder=directory(f"{RESULTS}/predictions/{{experiment}}/{{run}}"),
+        index=f"{RESULTS}/predictions/{{experiment}}/{{run}}.tsv",
     log:
-        f"{R}/logs/predict/{{experiment}}/{{run}}.log",
+        f"{RESULTS}/logs/predict/{{experiment}}/{{run}}.log",
     benchmark:
-        f"{R}/benchmarks/predict/{{experiment}}/{{run}}.tsv"
+        f"{RESULTS}/benchmarks/predict/{{experiment}}/{{run}}.tsv"
     conda:
         "../../envs/network.yaml"
     threads: config["training"]["threads"]
@@ -25,9 +25,9 @@ rule predict:
     params:
         threshold=experiment_setting("threshold"),
         largest_component=experiment_setting("largest_component"),
-        cohort=predicted_cohort,
+        cohort=of_job(Plan.predicted_cohort),
         threads=config["training"]["threads"],
-        code=prediction_code,
+        code=code_with_network("predict"),
     script:
         "../scripts/predict.py"
 
@@ -35,12 +35,12 @@ rule predict:
 rule predict_logits:
     """Write the grey logits that the original study scored in place of masks, for experiments that do so too."""
     input:
-        unpack(prediction_inputs),
+        unpack(inputs_of(inputs.predict, age_ignored=["weights"])),
     output:
-        folder=directory(f"{R}/logits/{{experiment}}/{{run}}"),
-        index=f"{R}/logits/{{experiment}}/{{run}}.tsv",
+        folder=directory(f"{RESULTS}/logits/{{experiment}}/{{run}}"),
+        index=f"{RESULTS}/logits/{{experiment}}/{{run}}.tsv",
     log:
-        f"{R}/logs/predict_logits/{{experiment}}/{{run}}.log",
+        f"{RESULTS}/logs/predict_logits/{{experiment}}/{{run}}.log",
     conda:
         "../../envs/network.yaml"
     threads: config["training"]["threads"]
@@ -48,9 +48,9 @@ rule predict_logits:
         gpu=1,
         mem_mb=config["training"]["memory_mb"],
     params:
-        cohort=predicted_cohort,
+        cohort=of_job(Plan.predicted_cohort),
         threads=config["training"]["threads"],
-        code=prediction_logits_code,
+        code=code_with_network("predict_logits"),
     script:
         "../scripts/predict_logits.py"
 
@@ -58,17 +58,17 @@ rule predict_logits:
 rule evaluate:
     """Measure a run's predictions against the ground truth, per slice and per patient."""
     input:
-        unpack(evaluation_inputs),
-        prediction_index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+        unpack(inputs_of(inputs.evaluate)),
+        prediction_index=f"{RESULTS}/predictions/{{experiment}}/{{run}}.tsv",
     output:
-        slices=f"{R}/dice/{{experiment}}/{{run}}.tsv",
-        patients=f"{R}/volumes/{{experiment}}/{{run}}.tsv",
+        slices=f"{RESULTS}/dice/{{experiment}}/{{run}}.tsv",
+        patients=f"{RESULTS}/volumes/{{experiment}}/{{run}}.tsv",
     log:
-        f"{R}/logs/evaluate/{{experiment}}/{{run}}.log",
+        f"{RESULTS}/logs/evaluate/{{experiment}}/{{run}}.log",
     conda:
         "../../envs/data.yaml"
     params:
-        labels=labels_of,
+        labels=lambda wildcards: labels_of(wildcards.experiment, wildcards.run),
         code=digest_of("evaluate"),
     script:
         "../scripts/evaluate.py"
@@ -77,18 +77,18 @@ rule evaluate:
 rule draw_triplets:
     """Show image, prediction and ground truth of each slice side by side, as the original study did."""
     input:
-        unpack(scored_indexes),
-        prediction_index=f"{R}/predictions/{{experiment}}/{{run}}.tsv",
+        unpack(inputs_of(inputs.draw_triplets)),
+        prediction_index=f"{RESULTS}/predictions/{{experiment}}/{{run}}.tsv",
     output:
-        folder=directory(f"{R}/triplets/{{experiment}}/{{run}}"),
-        index=f"{R}/triplets/{{experiment}}/{{run}}.tsv",
+        folder=directory(f"{RESULTS}/triplets/{{experiment}}/{{run}}"),
+        index=f"{RESULTS}/triplets/{{experiment}}/{{run}}.tsv",
     log:
-        f"{R}/logs/draw_triplets/{{experiment}}/{{run}}.log",
+        f"{RESULTS}/logs/draw_triplets/{{experiment}}/{{run}}.log",
     conda:
         "../../envs/data.yaml"
     params:
-        masks=masks_folder,
-        images=images_folder,
+        masks=of_job(inputs.masks_folder),
+        images=of_job(inputs.images_folder),
         code=digest_of("draw_triplets"),
     script:
         "../scripts/draw_triplets.py"
@@ -97,16 +97,16 @@ rule draw_triplets:
 rule describe_model:
     """Write the card that goes with a network: use, licence, split, scores on patients it never saw, training."""
     input:
-        card=f"{R}/models/{{experiment}}/{{run}}/card.json",
-        patients=f"{R}/volumes/{{experiment}}/{{run}}.tsv",
+        card=f"{RESULTS}/models/{{experiment}}/{{run}}/card.json",
+        patients=f"{RESULTS}/volumes/{{experiment}}/{{run}}.tsv",
     output:
-        model_card=f"{R}/models/{{experiment}}/{{run}}/model_card.json",
+        model_card=f"{RESULTS}/models/{{experiment}}/{{run}}/model_card.json",
     log:
-        f"{R}/logs/describe_model/{{experiment}}/{{run}}.log",
+        f"{RESULTS}/logs/describe_model/{{experiment}}/{{run}}.log",
     conda:
         "../../envs/data.yaml"
     params:
-        source="phantom" if source_of("development", config) == "phantom" else "chaos",
+        source="phantom" if "development" in PLAN.cohorts_from("phantom") else "chaos",
         code=digest_of("describe_model"),
     script:
         "../scripts/describe_model.py"
@@ -117,9 +117,9 @@ rule evaluated:
     input:
         rules.quality_control.output,
         [
-            f"{R}/{stage}/{name}/{run}.tsv"
-            for name, runs in PREDICTIONS.items()
+            f"{RESULTS}/{stage}/{name}/{run}.tsv"
+            for name, runs in PLAN.predictions.items()
             for run in runs
-            for stage in ("predictions", "dice", "volumes", *(["triplets"] if name in SHOWN else []))
+            for stage in ("predictions", "dice", "volumes", *(["triplets"] if name in PLAN.shown else []))
         ],
-        [f"{R}/models/{run.experiment}/{run.name}/model_card.json" for run in RUNS],
+        [f"{RESULTS}/models/{run.experiment}/{run.name}/model_card.json" for run in PLAN.runs],

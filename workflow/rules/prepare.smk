@@ -8,18 +8,18 @@ Makes inventory/, splits/, masks/, png/ and augmented/.
 rule inventory_patient:
     """Describe every slice of a patient, and flag what is wrong with it."""
     input:
-        raw_index=f"{R}/raw/{{patient}}.tsv",
+        raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
     output:
-        slices=f"{R}/inventory/{{patient}}.slices.tsv",
-        findings=f"{R}/inventory/{{patient}}.findings.tsv",
+        slices=f"{RESULTS}/inventory/{{patient}}.slices.tsv",
+        findings=f"{RESULTS}/inventory/{{patient}}.findings.tsv",
     log:
-        f"{R}/logs/inventory_patient/{{patient}}.log",
+        f"{RESULTS}/logs/inventory_patient/{{patient}}.log",
     priority: 1
     conda:
         "../../envs/data.yaml"
     params:
-        sequences=patient_sequences,
-        ground_truth=patient_has_ground_truth,
+        sequences=of_job(Plan.sequences_of),
+        ground_truth=of_job(Plan.has_ground_truth),
         code=digest_of("inventory_patient"),
     script:
         "../scripts/inventory_patient.py"
@@ -28,11 +28,11 @@ rule inventory_patient:
 rule check_cohort:
     """Stop the study where a patient of a cohort has an error, or the same mask as another."""
     input:
-        unpack(cohort_inventories),
+        unpack(inputs_of(inputs.check_cohort)),
     output:
-        checked=f"{R}/inventory/{{cohort}}.checked.tsv",
+        checked=f"{RESULTS}/inventory/{{cohort}}.checked.tsv",
     log:
-        f"{R}/logs/check_cohort/{{cohort}}.log",
+        f"{RESULTS}/logs/check_cohort/{{cohort}}.log",
     priority: 1
     conda:
         "../../envs/data.yaml"
@@ -45,14 +45,14 @@ rule check_cohort:
 rule quality_control:
     """Gather what the inventory found over all patients, as tables and a picture."""
     input:
-        slices=expand(f"{R}/inventory/{{patient}}.slices.tsv", patient=PATIENTS),
-        findings=expand(f"{R}/inventory/{{patient}}.findings.tsv", patient=PATIENTS),
+        slices=expand(f"{RESULTS}/inventory/{{patient}}.slices.tsv", patient=PLAN.patients),
+        findings=expand(f"{RESULTS}/inventory/{{patient}}.findings.tsv", patient=PLAN.patients),
     output:
-        patients_table=f"{R}/inventory/patients.tsv",
-        findings_table=f"{R}/inventory/findings.tsv",
+        patients_table=f"{RESULTS}/inventory/patients.tsv",
+        findings_table=f"{RESULTS}/inventory/findings.tsv",
         picture=in_report("figures/quality_control.png", "qc", "2 Data", result="1 Quality control of every patient"),
     log:
-        f"{R}/logs/quality_control.log",
+        f"{RESULTS}/logs/quality_control.log",
     priority: 1
     conda:
         "../../envs/report.yaml"
@@ -65,12 +65,12 @@ rule quality_control:
 rule pair_slices:
     """Admit a patient without errors to the study, each image paired with its ground truth."""
     input:
-        slices=f"{R}/inventory/{{patient}}.slices.tsv",
-        findings=f"{R}/inventory/{{patient}}.findings.tsv",
+        slices=f"{RESULTS}/inventory/{{patient}}.slices.tsv",
+        findings=f"{RESULTS}/inventory/{{patient}}.findings.tsv",
     output:
-        pairs=f"{R}/inventory/{{patient}}.pairs.tsv",
+        pairs=f"{RESULTS}/inventory/{{patient}}.pairs.tsv",
     log:
-        f"{R}/logs/pair_slices/{{patient}}.log",
+        f"{RESULTS}/logs/pair_slices/{{patient}}.log",
     conda:
         "../../envs/data.yaml"
     params:
@@ -82,13 +82,13 @@ rule pair_slices:
 rule split_patients:
     """Assign the development patients to training, validation and test, fold by fold."""
     output:
-        table=f"{R}/splits/{{split}}.tsv",
+        table=f"{RESULTS}/splits/{{split}}.tsv",
     log:
-        f"{R}/logs/split_patients/{{split}}.log",
+        f"{RESULTS}/logs/split_patients/{{split}}.log",
     conda:
         "../../envs/data.yaml"
     params:
-        folds=entry_of(FOLDS, "split"),
+        folds=entry_of(PLAN.folds, "split"),
         code=digest_of("split_patients"),
     script:
         "../scripts/split_patients.py"
@@ -97,13 +97,13 @@ rule split_patients:
 rule extract_masks:
     """Turn the ground truth of a patient's sequence into masks of one organ."""
     input:
-        raw_index=f"{R}/raw/{{patient}}.tsv",
-        pairs=f"{R}/inventory/{{patient}}.pairs.tsv",
+        raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
+        pairs=f"{RESULTS}/inventory/{{patient}}.pairs.tsv",
     output:
-        folder=directory(f"{R}/masks/{{organ}}/{{sequence}}/{{patient}}"),
-        index=f"{R}/masks/{{organ}}/{{sequence}}/{{patient}}.tsv",
+        folder=directory(f"{RESULTS}/masks/{{organ}}/{{sequence}}/{{patient}}"),
+        index=f"{RESULTS}/masks/{{organ}}/{{sequence}}/{{patient}}.tsv",
     log:
-        f"{R}/logs/extract_masks/{{organ}}/{{sequence}}/{{patient}}.log",
+        f"{RESULTS}/logs/extract_masks/{{organ}}/{{sequence}}/{{patient}}.log",
     conda:
         "../../envs/data.yaml"
     params:
@@ -116,13 +116,13 @@ rule extract_masks:
 rule convert_images:
     """Turn the DICOM slices of a patient's sequence into PNG."""
     input:
-        raw_index=f"{R}/raw/{{patient}}.tsv",
-        pairs=f"{R}/inventory/{{patient}}.pairs.tsv",
+        raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
+        pairs=f"{RESULTS}/inventory/{{patient}}.pairs.tsv",
     output:
-        folder=directory(f"{R}/png/{{encoding}}/{{sequence}}/{{patient}}"),
-        index=f"{R}/png/{{encoding}}/{{sequence}}/{{patient}}.tsv",
+        folder=directory(f"{RESULTS}/png/{{encoding}}/{{sequence}}/{{patient}}"),
+        index=f"{RESULTS}/png/{{encoding}}/{{sequence}}/{{patient}}.tsv",
     log:
-        f"{R}/logs/convert_images/{{encoding}}/{{sequence}}/{{patient}}.log",
+        f"{RESULTS}/logs/convert_images/{{encoding}}/{{sequence}}/{{patient}}.log",
     conda:
         "../../envs/data.yaml"
     params:
@@ -135,19 +135,21 @@ rule convert_images:
 rule augment:
     """Draw augmented samples of a fold's training slices."""
     input:
-        unpack(augmentation_inputs),
+        unpack(inputs_of(inputs.augment)),
     output:
-        folder=directory(f"{R}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}"),
-        index=f"{R}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.tsv",
+        folder=directory(
+            f"{RESULTS}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}"
+        ),
+        index=f"{RESULTS}/augmented/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.tsv",
     log:
-        f"{R}/logs/augment/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.log",
+        f"{RESULTS}/logs/augment/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.log",
     benchmark:
-        f"{R}/benchmarks/augment/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.tsv"
+        f"{RESULTS}/benchmarks/augment/{{augmentation}}/{{encoding}}/{{organ}}/{{sequences}}/{{split}}_fold{{fold}}.tsv"
     conda:
         "../../envs/data.yaml"
     params:
         settings=entry_of(config["augmentations"], "augmentation"),
-        leaks=augmentation_leaks,
+        leaks=of_job(Plan.augmentation_leaks),
         code=digest_of("augment"),
     script:
         "../scripts/augment.py"
@@ -157,8 +159,8 @@ rule prepared:
     """Every slice checked, split, converted and augmented: all that training needs."""
     input:
         rules.quality_control.output,
-        expand(f"{R}/raw/{{patient}}.tsv", patient=PATIENTS),
-        expand(f"{R}/inventory/{{patient}}.pairs.tsv", patient=PATIENTS),
-        expand(rules.check_cohort.output, cohort={patient.cohort for patient in PATIENTS.values()}),
-        expand(rules.split_patients.output, split=FOLDS),
-        training_data(),
+        expand(f"{RESULTS}/raw/{{patient}}.tsv", patient=PLAN.patients),
+        expand(f"{RESULTS}/inventory/{{patient}}.pairs.tsv", patient=PLAN.patients),
+        expand(rules.check_cohort.output, cohort=PLAN.cohorts),
+        expand(rules.split_patients.output, split=PLAN.folds),
+        inputs.training_data(PLAN),

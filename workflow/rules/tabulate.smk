@@ -8,15 +8,15 @@ Makes tables/.
 rule collect_tables:
     """Collect all runs into tidy tables, one row per slice, per patient and per experiment."""
     input:
-        slices=[f"{R}/dice/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
-        patients=[f"{R}/volumes/{name}/{run}.tsv" for name, runs in PREDICTIONS.items() for run in runs],
+        slices=[f"{RESULTS}/dice/{name}/{run}.tsv" for name, runs in PLAN.predictions.items() for run in runs],
+        patients=[f"{RESULTS}/volumes/{name}/{run}.tsv" for name, runs in PLAN.predictions.items() for run in runs],
     output:
-        slices_table=f"{R}/tables/slices.tsv",
+        slices_table=f"{RESULTS}/tables/slices.tsv",
         patients_table=table_file("patients.tsv", "patients", "4 Patients, TSV"),
         experiments_table=table_file("experiments.tsv", "tables", "1 Experiments, TSV"),
-        summary=f"{R}/tables/summary.txt",
+        summary=f"{RESULTS}/tables/summary.txt",
     log:
-        f"{R}/logs/collect_tables.log",
+        f"{RESULTS}/logs/collect_tables.log",
     conda:
         "../../envs/report.yaml"
     params:
@@ -28,15 +28,15 @@ rule collect_tables:
 rule compare_experiments:
     """Compare each experiment with the study's first and with what it is based on, patient by patient."""
     input:
-        patients_table=f"{R}/tables/patients.tsv",
+        patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
         comparisons_table=table_file("comparisons.tsv", "comparisons", "2 Paired comparisons, TSV"),
     log:
-        f"{R}/logs/compare_experiments.log",
+        f"{RESULTS}/logs/compare_experiments.log",
     conda:
         "../../envs/report.yaml"
     params:
-        pairs=comparisons_of(EXPERIMENTS, config),
+        pairs=PLAN.comparisons,
         code=digest_of("compare_experiments"),
     script:
         "../scripts/compare_experiments.py"
@@ -45,15 +45,15 @@ rule compare_experiments:
 rule price_errors:
     """Tell by how much each error of a published study changed its Dice, alone and all of them together."""
     input:
-        slices_table=f"{R}/tables/slices.tsv",
+        slices_table=f"{RESULTS}/tables/slices.tsv",
     output:
         prices_table=table_file("prices.tsv", "prices", "6 Prices of the published errors, TSV"),
     log:
-        f"{R}/logs/price_errors.log",
+        f"{RESULTS}/logs/price_errors.log",
     conda:
         "../../envs/report.yaml"
     params:
-        prices=prices_of(EXPERIMENTS, config),
+        prices=PLAN.prices,
         code=digest_of("price_errors"),
     script:
         "../scripts/price_errors.py"
@@ -62,13 +62,13 @@ rule price_errors:
 rule write_publication_table:
     """Print the table of experiments as a paper does."""
     input:
-        experiments_table=f"{R}/tables/experiments.tsv",
+        experiments_table=f"{RESULTS}/tables/experiments.tsv",
     output:
-        tidy=f"{R}/tables/publication.tsv",
+        tidy=f"{RESULTS}/tables/publication.tsv",
         markdown=table_file("publication.md", "publication", "7 For publication, Markdown"),
         latex=table_file("publication.tex", "publication", "8 For publication, LaTeX"),
     log:
-        f"{R}/logs/write_publication_table.log",
+        f"{RESULTS}/logs/write_publication_table.log",
     conda:
         "../../envs/report.yaml"
     params:
@@ -80,16 +80,16 @@ rule write_publication_table:
 rule list_trainings:
     """Tabulate every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
     input:
-        cards=ALL_CARDS,
-        patients_table=f"{R}/tables/patients.tsv",
+        cards=inputs.cards_of(PLAN, PLAN.runs),
+        patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
         trainings_table=table_file("trainings.tsv", "trainings", "5 Trainings, TSV"),
     log:
-        f"{R}/logs/list_trainings.log",
+        f"{RESULTS}/logs/list_trainings.log",
     conda:
         "../../envs/report.yaml"
     params:
-        labels=[run._asdict() for run in RUNS],
+        labels=[run._asdict() for run in PLAN.runs],
         code=digest_of("list_trainings"),
     script:
         "../scripts/list_trainings.py"
@@ -98,18 +98,18 @@ rule list_trainings:
 rule sign_tables:
     """Say where the tables come from: configuration, code, packages, archives and trainings."""
     input:
-        tables=TABLES,
-        receipts=[f"{R}/raw/{cohort}.sha256" for cohort in ARCHIVES],
-        cards=ALL_CARDS,
+        tables=[f"{RESULTS}/tables/{name}.tsv" for name in TABLES],
+        receipts=[f"{RESULTS}/raw/{cohort}.sha256" for cohort in PLAN.archives],
+        cards=inputs.cards_of(PLAN, PLAN.runs),
     output:
         provenance=in_report("tables/provenance.json", "provenance", "1 Methods", page="3 Provenance, JSON to download"),
     log:
-        f"{R}/logs/sign_tables.log",
+        f"{RESULTS}/logs/sign_tables.log",
     conda:
         "../../envs/report.yaml"
     params:
-        configuration=described_study(),
-        all_code=table_code(),
+        configuration=PLAN.described_study(),
+        all_code=PLAN.table_code(),
         code=digest_of("sign_tables"),
     script:
         "../scripts/sign_tables.py"
@@ -118,15 +118,15 @@ rule sign_tables:
 rule write_methods:
     """Write the methods of the study as a page, from the configuration that was run."""
     input:
-        cards=CARDS,
+        cards=inputs.cards_of(PLAN, PLAN.trainings),
     output:
         page=in_report("tables/methods.html", "methods", "1 Methods", page="1 Methods, references and licence"),
     log:
-        f"{R}/logs/write_methods.log",
+        f"{RESULTS}/logs/write_methods.log",
     conda:
         "../../envs/report.yaml"
     params:
-        study=described_study(),
+        study=PLAN.described_study(),
         code=digest_of("write_methods"),
     script:
         "../scripts/write_methods.py"
@@ -135,14 +135,14 @@ rule write_methods:
 rule show_tables:
     """Write the tables as pages to read and sort in the report."""
     input:
-        experiments=f"{R}/tables/experiments.tsv",
-        comparisons=f"{R}/tables/comparisons.tsv",
-        cross_sequence=f"{R}/tables/cross_sequence.tsv",
-        patients=f"{R}/tables/patients.tsv",
-        trainings=f"{R}/tables/trainings.tsv",
-        prices=f"{R}/tables/prices.tsv",
-        findings=f"{R}/inventory/findings.tsv",
-        provenance=f"{R}/tables/provenance.json",
+        experiments=f"{RESULTS}/tables/experiments.tsv",
+        comparisons=f"{RESULTS}/tables/comparisons.tsv",
+        cross_sequence=f"{RESULTS}/tables/cross_sequence.tsv",
+        patients=f"{RESULTS}/tables/patients.tsv",
+        trainings=f"{RESULTS}/tables/trainings.tsv",
+        prices=f"{RESULTS}/tables/prices.tsv",
+        findings=f"{RESULTS}/inventory/findings.tsv",
+        provenance=f"{RESULTS}/tables/provenance.json",
     output:
         experiments=table_page("experiments", "tables", "1 Experiments"),
         comparisons=table_page("comparisons", "comparisons", "2 Paired comparisons"),
@@ -155,7 +155,7 @@ rule show_tables:
             "tables/pages/provenance.html", "provenance", "1 Methods", page="2 Provenance of the tables"
         ),
     log:
-        f"{R}/logs/show_tables.log",
+        f"{RESULTS}/logs/show_tables.log",
     conda:
         "../../envs/report.yaml"
     params:

@@ -8,19 +8,19 @@ Makes models/{experiment}/fold{fold}_seed{seed}/.
 rule train:
     """Train one network, or take its finished checkpoint of the same settings, data and code."""
     input:
-        unpack(training_inputs),
-        checked=f"{R}/inventory/development.checked.tsv",
+        unpack(inputs_of(inputs.train)),
+        checked=f"{RESULTS}/inventory/development.checked.tsv",
     output:
-        history=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
-        weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
-        card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
-        snapshots=directory(f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/snapshots"),
+        history=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
+        weights=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
+        card=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
+        snapshots=directory(f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/snapshots"),
     log:
-        f"{R}/logs/train/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
+        f"{RESULTS}/logs/train/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
     benchmark:
-        f"{R}/benchmarks/train/{{experiment}}/fold{{fold}}_seed{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/train/{{experiment}}/fold{{fold}}_seed{{seed}}.tsv"
     wildcard_constraints:
-        experiment=one_of(TRAINED),
+        experiment=one_of(PLAN.trained),
     conda:
         "../../envs/network.yaml"
     threads: config["training"]["threads"]
@@ -29,11 +29,12 @@ rule train:
         mem_mb=config["training"]["memory_mb"],
         runtime=config["training"]["runtime_minutes"],
     params:
-        settings=training_settings,
+        settings=of_job(Plan.training_settings),
         # Undeclared as outputs: Snakemake would delete them when the job is killed.
-        checkpoints=f"{R}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}",
-        events=f"{R}/tensorboard/{{experiment}}/fold{{fold}}_seed{{seed}}",
-        code=training_code,
+        checkpoints=f"{RESULTS}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}",
+        events=f"{RESULTS}/tensorboard/{{experiment}}/fold{{fold}}_seed{{seed}}",
+        computing=of_job(Plan.computing_code),
+        code=code_with_network("train"),
     script:
         "../scripts/train.py"
 
@@ -41,19 +42,19 @@ rule train:
 rule take_snapshot:
     """Hand on a snapshot of a training as the model of an experiment of its own."""
     input:
-        unpack(snapshot_inputs),
+        unpack(inputs_of(inputs.take_snapshot, age_ignored=["snapshots"])),
     output:
-        history=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
-        weights=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
-        card=f"{R}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
+        history=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/history.tsv",
+        weights=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/weights.safetensors",
+        card=f"{RESULTS}/models/{{experiment}}/fold{{fold}}_seed{{seed}}/card.json",
     log:
-        f"{R}/logs/take_snapshot/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
+        f"{RESULTS}/logs/take_snapshot/{{experiment}}/fold{{fold}}_seed{{seed}}.log",
     wildcard_constraints:
-        experiment=one_of(SNAPSHOTS),
+        experiment=one_of(PLAN.snapshots),
     conda:
         "../../envs/data.yaml"
     params:
-        epoch=snapshot_epoch,
+        epoch=of_job(Plan.snapshot_epoch),
         code=digest_of("take_snapshot"),
     script:
         "../scripts/take_snapshot.py"
@@ -65,7 +66,7 @@ rule trained:
         rules.quality_control.output,
         # Each file by itself: Snakemake makes nothing anew that is deleted and that no target names.
         [
-            f"{R}/models/{run.experiment}/{run.name}/{name}"
-            for run in RUNS
+            f"{RESULTS}/models/{run.experiment}/{run.name}/{name}"
+            for run in PLAN.runs
             for name in ("card.json", "weights.safetensors", "history.tsv")
         ],

@@ -7,10 +7,10 @@ Reads all folders that have an index, and models/. Makes nothing.
 rule verify:
     """Check every file of the study against the checksum taken when it was made."""
     log:
-        f"{R}/logs/verify.log",
+        f"{RESULTS}/logs/verify.log",
     conda:
         "../../envs/data.yaml"
     params:
-        results=R,
+        results=RESULTS,
     script:
         "../scripts/verify.py"

@@ -24,7 +24,7 @@ if "snakemake" in globals():
     run_job(
         main,
         log=snakemake.log[0],
-        settings={**snakemake.params.settings, "code": snakemake.params.code},
+        settings={**snakemake.params.settings, "code": snakemake.params.computing},
         indexes={kind: [Path(path) for path in snakemake.input.get(kind)] for kind in Data._fields},
         checkpoints=Path(snakemake.params.checkpoints),
         outputs={kind: Path(snakemake.output.get(kind)) for kind in Outputs._fields},

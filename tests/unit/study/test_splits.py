@@ -1,25 +1,44 @@
-"""No patient stands on two sides of a split."""
+"""No patient stands on two sides of a split, and the seed alone decides on which."""
+
+import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaosliver.base.errors import InputError
-from chaosliver.study.splits import HELD_OUT, assign_roles, keep_training, split_rows
+from chaosliver.base.settings import from_mapping
+from chaosliver.study.splits import HELD_OUT, Split, assign_roles, keep_training, write_split
 
 PATIENTS = [str(number) for number in (1, 2, 3, 5, 8, 10, 13, 15, 19, 20, 21, 22, 31, 32, 33, 34, 36, 37, 38, 39)]
+
+# Made by an earlier release.
+DEFAULT_TEST = [
+    ["1", "5", "21", "22"],
+    ["10", "19", "32", "36"],
+    ["2", "3", "33", "37"],
+    ["31", "34", "38", "39"],
+    ["8", "13", "15", "20"],
+]
+DEFAULT_VALIDATION = [["13", "19"], ["8", "37"], ["19", "39"], ["10", "21"], ["5", "10"]]
+DEFAULT_HOLDOUT = ["10", "22", "37", "39"]
+
+
+def having(role, roles):
+    return [patient for patient in roles if roles[patient] == role]
 
 
 @given(count=st.integers(6, 40), folds=st.integers(2, 6), validation=st.integers(1, 2), seed=st.integers(0, 1000))
 def test_every_patient_has_one_role_a_fold_and_is_held_out_once(count, folds, validation, seed):
     patients = [f"p{number}" for number in range(count)]
-    split = assign_roles(patients, {"folds": folds, "validation": validation, "seed": seed})
+    split = assign_roles(patients, Split(folds=folds, validation=validation, seed=seed))
     assert len(split) == folds
     for roles in split:
         assert sorted(roles) == sorted(patients)
         assert list(roles.values()).count("validation") == validation
         assert "train" in roles.values()
-    held_out = [patient for roles in split for patient, role in roles.items() if role == "test"]
+    held_out = [patient for roles in split for patient in having("test", roles)]
     assert sorted(held_out) == sorted(patients)
 
 
@@ -27,51 +46,111 @@ def test_every_patient_has_one_role_a_fold_and_is_held_out_once(count, folds, va
 def test_the_published_holdout_is_16_to_4_and_validation_comes_from_the_16_or_from_nobody(
     validation, train, validating
 ):
-    (roles,) = assign_roles(PATIENTS, {"test": 4, "validation": validation, "seed": 1})
-    counts = {role: list(roles.values()).count(role) for role in ("train", "validation", "test")}
+    (roles,) = assign_roles(PATIENTS, Split(test=4, validation=validation, seed=1))
+    counts = {role: len(having(role, roles)) for role in ("train", "validation", "test")}
     assert counts == {"train": train, "validation": validating, "test": 4}
 
 
 def test_one_seed_holds_out_the_same_patients_whoever_validates():
     test = [
-        {patient for patient, role in roles.items() if role == "test"}
+        having("test", roles)
         for validation in (0, 2, HELD_OUT)
-        for roles in assign_roles(PATIENTS, {"folds": 5, "validation": validation, "seed": 1})
+        for roles in assign_roles(PATIENTS, Split(folds=5, validation=validation, seed=1))
     ]
     assert test[:5] == test[5:10] == test[10:]
 
 
 def test_patients_may_be_held_out_by_name():
-    (roles,) = assign_roles(PATIENTS, {"test": ["13", "33", "39"], "validation": 0, "seed": 1})
-    assert [patient for patient, role in roles.items() if role == "test"] == ["13", "33", "39"]
+    (roles,) = assign_roles(PATIENTS, Split(test=("13", "33", "39"), validation=0, seed=1))
+    assert having("test", roles) == ["13", "33", "39"]
     assert "validation" not in roles.values()
-    with pytest.raises(InputError, match="test names 99, which is no development patient"):
-        assign_roles(PATIENTS, {"test": ["13", "99"], "validation": 0, "seed": 1})
+    with pytest.raises(InputError, match="test names 98, 99, which is no development patient"):
+        assign_roles(PATIENTS, Split(test=("99", "13", "98"), validation=0, seed=1))
+
+
+def test_a_split_is_what_the_configuration_says():
+    named = from_mapping(Split, {"test": ["13", "33"], "validation": HELD_OUT, "copies": 0.25, "seed": 7})
+    assert named == Split(seed=7, validation="held_out", test=("13", "33"), copies=0.25)
+    assert (named.validating, named.leaks) == (0, {"copies": 0.25, "validation_slices": 0, "seed": 7})
+    by_slice = from_mapping(Split, {"folds": 5, "validation": 2, "validation_slices": 0.2, "seed": 3})
+    assert (by_slice.validating, by_slice.leaks) == (2, {"copies": 0, "validation_slices": 0.2, "seed": 3})
+
+
+def test_the_order_of_patients_is_drawn_by_the_seed_and_the_folds_are_dealt_from_it():
+    """By hand: sorted by number, shuffled by the seed, dealt to the folds in turn; each fold draws its validators."""
+    order = [str(number) for number in range(1, 13)]
+    random.Random(5).shuffle(order)
+    assert order != sorted(order, key=int)
+    folds = assign_roles([str(number) for number in range(12, 0, -1)], Split(folds=3, validation=2, seed=5))
+    for fold, roles in enumerate(folds):
+        held_out = order[fold::3]
+        training = [patient for patient in order if patient not in held_out]
+        validating = random.Random(f"5/{fold}").sample(training, 2)
+        assert having("test", roles) == sorted(held_out, key=int)
+        assert having("validation", roles) == sorted(validating, key=int)
+        assert list(roles) == [str(number) for number in range(1, 13)]
+
+
+def test_the_default_studys_folds_are_these():
+    """As they were in every release: other folds would make every result another."""
+    folds = assign_roles(PATIENTS, Split(folds=5, validation=2, seed=1))
+    assert [having("test", roles) for roles in folds] == DEFAULT_TEST
+    assert [having("validation", roles) for roles in folds] == DEFAULT_VALIDATION
+    (roles,) = assign_roles(PATIENTS, Split(test=4, validation=0, seed=1))
+    assert having("test", roles) == DEFAULT_HOLDOUT
 
 
 def test_the_seed_decides_and_the_sheets_order_does_not():
-    definition = {"folds": 5, "validation": 2, "seed": 1}
-    split = assign_roles(PATIENTS, definition)
-    assert assign_roles(PATIENTS[::-1], definition) == split
-    assert assign_roles(PATIENTS, {**definition, "seed": 2}) != split
+    split = assign_roles(PATIENTS, Split(folds=5, validation=2, seed=1))
+    assert assign_roles(PATIENTS[::-1], Split(folds=5, validation=2, seed=1)) == split
+    others = [assign_roles(PATIENTS, Split(folds=5, validation=2, seed=seed)) for seed in (2, 3)]
+    held_out = [[having("test", roles) for roles in folds] for folds in (split, *others)]
+    assert held_out[0] != held_out[1] != held_out[2]
 
 
 def test_too_few_patients_are_refused_in_words():
-    with pytest.raises(InputError, match="5 folds need at least 5"):
-        assign_roles(["1", "2"], {"folds": 5, "validation": 1, "seed": 1})
+    with pytest.raises(InputError, match="5 folds need at least 5 development patients; the sheet has 2"):
+        assign_roles(["1", "2"], Split(folds=5, validation=1, seed=1))
+    with pytest.raises(InputError, match="fold 0 has 1 patients held out of 3 and 2 for validation, which leaves none"):
+        assign_roles(["1", "2", "3"], Split(folds=3, validation=2, seed=1))
     with pytest.raises(InputError, match="leaves none to train"):
-        assign_roles(["1", "2", "3"], {"folds": 3, "validation": 2, "seed": 1})
-    with pytest.raises(InputError, match="leaves none to train"):
-        assign_roles(["1", "2"], {"test": 2, "validation": 1, "seed": 1})
+        assign_roles(["1", "2"], Split(test=2, validation=1, seed=1))
+    with pytest.raises(InputError, match="fold 0 has 0 patients held out of 2"):
+        assign_roles(["1", "2"], Split(test=0, validation=0, seed=1))
 
 
-def test_rows_are_in_the_natural_order_of_patients():
-    rows = split_rows(assign_roles(["10", "2", "1", "b"], {"folds": 2, "validation": 1, "seed": 1}))
-    assert [row["patient"] for row in rows[:4]] == ["1", "2", "10", "b"]
+def test_one_patient_is_enough_to_train_and_as_many_folds_as_patients_are_allowed():
+    folds = assign_roles(["1", "2", "3"], Split(folds=3, validation=1, seed=1))
+    assert [sorted(roles.values()) for roles in folds] == [["test", "train", "validation"]] * 3
+
+
+def test_a_table_has_a_row_per_fold_and_patient_in_their_natural_order(tmp_path: Path):
+    folds = [{"2": "train", "10": "test"}, {"2": "test", "10": "train", "b": "validation"}]
+    write_split(folds=folds, table=tmp_path / "split.tsv")
+    assert (tmp_path / "split.tsv").read_text() == (
+        "fold\tpatient\trole\n0\t2\ttrain\n0\t10\ttest\n1\t2\ttest\n1\t10\ttrain\n1\tb\tvalidation\n"
+    )
+    (roles,) = assign_roles(["10", "2", "1", "b"], Split(test=1, validation=1, seed=1))
+    assert list(roles) == ["1", "2", "10", "b"]
 
 
 def test_the_patients_of_a_smaller_training_set_are_among_those_of_a_larger_one():
-    folds = assign_roles(PATIENTS, {"folds": 5, "validation": 2, "seed": 1})
-    for few, more in zip(keep_training(folds, 4, 1), keep_training(folds, 8, 1), strict=True):
+    folds = assign_roles(PATIENTS, Split(folds=5, validation=2, seed=1))
+    four, eight, all_of_them = (keep_training(folds, count, 1) for count in (4, 8, 14))
+    for few, more in zip(four, eight, strict=True):
         assert few.items() <= more.items()
-        assert list(more.values()).count("train") == 8
+        assert len(having("train", more)) == 8
+    assert all_of_them == folds
+    with pytest.raises(InputError, match="15 training patients are asked for, but a fold has 14"):
+        keep_training(folds, 15, 1)
+
+
+def test_the_training_patients_that_are_kept_are_drawn_fold_by_fold():
+    """By hand: each fold's training patients, in their natural order, shuffled by seed and fold; the first stay."""
+    folds = [dict.fromkeys(PATIENTS, "train"), {**dict.fromkeys(PATIENTS, "train"), "1": "test"}]
+    for fold, (whole, kept) in enumerate(zip(folds, keep_training(folds, 5, 7), strict=True)):
+        drawn = having("train", whole)
+        random.Random(f"7/{fold}/training").shuffle(drawn)
+        assert set(having("train", kept)) == set(drawn[:5])
+        assert having("train", kept) != having("train", whole)[:5]
+        assert having("test", kept) == having("test", whole)

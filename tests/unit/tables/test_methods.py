@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
 from chaosliver.tables.methods import REFERENCES, write_methods
 
@@ -16,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def study():
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    schema = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
     return {
         "patients": {"1": ["development", ["t1_in_phase", "t2_spir"]], "2": ["test", ["t1_in_phase"]]},
         "phantom": False,
         **{table: config[table] for table in ("encodings", "splits", "augmentations")},
-        "experiments": resolve_experiments(config, schema),
+        "experiments": {name: experiment.plain() for name, experiment in resolve_experiments(config, schema).items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""What a configuration may ask of each network, without importing torch or the networks.
+"""The networks by name, and what a configuration may set of each, without importing torch or the networks.
 
 No training reads this: a network that is added here retrains none.
 """
@@ -22,7 +22,14 @@ NETWORKS = {
     "denseunet167": Network(("dropout",), lambda network: 5),
 }
 
+# What each setting may be, as JSON Schema.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "channels": {"type": "integer", "minimum": 1},
+    "depth": {"type": "integer", "minimum": 1, "maximum": 8},
+    "dropout": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+}
+
 
 def input_multiple(network: Mapping[str, Any]) -> int:
     """What the rows and columns of a network's images must be multiples of, in pixels."""
-    return 2 ** NETWORKS[network["name"]].halvings(network)
+    return 1 << NETWORKS[network["name"]].halvings(network)

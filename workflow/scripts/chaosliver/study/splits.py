@@ -1,28 +1,53 @@
 """Which patient trains, validates or is held out, fold by fold. The unit is always the patient, never the slice."""
 
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from ..base import columns
 from ..base.errors import InputError
+from ..base.files import write_tsv
 from ..base.patient_order import natural
 
 # As `validation`: the held-out patients draw the validation curve too, as in the original study.
 HELD_OUT = "held_out"
 
 
-def assign_roles(patients: Sequence[str], definition: Mapping[str, Any]) -> list[dict[str, str]]:
+@dataclass(frozen=True)
+class Split:
+    """How patients are shared out, under the keys of the configuration: either `folds` or `test` is given."""
+
+    seed: int
+    # How many patients of the training side validate, or HELD_OUT, which draws none.
+    validation: int | str
+    # Each patient is held out by one of so many folds.
+    folds: int | None = None
+    # One fold that holds out so many patients, as the original study, or the patients listed.
+    test: int | tuple[str, ...] | None = None
+    # Shares of slices: of the training patients' for validation, of the held-out patients' copied into training.
+    validation_slices: float = 0
+    copies: float = 0
+
+    @property
+    def validating(self) -> int:
+        """How many patients of the training side validate."""
+        return self.validation if isinstance(self.validation, int) else 0
+
+    @property
+    def leaks(self) -> dict[str, float]:
+        """What the split lets through between patients: shares of slices, and the seed that draws them."""
+        return {"copies": self.copies, "validation_slices": self.validation_slices, "seed": self.seed}
+
+
+def assign_roles(patients: Iterable[str], split: Split) -> list[dict[str, str]]:
     """Role of each patient in each fold: a list of folds, each {patient: train | validation | test}.
 
-    `definition` holds `seed`, `validation` (number of patients drawn from the training side, or HELD_OUT, which draws
-    none) and either `folds` (each patient is held out exactly once) or `test` (one fold that holds out that many
-    patients, as the original study, or the patients listed). Raises InputError where too few patients would be left for
-    training, or one is unknown.
+    Raises InputError where too few patients would be left for training, or one is unknown.
     """
     order = sorted(patients, key=natural)
-    random.Random(definition["seed"]).shuffle(order)
-    held_out = _held_out(order, definition)
-    return [_roles(order, test, definition, fold) for fold, test in enumerate(held_out)]
+    random.Random(split.seed).shuffle(order)
+    return [_roles(order, test, split, fold) for fold, test in enumerate(_held_out(order, split))]
 
 
 def keep_training(folds: Sequence[Mapping[str, str]], count: int, seed: int) -> list[dict[str, str]]:
@@ -33,45 +58,46 @@ def keep_training(folds: Sequence[Mapping[str, str]], count: int, seed: int) -> 
     return [_keep(roles, count, f"{seed}/{fold}/training") for fold, roles in enumerate(folds)]
 
 
+def write_split(*, folds: Sequence[Mapping[str, str]], table: Path) -> None:
+    """Write a table with one row per fold and patient, and the columns FOLD_COLUMNS."""
+    rows = [
+        {"fold": str(fold), "patient": patient, "role": role}
+        for fold, roles in enumerate(folds)
+        for patient, role in roles.items()
+    ]
+    write_tsv(table, columns.FOLD_COLUMNS, rows)
+
+
+def _held_out(order: Sequence[str], split: Split) -> list[list[str]]:
+    """The patients that each fold holds out."""
+    if isinstance(split.test, tuple):
+        if unknown := sorted(set(split.test) - set(order)):
+            raise InputError(f"test names {', '.join(unknown)}, which is no development patient of the sheet")
+        return [list(split.test)]
+    if split.test is not None:
+        return [list(order[: split.test])]
+    folds = split.folds or 0
+    if folds > len(order):
+        raise InputError(f"{folds} folds need at least {folds} development patients; the sheet has {len(order)}")
+    return [list(order[fold::folds]) for fold in range(folds)]
+
+
+def _roles(order: Sequence[str], test: Sequence[str], split: Split, fold: int) -> dict[str, str]:
+    training = [patient for patient in order if patient not in test]
+    if len(training) <= split.validating or not test:
+        raise InputError(
+            f"fold {fold} has {len(test)} patients held out of {len(order)} and {split.validating} for "
+            "validation, which leaves none to train or to test: name fewer, or more patients in the sheet"
+        )
+    # A fold of its own seed, so that the same few patients do not choose the epoch of every fold.
+    validation = random.Random(f"{split.seed}/{fold}").sample(training, split.validating)
+    roles = dict.fromkeys(test, "test") | dict.fromkeys(training, "train") | dict.fromkeys(validation, "validation")
+    return {patient: roles[patient] for patient in sorted(roles, key=natural)}
+
+
 def _keep(roles: Mapping[str, str], count: int, seed: str) -> dict[str, str]:
     training = [patient for patient, role in roles.items() if role == "train"]
     if len(training) < count:
         raise InputError(f"{count} training patients are asked for, but a fold has {len(training)}")
     random.Random(seed).shuffle(training)
     return {patient: role for patient, role in roles.items() if role != "train" or patient in training[:count]}
-
-
-def _held_out(order: Sequence[str], definition: Mapping[str, Any]) -> list[list[str]]:
-    if isinstance(definition.get("test"), list):
-        if unknown := sorted(set(definition["test"]) - set(order)):
-            raise InputError(f"test names {', '.join(unknown)}, which is no development patient of the sheet")
-        return [definition["test"]]
-    if "test" in definition:
-        return [list(order[: definition["test"]])]
-    folds = definition["folds"]
-    if folds > len(order):
-        raise InputError(f"{folds} folds need at least {folds} development patients; the sheet has {len(order)}")
-    return [list(order[fold::folds]) for fold in range(folds)]
-
-
-def _roles(order: Sequence[str], test: Sequence[str], definition: Mapping[str, Any], fold: int) -> dict[str, str]:
-    training = [patient for patient in order if patient not in test]
-    validating = 0 if definition["validation"] == HELD_OUT else definition["validation"]
-    if len(training) <= validating or not test:
-        raise InputError(
-            f"fold {fold} has {len(test)} patients held out of {len(order)} and {validating} for "
-            "validation, which leaves none to train or to test: name fewer, or more patients in the sheet"
-        )
-    # A fold of its own seed, so that the same few patients do not choose the epoch of every fold.
-    validation = random.Random(f"{definition['seed']}/{fold}").sample(training, validating)
-    roles = dict.fromkeys(test, "test") | dict.fromkeys(training, "train") | dict.fromkeys(validation, "validation")
-    return {patient: roles[patient] for patient in sorted(roles, key=natural)}
-
-
-def split_rows(folds: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """The folds as rows of a table with the columns FOLD_COLUMNS."""
-    return [
-        {"fold": str(fold), "patient": patient, "role": role}
-        for fold, roles in enumerate(folds)
-        for patient, role in roles.items()
-    ]

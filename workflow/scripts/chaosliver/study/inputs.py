@@ -1,0 +1,172 @@
+"""The files that the jobs of a rule read: one function per rule, of the plan and the job's wildcards by their names."""
+
+from collections.abc import Iterable
+
+from .archives import source_of
+from .experiments import NOT_AUGMENTED
+from .folds import selection_of
+from .plan import Plan
+from .runs import TEST_COHORT, Run
+
+Named = dict[str, list[str] | str]
+
+
+def unpack_patient(plan: Plan, patient: str) -> Named:
+    """The archive's receipt, whose content counts, and the archive where a rule makes it."""
+    cohort = plan.cohort_of(patient)
+    made = [] if source_of(cohort, plan.config) == "path" else [plan.archives[cohort]]
+    return {"receipt": f"{plan.results}/raw/{cohort}.sha256", "archive": made}
+
+
+def check_cohort(plan: Plan, cohort: str) -> Named:
+    """The inventories of a cohort; the test cohort's masks are compared with the development cohort's too."""
+    cohorts = ("development",) if cohort == "development" else ("development", "test")
+    compared = [patient for each in cohorts for patient in plan.cohort_patients(each)]
+    return {
+        "slices": [f"{plan.results}/inventory/{patient}.slices.tsv" for patient in compared],
+        "findings": [f"{plan.results}/inventory/{patient}.findings.tsv" for patient in plan.cohort_patients(cohort)],
+    }
+
+
+def augment(plan: Plan, encoding: str, organ: str, sequences: str, split: str, fold: str) -> dict[str, list[str]]:
+    """A fold's training slices, and the held-out ones where the split copies some of them."""
+    roles = plan.folds[split][int(fold)]
+    train = [patient for patient in roles if roles[patient] == "train"]
+    held_out = [patient for patient in roles if roles[patient] == "test"]
+    copied = held_out if plan.splits[split].copies else []
+    named = sequences.split("+")
+    return {
+        "images": _images(plan, encoding, named, train),
+        "masks": _masks(plan, organ, named, train),
+        "held_out_images": _images(plan, encoding, named, copied),
+        "held_out_masks": _masks(plan, organ, named, copied),
+    }
+
+
+def train(plan: Plan, experiment: str, fold: str) -> dict[str, list[str]]:
+    """The indexes by role: nothing of a held-out patient is among them, but for a split that repeats such an error."""
+    settings = plan.experiments[experiment]
+    roles = {
+        "train": plan.patients_in(experiment, fold, "train"),
+        "validation": plan.validation_patients(experiment, fold),
+        "held_out": plan.patients_in(experiment, fold, "test") if plan.split_of(experiment).copies else [],
+    }
+    inputs = {"augmented": _augmented(plan, experiment, fold)}
+    for role, patients in roles.items():
+        inputs[f"{role}_images"] = _images(plan, settings.encoding, settings.train_on, patients)
+        inputs[f"{role}_masks"] = [
+            index
+            for organ in (settings.organ, *settings.other_organs)
+            for index in _masks(plan, organ, settings.train_on, patients)
+        ]
+    return inputs
+
+
+def take_snapshot(plan: Plan, experiment: str, fold: str, seed: str) -> Named:
+    """The training that a snapshot is of. Its card holds the checksums of the snapshots."""
+    snapshot = plan.experiments[experiment].snapshot
+    if snapshot is None:
+        raise ValueError(f"{experiment} is no snapshot")
+    model = _model(plan, Run(snapshot.of, fold, seed))
+    return {"card": f"{model}/card.json", "history": f"{model}/history.tsv", "snapshots": f"{model}/snapshots"}
+
+
+def predict(plan: Plan, experiment: str, run: str) -> Named:
+    """A run's network, or all of an experiment for the test cohort, and the images of the patients to segment."""
+    models = [_model(plan, network) for network in plan.runs_of(experiment) if run in (network.name, TEST_COHORT)]
+    return {
+        # The card holds the weights' checksum.
+        "cards": [f"{model}/card.json" for model in models],
+        "weights": [f"{model}/weights.safetensors" for model in models],
+        "images": draw_triplets(plan, experiment, run)["image_indexes"],
+        "checked": f"{plan.results}/inventory/{plan.predicted_cohort(run)}.checked.tsv",
+    }
+
+
+def evaluate(plan: Plan, experiment: str, run: str) -> dict[str, list[str]]:
+    """The masks and the table of slices of the patients that a run scores, and the logits where they are scored."""
+    grey = plan.experiments[experiment].scores == "logits"
+    return {
+        "mask_indexes": draw_triplets(plan, experiment, run)["mask_indexes"],
+        "pairs": [f"{plan.results}/inventory/{name}.pairs.tsv" for name in plan.scored_patients(experiment, run)],
+        "logit_index": [f"{plan.results}/logits/{experiment}/{run}.tsv"] if grey else [],
+    }
+
+
+def draw_triplets(plan: Plan, experiment: str, run: str) -> dict[str, list[str]]:
+    """Images of the patients that a run scores, and masks where there is ground truth."""
+    return _scored(plan, experiment, [run])
+
+
+def draw_overlays(plan: Plan, experiment: str) -> dict[str, list[str]]:
+    """Scores, predictions, images and masks of every run that can be compared with a ground truth."""
+    runs = plan.overlay_runs(experiment)
+    return {
+        "slices": [f"{plan.results}/dice/{experiment}/{run}.tsv" for run in runs],
+        "prediction_indexes": [f"{plan.results}/predictions/{experiment}/{run}.tsv" for run in runs],
+        **_scored(plan, experiment, runs),
+    }
+
+
+def cards_of(plan: Plan, runs: Iterable[Run]) -> list[str]:
+    """The cards of networks."""
+    return [f"{_model(plan, run)}/card.json" for run in runs]
+
+
+def training_data(plan: Plan) -> list[str]:
+    """The indexes that any training of the study reads."""
+    inputs = [train(plan, run.experiment, run.fold) for run in plan.trainings]
+    return sorted({index for named in inputs for indexes in named.values() for index in indexes})
+
+
+def images_folder(plan: Plan, experiment: str) -> str:
+    """The folder of an experiment's images."""
+    return f"{plan.results}/png/{plan.experiments[experiment].encoding}"
+
+
+def masks_folder(plan: Plan, experiment: str) -> str:
+    """The folder of the masks of an experiment's organ."""
+    return f"{plan.results}/masks/{plan.experiments[experiment].organ}"
+
+
+def _scored(plan: Plan, experiment: str, runs: Iterable[str]) -> dict[str, list[str]]:
+    """The indexes that an experiment's runs score, each once: seeds of one fold score the same patients."""
+    settings = plan.experiments[experiment]
+    patients = list(dict.fromkeys(name for run in runs for name in plan.scored_patients(experiment, run)))
+    outlined = [patient for patient in patients if plan.has_ground_truth(patient)]
+    return {
+        "image_indexes": _images(plan, settings.encoding, settings.score_on, patients),
+        "mask_indexes": _masks(plan, settings.organ, settings.score_on, outlined),
+    }
+
+
+def _model(plan: Plan, run: Run) -> str:
+    return f"{plan.results}/models/{run.experiment}/{run.name}"
+
+
+def _images(plan: Plan, encoding: str, sequences: Iterable[str], patients: Iterable[str]) -> list[str]:
+    return _indexes(plan, f"png/{encoding}", sequences, patients)
+
+
+def _masks(plan: Plan, organ: str, sequences: Iterable[str], patients: Iterable[str]) -> list[str]:
+    return _indexes(plan, f"masks/{organ}", sequences, patients)
+
+
+def _indexes(plan: Plan, tree: str, sequences: Iterable[str], patients: Iterable[str]) -> list[str]:
+    """The indexes below a tree for the patients that have the sequences, sequence by sequence."""
+    return [
+        f"{plan.results}/{tree}/{sequence}/{patient}.tsv"
+        for sequence in sequences
+        for patient in patients
+        if sequence in plan.patients[patient].sequences
+    ]
+
+
+def _augmented(plan: Plan, experiment: str, fold: str) -> list[str]:
+    """The index of the augmented samples that an experiment trains on, if any."""
+    settings = plan.experiments[experiment]
+    if settings.augmentation == NOT_AUGMENTED:
+        return []
+    sequences = "+".join(settings.train_on)
+    tree = f"{plan.results}/augmented/{settings.augmentation}/{settings.encoding}/{settings.organ}/{sequences}"
+    return [f"{tree}/{selection_of(settings)}_fold{fold}.tsv"]

@@ -1,0 +1,285 @@
+"""The study as it will run: its experiments, patients, folds and runs, and the parameters of its jobs.
+
+Methods take the wildcards of a job by their names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..base.settings import from_mapping
+from .archives import archive_path, source_of
+from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
+from .experiments import Experiment, resolve_experiments
+from .folds import check_sequences, folds_of, selection_of
+from .patients import Patient, patients_in, read_sheet
+from .provenance import computing_digest, digest_of
+from .runs import TEST_COHORT, Run
+from .splits import HELD_OUT, Split
+
+# The tables that hold the study's numbers.
+TABLES = ("slices", "patients", "experiments", "comparisons", "prices", "publication", "cross_sequence", "trainings")
+# The rules that have a part in the numbers of the tables.
+TABLE_RULES = (
+    *("unpack_patient", "inventory_patient", "pair_slices", "extract_masks", "convert_images", "augment", "train"),
+    *("take_snapshot", "predict", "predict_logits", "evaluate", "collect_tables", "compare_experiments"),
+    *("write_publication_table", "cross_sequence", "list_trainings", "price_errors"),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study: its configuration, and what it resolves to."""
+
+    config: Mapping[str, Any]
+    # By name, in the order of sheet and study.
+    patients: Mapping[str, Patient]
+    experiments: Mapping[str, Experiment]
+    # By the name of the selection (`folds.selection_of`): the split and the folds, each {patient: role}.
+    splits: Mapping[str, Split]
+    folds: Mapping[str, list[dict[str, str]]]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], schema: Mapping[str, Any]) -> "Plan":
+        """The plan of a configuration that was checked.
+
+        Raises InputError that names what does not suit in the configuration or in the patient sheet.
+        """
+        patients = read_sheet(Path(config["patients"]), config["archives"])
+        experiments = resolve_experiments(config, schema)
+        splits, folds = {}, {}
+        for name, experiment in experiments.items():
+            selection = selection_of(experiment)
+            if selection not in folds:
+                splits[selection] = from_mapping(Split, config["splits"][experiment.split])
+                folds[selection] = folds_of(experiment, splits[selection], patients)
+            check_sequences(name, experiment, folds[selection], patients)
+        return cls(config, patients, experiments, splits, folds)
+
+    @property
+    def results(self) -> str:
+        """The folder of everything that is made."""
+        folder: str = self.config["results"]
+        return folder
+
+    # Patients and their archives.
+
+    @cached_property
+    def archives(self) -> dict[str, str]:
+        """Where each cohort's archive lies."""
+        return {cohort: archive_path(cohort, self.config) for cohort in self.config["archives"]}
+
+    def cohorts_from(self, source: str) -> list[str]:
+        """The cohorts whose archive comes from a `phantom`, a `path` or a `url`."""
+        return [cohort for cohort in self.archives if source_of(cohort, self.config) == source]
+
+    @property
+    def cohorts(self) -> list[str]:
+        """The cohorts that have patients."""
+        return list(dict.fromkeys(patient.cohort for patient in self.patients.values()))
+
+    def cohort_patients(self, cohort: str) -> list[str]:
+        """A cohort's patients, in the sheet's order."""
+        return patients_in(self.patients, cohort)
+
+    def cohort_of(self, patient: str) -> str:
+        """The cohort of a patient."""
+        return self.patients[patient].cohort
+
+    def archive_of(self, patient: str) -> str:
+        """The archive that holds a patient."""
+        return self.archives[self.cohort_of(patient)]
+
+    def sequences_of(self, patient: str) -> list[str]:
+        """The sequences of a patient that take part."""
+        return list(self.patients[patient].sequences)
+
+    def has_ground_truth(self, patient: str) -> bool:
+        """Whether the patient's archive holds a ground truth."""
+        return self._cohort_has_ground_truth(self.cohort_of(patient))
+
+    def _cohort_has_ground_truth(self, cohort: str) -> bool:
+        given: bool = self.config["archives"][cohort]["ground_truth"]
+        return given
+
+    # Experiments and their runs.
+
+    @property
+    def baseline(self) -> str:
+        """The study's first experiment, with which the others are compared."""
+        return next(iter(self.experiments))
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """The experiments that figures show."""
+        return shown_of(self.experiments)
+
+    @cached_property
+    def snapshots(self) -> list[str]:
+        """The experiments that take their networks from another's trainings."""
+        return [name for name, experiment in self.experiments.items() if experiment.snapshot]
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """The experiments that train networks of their own."""
+        return [name for name in self.experiments if name not in self.snapshots]
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Every network of the study."""
+        return [run for name in self.experiments for run in self.runs_of(name)]
+
+    @cached_property
+    def trainings(self) -> list[Run]:
+        """The runs that train."""
+        return [run for name in self.trained for run in self.runs_of(name)]
+
+    def runs_of(self, experiment: str) -> list[Run]:
+        """An experiment's networks: one per fold and seed."""
+        settings = self.experiments[experiment]
+        return [
+            Run(experiment, str(fold), str(seed))
+            for fold in range(len(self.folds[selection_of(settings)]))
+            for seed in settings.seeds
+        ]
+
+    @cached_property
+    def predictions(self) -> dict[str, list[str]]:
+        """The names of each experiment's runs that segment patients, the test cohort's last, if there is one."""
+        cohort = [TEST_COHORT] if self.cohort_patients("test") else []
+        return {name: [*(run.name for run in self.runs_of(name)), *cohort] for name in self.experiments}
+
+    @cached_property
+    def comparisons(self) -> list[tuple[str, str]]:
+        """The pairs of experiments that are compared."""
+        return comparisons_of(self.experiments, self.config)
+
+    @cached_property
+    def prices(self) -> dict[str, Any]:
+        """The experiments that price a published study's errors."""
+        return prices_of(self.experiments, self.config)
+
+    # Roles of patients.
+
+    def patients_in(self, experiment: str, fold: str, role: str) -> list[str]:
+        """The patients that have a role in a fold of an experiment."""
+        return self._with_role(selection_of(self.experiments[experiment]), fold, role)
+
+    def validation_patients(self, experiment: str, fold: str) -> list[str]:
+        """Those who draw the validation curve: of the training side, or the held-out ones where the split says so."""
+        watched = self.split_of(experiment).validation == HELD_OUT
+        return self.patients_in(experiment, fold, "test" if watched else "validation")
+
+    def scored_patients(self, experiment: str, run: str) -> list[str]:
+        """The patients that a run's network never saw, or the test cohort."""
+        if run == TEST_COHORT:
+            return self.cohort_patients("test")
+        return self.patients_in(experiment, Run.parse(experiment, run).fold, "test")
+
+    def split_of(self, experiment: str) -> Split:
+        """The split of an experiment."""
+        return self.splits[selection_of(self.experiments[experiment])]
+
+    def _with_role(self, selection: str, fold: str, role: str) -> list[str]:
+        roles = self.folds[selection][int(fold)]
+        return [patient for patient in roles if roles[patient] == role]
+
+    # Parameters of jobs.
+
+    def training_settings(self, experiment: str, seed: str) -> dict[str, Any]:
+        """What makes the weights, and nothing else: an experiment's name or threshold retrains nothing."""
+        settings = self.experiments[experiment]
+        return {
+            "network": settings.network,
+            "recipe": settings.recipe,
+            "keep_originals": settings.keep_originals,
+            "leaks": self.split_of(experiment).leaks,
+            "seed": int(seed),
+            "threads": self.config["training"]["threads"],
+        }
+
+    def computing_code(self, experiment: str) -> str:
+        """The digest of the code that decides a training's weights."""
+        return computing_digest(self.experiments[experiment].network["name"])
+
+    def code_with_network(self, adapter: str, experiment: str) -> str:
+        """The digest of an adapter's code and of the experiment's network."""
+        return digest_of(adapter, f"network.architectures.{self.experiments[experiment].network['name']}")
+
+    def snapshot_epoch(self, experiment: str) -> int:
+        """After which epoch an experiment that is a snapshot was taken."""
+        snapshot = self.experiments[experiment].snapshot
+        if snapshot is None:
+            raise ValueError(f"{experiment} is no snapshot")
+        return snapshot.epoch
+
+    def augmentation_leaks(self, split: str) -> dict[str, float]:
+        """What the split of a selection of folds lets through between patients."""
+        return self.splits[split].leaks
+
+    def predicted_cohort(self, run: str) -> str:
+        """The cohort whose patients a run segments."""
+        return "test" if run == TEST_COHORT else "development"
+
+    def overlay_runs(self, experiment: str) -> list[str]:
+        """The runs that can be compared with a ground truth."""
+        return [
+            run for run in self.predictions[experiment] if self._cohort_has_ground_truth(self.predicted_cohort(run))
+        ]
+
+    # What figures and pages say of the whole study.
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """The experiments shown that segment the baseline's organ: another organ's figures are no comparison."""
+        return [name for name in self.shown if self.experiments[name].organ == self.experiments[self.baseline].organ]
+
+    def other_organs(self) -> dict[str, str]:
+        """The organ of each experiment that segments another than the baseline, for the figures to say so."""
+        return {name: self.experiments[name].organ for name in self.shown if name not in self.compared}
+
+    def training_patients(self) -> dict[str, float]:
+        """Training patients, mean over folds, of the baseline and of what differs from it in their number alone."""
+        counts = {}
+        for name in learning_curve_of(self.experiments):
+            folds = range(len(self.folds[selection_of(self.experiments[name])]))
+            counts[name] = sum(len(self.patients_in(name, str(fold), "train")) for fold in folds) / len(folds)
+        return counts
+
+    def cross_sequence_experiments(self) -> dict[str, list[str]]:
+        """What each was trained on: the baseline, what learned other sequences, and what several score."""
+        usual = self.experiments[self.baseline].train_on
+        return {
+            name: list(self.experiments[name].train_on)
+            for name in self.compared
+            if name == self.baseline
+            or self.experiments[name].train_on != usual
+            or len(self.experiments[name].score_on) > 1
+        }
+
+    def described_study(self) -> dict[str, Any]:
+        """What the methods say of the study: patients, and the parts of the config that its experiments use."""
+        tables = {"encodings": "encoding", "splits": "split", "augmentations": "augmentation"}
+        used = {
+            table: {getattr(experiment, key) for experiment in self.experiments.values()}
+            for table, key in tables.items()
+        }
+        return {
+            "patients": {name: [patient.cohort, list(patient.sequences)] for name, patient in self.patients.items()},
+            "phantom": source_of("development", self.config) == "phantom",
+            "grey_ranges": self.config["grey_ranges"],
+            **{
+                table: {name: value for name, value in self.config[table].items() if name in used[table]}
+                for table in tables
+            },
+            "experiments": {name: experiment.plain() for name, experiment in self.experiments.items()},
+        }
+
+    def table_code(self) -> dict[str, str]:
+        """The digest of each rule's code that has a part in the tables, and of the networks that were trained."""
+        networks = {experiment.network["name"] for experiment in self.experiments.values()}
+        return {rule: digest_of(rule) for rule in TABLE_RULES} | {
+            name: digest_of("train", f"network.architectures.{name}") for name in sorted(networks)
+        }
