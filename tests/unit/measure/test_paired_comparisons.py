@@ -9,7 +9,8 @@ import pytest
 
 from chaosliver.base.columns import COMPARISON_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.paired_comparisons import BETTER, compare_experiments
+from chaosliver.measure.paired_comparisons import BETTER, compare_experiments, patient_means
+from chaosliver.measure.patient_statistics import mean_interval, signed_rank_p
 
 
 def row(experiment: str, patient: str, value: float | None, seed: str = "1", **changes: Any) -> dict[str, Any]:
@@ -136,3 +137,109 @@ def test_a_study_of_one_experiment_has_an_empty_table(tmp_path: Path) -> None:
 def test_the_table_is_the_same_each_time_and_whatever_the_order_of_rows(tmp_path: Path) -> None:
     rows = [row(name, str(n), float(np.sin(n * len(name)))) for name in ("base", "new") for n in range(9)]
     assert compared(tmp_path, rows) == compared(tmp_path, rows[::-1])
+
+
+# By patient, seeds of each: of the baseline, and of the experiment. Patient 10 comes after 9 although "10" < "9".
+DISTANCES = {
+    "9": ((3.0, 5.0), (1.0, 2.0)),
+    "10": ((8.0, 8.0), (9.0, 9.5)),
+    "2": ((2.0, 4.0), (2.5, 2.5)),
+    "31": ((6.0, 7.0), (6.0, 4.5)),
+    "5": ((1.0, 1.0), (0.5, 0.0)),
+    "a": ((4.0, 2.0), (2.0, 2.0)),
+    "7": ((9.0, 5.0), (3.0, 3.0)),
+}
+# Of the means over seeds, in the patients' order: 2, 5, 7, 9, 10, 31, a.
+CHANGES = [-0.5, -0.75, -4.0, -2.5, 1.25, -1.25, -1.0]
+
+
+def test_every_column_of_a_comparison_by_hand(tmp_path: Path) -> None:
+    rows = [
+        row(name, patient, 0.5, str(seed), assd_mm=values[seed], sequence="t2_spir", cohort="test")
+        for patient, each in DISTANCES.items()
+        for name, values in zip(("base", "new"), each, strict=True)
+        for seed in (0, 1)
+    ]
+    (found,) = [entry for entry in compared(tmp_path, rows) if entry["measure"] == "assd_mm"]
+    named = ("baseline", "experiment", "cohort", "sequence", "better", "pairs", "note")
+    assert [found[name] for name in named] == ["base", "new", "test", "t2_spir", "lower", "7", ""]
+    means = [4, 8, 3, 6.5, 1, 3, 7]
+    numbers = {name: float(found[name]) for name in COMPARISON_COLUMNS if name not in (*named, "measure")}
+    assert numbers == pytest.approx(
+        {
+            "baseline_mean": sum(means) / 7,
+            "experiment_mean": (sum(means) + sum(CHANGES)) / 7,
+            "mean_difference": sum(CHANGES) / 7,
+            "ci_low": mean_interval(np.array(CHANGES))[0],
+            "ci_high": mean_interval(np.array(CHANGES))[1],
+            "median_difference": -1,
+            # Ranks of the sizes: 1, 2, 7, 6, 4.5, 4.5, 3; the fifth alone rises.
+            "rank_biserial": (4.5 - 23.5) / 28,
+            "p": signed_rank_p(np.array(CHANGES)),
+            "p_holm": signed_rank_p(np.array(CHANGES)),
+        },
+        rel=1e-5,
+    )
+
+
+def test_which_way_each_measure_improves() -> None:
+    higher = ("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d", "challenge_score")
+    assert dict.fromkeys(higher, "higher") | dict.fromkeys(("assd_mm", "mssd_mm"), "lower") == BETTER
+
+
+def test_the_rows_stand_in_the_order_of_the_pairs_and_each_has_its_own_cohort_and_sequence(tmp_path: Path) -> None:
+    rows = [
+        row(name, str(n), value, sequence=sequence, cohort=cohort)
+        for name, value in (("base", 0.5), ("new", 0.7), ("third", 0.4))
+        for cohort, sequence in (("test", "t2_spir"), ("development", "t1_in_phase"))
+        for n in range(3)
+    ]
+    for entry in rows:
+        entry["dice_3d"] += 0.1 * (entry["experiment"] == "new") * (entry["cohort"] == "test")
+    found = compared_pairs(tmp_path, rows, [("third", "base"), ("new", "third")])
+    dice = [entry for entry in found if entry["measure"] == "dice_3d"]
+    assert [(e["experiment"], e["baseline"], e["cohort"], e["sequence"]) for e in dice] == [
+        ("third", "base", "test", "t2_spir"),
+        ("third", "base", "development", "t1_in_phase"),
+        ("new", "third", "test", "t2_spir"),
+        ("new", "third", "development", "t1_in_phase"),
+    ]
+    assert [float(e["mean_difference"]) for e in dice] == pytest.approx([-0.1, -0.1, 0.4, 0.3])
+    assert [entry["measure"] for entry in found] == [*BETTER] * 4
+
+
+def test_differences_that_are_only_rounding_are_ties(tmp_path: Path) -> None:
+    rows = [row(name, str(n), value) for n in range(6) for name, value in (("base", "0.3"), ("new", "0.3"))]
+    # The means of these seeds differ by 5e-17 from 0.3.
+    rows += [row("new", str(n), value, seed) for n in range(6) for seed, value in (("2", "0.1"), ("3", "0.5"))]
+    found = compared(tmp_path, rows)[0]
+    assert (found["mean_difference"], found["rank_biserial"], found["note"]) == ("0", "", "no pair differs")
+    rows = [row(name, str(n), value) for n in range(6) for name, value in (("base", "0.3"), ("new", "0.30000001"))]
+    assert compared(tmp_path, rows)[0]["rank_biserial"] == "1"
+
+
+def test_six_pairs_are_enough_though_more_agree(tmp_path: Path) -> None:
+    rows = both(6) + [row(name, patient, 0.5) for name in ("base", "new") for patient in ("x", "y")]
+    found = compared(tmp_path, rows)[0]
+    assert (found["pairs"], found["note"], float(found["p"])) == ("8", "", 2 / 64)
+    found = compared(tmp_path, both(5) + rows[-4:])[0]
+    assert (found["pairs"], found["note"], found["p"]) == ("7", "fewer than 6 pairs differ: too few for a test", "")
+
+
+def test_means_are_over_the_seeds_with_a_finite_value_and_of_each_patient_by_itself() -> None:
+    rows = [
+        {**dict.fromkeys(PATIENT_COLUMNS, ""), **named, "dice_3d": dice, "assd_mm": distance}
+        for named, dice, distance in (
+            ({"experiment": "e", "cohort": "c", "sequence": "s", "patient": "1"}, "0.5", "inf"),
+            ({"experiment": "e", "cohort": "c", "sequence": "s", "patient": "1"}, "0.75", "4"),
+            ({"experiment": "e", "cohort": "c", "sequence": "s", "patient": "2"}, "1", ""),
+            ({"experiment": "e", "cohort": "c", "sequence": "other", "patient": "1"}, "0.25", "8"),
+        )
+    ]
+    means = patient_means(rows)
+    assert {group: values["dice_3d"] for group, values in means.items()} == {
+        ("e", "c", "s"): {"1": 0.625, "2": 1},
+        ("e", "c", "other"): {"1": 0.25},
+    }
+    distances = means["e", "c", "s"]["assd_mm"]
+    assert distances["1"] == 4 and np.isnan(distances["2"])

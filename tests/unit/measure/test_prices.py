@@ -9,7 +9,7 @@ import pytest
 
 from chaosliver.base.columns import PRICE_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.patient_statistics import resample_shares, tails
+from chaosliver.measure.patient_statistics import mean_interval, resample_shares, tails
 from chaosliver.measure.prices import ALL, NOTHING, price_errors
 
 GREY, CHOSEN, POOLED = (
@@ -118,3 +118,43 @@ def test_intervals_repeat_the_choice_in_every_resample(tmp_path):
     ends = np.quantile(np.subtract(right, as_published), tails(7))
     columns = ("difference_ci_low", "difference_ci_high")
     assert [float(found[ALL][column]) for column in columns] == pytest.approx(ends, abs=1e-5)
+
+
+def test_of_three_numbers_of_epochs_each_fold_takes_the_best_and_without_choice_the_last(tmp_path):
+    """The second of three is the best in one fold and the first in the other."""
+    names = {"published": ["p2", "p4", "p"], "right": "r", "each": {"grey masks": ["e2", "e4", "e"]}}
+    dice = {"p2": (0.2, 0.9), "p4": (0.7, 0.5), "p": (0.4, 0.6), "e2": (0.1, 0.3), "e4": (0.8, 0.2), "e": (0.3, 0.1)}
+    table = [
+        row
+        for name, each in (dice | {"r": (0.5, 0.25)}).items()
+        for patient, (fold, value) in enumerate(zip((0, 1), each, strict=True))
+        for row in rows(name, str(patient), fold, [value] * 2, sequence="t2_spir")
+    ]
+    found = priced(tmp_path, table, names)
+    assert [*found] == [NOTHING, "grey masks", GREY, CHOSEN, POOLED, ALL]
+    figures = {error: float(row["dice"]) for error, row in found.items()}
+    assert figures == pytest.approx({NOTHING: 0.8, "grey masks": 0.55, GREY: 0.8, CHOSEN: 0.5, POOLED: 0.8, ALL: 0.375})
+    assert [row["experiment"] for row in found.values()] == ["p", "e", "p", "p", "p", "r"]
+    assert float(found["grey masks"]["difference"]) == pytest.approx(-0.25)
+
+
+@pytest.mark.parametrize(("count", "told"), [(5, False), (6, True)])
+def test_six_patients_have_an_interval_and_five_have_none(tmp_path, count, told):
+    names = {"published": ["p"], "right": "r", "each": {}}
+    # "10" stands after "9", though its text comes before.
+    patients = [str(number) for number in range(6, 6 + count)]
+    figures = {patient: 0.1 * place for place, patient in enumerate(patients, 1)}
+    table = [row for patient in patients for row in rows("p", patient, 0, [figures[patient]])]
+    table += [row for patient in patients for row in rows("r", patient, 0, [0.05])]
+    found = priced(tmp_path, table, names)
+    columns = [column for column in PRICE_COLUMNS if "ci_" in column]
+    assert {column for column in columns if found[ALL][column]} == (set(columns) if told else set())
+    assert {column for column in columns if found[NOTHING][column]} == ({"ci_low", "ci_high"} if told else set())
+    if told:
+        ends = mean_interval(np.array([figures[patient] for patient in patients]))
+        assert (float(found[NOTHING]["ci_low"]), float(found[NOTHING]["ci_high"])) == pytest.approx(ends, abs=1e-5)
+
+
+def test_slices_without_ground_truth_count_for_nothing(tmp_path, table):
+    blind = [{**row, "stem": f"x{n}", "dice": None} for n, row in enumerate(table)]
+    assert priced(tmp_path, table + blind) == priced(tmp_path, table)

@@ -113,3 +113,27 @@ def test_agrees_with_simpleitk_on_evenly_spaced_slices() -> None:
     found = surface_distances(reference, prediction, 5.5 * np.arange(12), (1.8, 1.4))
     assert found.assd_mm == pytest.approx(np.concatenate(both).mean(), abs=1e-4)
     assert found.mssd_mm == pytest.approx(np.concatenate(both).max(), abs=1e-4)
+
+
+def test_positions_are_those_of_the_organs_own_slices_beside_a_gap() -> None:
+    """The box around the organ leaves slices out: 16.5 mm lie between the two, and 5.5 between the first two slices."""
+    reference, prediction = np.zeros((6, 5, 7), bool), np.zeros((6, 5, 7), bool)
+    reference[3, 2, 4] = prediction[4, 2, 4] = True
+    positions = [0, 5.5, 11, 16.5, 33, 38.5]
+    assert surface_distances(reference, prediction, positions, (1.25, 1.75)) == pytest.approx((16.5, 16.5))
+    prediction[4, 0, 4] = True
+    # 16.5 from one side; 16.5 and one across two rows from the other.
+    farthest = np.hypot(16.5, 2 * 1.25)
+    expected = ((2 * 16.5 + farthest) / 3, farthest)
+    assert surface_distances(reference, prediction, positions, (1.25, 1.75)) == pytest.approx(expected)
+
+
+def test_an_organ_at_the_corner_of_an_oblong_volume() -> None:
+    reference, prediction = np.zeros((3, 4, 9), bool), np.zeros((3, 4, 9), bool)
+    reference[0, 0, :3] = True
+    prediction[2, 3, 8] = True
+    farthest = np.sqrt(20**2 + (3 * 1.5) ** 2 + (8 * 0.5) ** 2)
+    nearest = np.sqrt(20**2 + (3 * 1.5) ** 2 + (6 * 0.5) ** 2)
+    middle = np.sqrt(20**2 + (3 * 1.5) ** 2 + (7 * 0.5) ** 2)
+    expected = ((farthest + middle + 2 * nearest) / 4, farthest)
+    assert surface_distances(reference, prediction, [0, 5, 20], (1.5, 0.5)) == pytest.approx(expected)

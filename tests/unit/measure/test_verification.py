@@ -49,3 +49,20 @@ def test_all_that_was_altered_or_lost_is_named_at_once_with_what_to_do(results):
     assert f"b.png: is missing, but {index} lists it. Make the folder anew with: rm {index}" in lines[2]
     assert f"weights.safetensors: is missing, but {card} describes it" in lines[3]
     assert f"epoch2.safetensors: is not what {card} describes. Make it anew with: rm {card}" in lines[4]
+
+
+TREES = ("raw", "masks", "png", "augmented", "predictions", "logits", "triplets")
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_every_tree_of_indexed_folders_is_checked(tmp_path, caplog, tree):
+    folder = tmp_path / tree / "some" / "fold0_seed1"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"made")
+    write_index(folder.with_suffix(".tsv"), folder, [{"file": "a.png"}])
+    caplog.set_level("INFO")
+    verify(results=tmp_path)
+    assert "1 folders" in caplog.text
+    (folder / "a.png").write_bytes(b"altered")
+    with pytest.raises(InputError, match=r"1 file\(s\) are not what was made:\n.*a\.png"):
+        verify(results=tmp_path)
