@@ -12,7 +12,7 @@ help:
 	@echo "make browser on Debian, as root: install the Chromium that the report's test opens"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
-	@echo "make lint    check formatting and style"
+	@echo "make lint    check formatting, style and types"
 	@echo "make setup   only set up .venv with the pinned packages"
 	@echo "make clean   remove the demo's results"
 
@@ -68,6 +68,7 @@ mutants-sample: setup
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 

@@ -108,6 +108,7 @@ COMPUTING = {
     "base/columns.py": (False, False),
     "base/errors.py": (False, False),
     "base/jobs.py": (False, False),
+    "base/wording.py": (False, False),
     "network/prediction.py": (False, False),
     "study/architectures.py": (False, False),
 }

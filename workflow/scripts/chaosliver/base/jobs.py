@@ -49,7 +49,8 @@ def _as(annotation: Any, value: Any) -> Any:
         return [Path(path) for path in value]
     if origin in (list, tuple):
         return origin(value)
-    return from_mapping(annotation, value) if is_dataclass(annotation) else value
+    made = isinstance(annotation, type) and is_dataclass(annotation)
+    return from_mapping(annotation, value) if made else value
 
 
 def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
