@@ -292,6 +292,62 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
                 pass
 
 
+def declare(path: Path, sizes: Mapping[str, int]) -> None:
+    """Set the sizes that a zip's directory declares for its members."""
+    content = bytearray(path.read_bytes())
+    for name, size in sizes.items():
+        # In the directory a name stands 46 bytes after its entry's beginning, and the size 24 bytes after it.
+        entry = content.rfind(name.encode()) - 46
+        assert content[entry : entry + 4] == b"PK\1\2"
+        content[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+def refused(path: Path) -> bool:
+    try:
+        with open_archive(path):
+            return False
+    except InputError:
+        return True
+
+
+def test_a_member_may_have_64_mib_and_no_byte_more(tmp_path: Path) -> None:
+    name = "MR/1/T2SPIR/Ground/a.png"
+    path = as_zip(tmp_path / "a.zip", {name: b"x", "MR/1/T2SPIR/Ground/b.png": random.Random(1).randbytes(400_000)})
+    declare(path, {name: 64 << 20})
+    assert not refused(path)
+    declare(path, {name: (64 << 20) + 1})
+    assert refused(path)
+
+
+def test_an_archive_may_unpack_to_200_times_its_bytes_and_no_byte_more(tmp_path: Path) -> None:
+    name = "MR/1/T2SPIR/Ground/a.png"
+    path = as_zip(tmp_path / "a.zip", {name: b"x" * 1000})
+    declare(path, {name: 200 * path.stat().st_size})
+    assert not refused(path)
+    declare(path, {name: 200 * path.stat().st_size + 1})
+    assert refused(path)
+
+
+def test_an_archive_may_unpack_to_8_gib_and_no_byte_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "RATIO_AT_MOST", 1 << 40)
+    names = [f"MR/1/T2SPIR/Ground/{number:03d}.png" for number in range(129)]
+    path = as_zip(tmp_path / "a.zip", dict.fromkeys(names, b""))
+    declare(path, dict.fromkeys(names[:128], 64 << 20))
+    assert not refused(path)
+    declare(path, {names[128]: 1})
+    assert refused(path)
+
+
+def test_an_archive_may_have_200_000_members_and_no_more() -> None:
+    entry = zipfile.ZipInfo("MR/1/T2SPIR/Ground/a.png")
+    with pytest.raises(InputError, match="200,001 members are more"):
+        archives._refuse_harmful(Path("a.zip"), [entry] * 200_001)
+    # So many are not too many, but these have one name.
+    with pytest.raises(InputError, match="given twice"):
+        archives._refuse_harmful(Path("a.zip"), [entry] * 200_000)
+
+
 def test_member_with_more_bytes_than_it_declares_is_cut_and_found(tmp_path: Path) -> None:
     path = as_zip(tmp_path / "a.zip", {"MR/1/T2SPIR/DICOM_anon/a.dcm": bytes(5000)})
     content = path.read_bytes()
