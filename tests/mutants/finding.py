@@ -3,6 +3,7 @@
 import ast
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from .planting import Module, Mutant, unique
@@ -14,12 +15,19 @@ UNIT = ROOT / "tests/unit"
 ELSEWHERE = {
     "anatomy": ["test_masks.py"],
     "devices": ["test_devices.py", "test_training.py"],
+    "admission": ["test_inventory.py"],
+    "checks": ["test_inventory.py"],
+    "findings": ["test_inventory.py"],
+    "pairing": ["test_inventory.py"],
+    "plausibility": ["test_inventory.py"],
+    "slices": ["test_inventory.py"],
     "models": ["test_prediction.py", "test_architectures.py"],
     "architectures": ["test_architectures.py"],
     "samples": ["test_augmentation.py"],
 }
 
 
+@cache
 def modules() -> list[str]:
     """Names below the library of every module that holds more than a docstring."""
     paths = sorted((ROOT / LIBRARY).rglob("*.py"))
@@ -43,13 +51,17 @@ def imports(path: Path, module: str) -> bool:
 
 
 def tests_of(module: str) -> tuple[str, ...]:
-    """A module's own test files: the one of its name in its folder, else those listed, else those that import it.
+    """A module's own test files.
+
+    They are the one of its name in its folder with those there that bear no module's name and import it, else those
+    that are listed, else all that import it.
 
     Raises:
         LookupError: there are none.
     """
     *folders, name = module.split(".")
-    mirror = UNIT / Path(*folders) / f"test_{name}.py"
+    folder = UNIT / Path(*folders)
+    mirror = folder / f"test_{name}.py"
     listed = next((ELSEWHERE[key] for key in (module, name, *reversed(folders)) if key in ELSEWHERE), [])
     found = (
         [mirror] * mirror.is_file()
@@ -58,6 +70,9 @@ def tests_of(module: str) -> tuple[str, ...]:
     )
     if not found:
         raise LookupError(f"no test file of {module} in {UNIT}: write {mirror.name}, or list one in {__file__}")
+    named = {other.rpartition(".")[2] for other in modules()}
+    further = [path for path in sorted(folder.glob("test_*.py")) if path.stem.removeprefix("test_") not in named]
+    found += [path for path in further if path not in found and imports(path, module)]
     return tuple(str(path.relative_to(ROOT)) for path in found)
 
 

@@ -79,6 +79,7 @@ def test_a_mutant_is_killed_by_a_test_that_notices_it_and_the_tree_stays_as_it_i
     monkeypatch.setattr(running, "ROOT", tmp_path)
     monkeypatch.setattr(finding, "ROOT", tmp_path)
     monkeypatch.setattr(finding, "UNIT", unit)
+    monkeypatch.setattr(finding, "modules", finding.modules.__wrapped__)
     (tree,) = running.copies(tmp_path / "copies", 1)
     assert finding.modules() == ["measure.example"]
     tests = finding.tests_of("measure.example")
