@@ -1,5 +1,6 @@
 """The methods say what was run."""
 
+import html
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,8 @@ import yaml
 
 from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
-from chaosliver.tables.methods import REFERENCES, write_methods
+from chaosliver.tables.methods import write_methods
+from chaosliver.tables.references import CODE_LICENCE, LICENCE, METRICS, PHANTOM, REFERENCES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,7 +49,10 @@ def test_every_experiment_of_the_default_study_is_described(study, tmp_path):
     assert "20% of the training patients&#x27; slices for validation" in text
     assert "published: 4 patients held out; the held-out patients for validation as well; 11.2% of the held-out" in text
     assert "original after 19 epochs." in text
-    assert "400 samples by Augmentor (reference 3; rotation by up to 10 degrees at 0.85, mirroring at 0.55" in text
+    assert (
+        "400 samples by Augmentor (reference 3; rotation by up to 10 degrees with probability 0.85, mirroring with probability 0.55"
+        in text
+    )
     assert "8bit_published: 8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white" in text
     assert "the weights of the last epoch were taken" in text and "highest validation Dice were taken" in text
     assert "raw grey values" in text
@@ -84,3 +89,89 @@ def test_what_the_configuration_says_cannot_break_the_page(study, tmp_path):
     experiments = {"<b>": study["experiments"]["original"]}
     page, _ = written({**study, "experiments": experiments}, tmp_path)
     assert "&lt;b&gt;" in page
+
+
+def paragraphs(page: str) -> dict[str, str]:
+    """The text of each paragraph of a page by its heading."""
+    found = re.findall(r"<h2>([^<]*)</h2>\n<p>(.*?)</p>", page)
+    return {title: html.unescape(text) for title, text in found}
+
+
+PATIENTS = {
+    "1": ["development", ["t1_in_phase", "t2_spir"]],
+    "2": ["development", ["t1_in_phase"]],
+    "3": ["development", ["t1_in_phase", "t2_spir"]],
+    "9": ["test", ["t1_out_of_phase"]],
+}
+ENCODINGS = {
+    "drawn": {"bits": 8, "scaling": "drawn", "brightest_to_zero": False},
+    "published": {"bits": 8, "scaling": "drawn", "brightest_to_zero": True},
+    "by_volume": {"bits": 8, "scaling": "volume", "percentiles": [0.5, 99.5]},
+    "by_slice": {"bits": 8, "scaling": "slice", "percentiles": [1, 98]},
+    "exact": {"bits": 16, "percentiles": [2, 97.5]},
+}
+SPLITS = {
+    "a": ({"folds": 5, "validation": 0, "seed": 1}, "5 folds by patient, each held out once; no validation (seed 1)."),
+    "b": (
+        {"folds": 4, "validation": 2, "seed": 2},
+        "4 folds by patient, each held out once; 2 patients of the training side for validation (seed 2).",
+    ),
+    "c": (
+        {"test": 1, "validation": 1, "seed": 3},
+        "1 patient held out; 1 patient of the training side for validation (seed 3).",
+    ),
+    "d": (
+        {"test": ["1", "31"], "validation": 0, "validation_slices": 0.25, "seed": 4},
+        "patients 1, 31 held out; 25% of the training patients' slices for validation (seed 4).",
+    ),
+    "e": (
+        {"test": 4, "validation": "held_out", "copies": 0.1125, "seed": 5},
+        "4 patients held out; the held-out patients for validation as well; 11.2% of the held-out patients' slices "
+        "were trained on as well (seed 5).",
+    ),
+}
+
+
+def test_data_splits_and_software_by_hand(study, tmp_path):
+    study |= {
+        "patients": PATIENTS,
+        "encodings": ENCODINGS,
+        "splits": {name: split for name, (split, _) in SPLITS.items()},
+    }
+    page, _ = written(study, tmp_path, {"torch": "2.13", "numpy": "2.4"}, {"torch": "2.9", "numpy": "2.4"})
+    text = paragraphs(page)
+    drawn = "8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white, brighter pixels"
+    assert text["Data"] == (
+        "Slices of the CHAOS challenge's MRI (references 1 and 2): 3 patients of the development cohort (3 with T1 in "
+        "phase, 2 with T2-SPIR) and 1 patient of the test cohort (1 with T1 out of phase). Images and ground truth "
+        "were paired by name and place along z; masks are grey ranges of the ground truth. Encodings: "
+        f"drawn: {drawn} white as well. published: {drawn} black. "
+        "by_volume: 8 bit, window from the 0.5 to the 99.5 percentile of the volume. "
+        "by_slice: 8 bit, window from the 1 to the 98 percentile of the slice. "
+        "exact: exact 16-bit values, window from the 2 to the 97.5 percentile of the volume."
+    )
+    assert text["Split"] == " ".join(f"{name}: {words}" for name, (_, words) in SPLITS.items())
+    assert text["Software"] == (
+        "Every step ran in Snakemake (reference 5); trainings with numpy 2.4, torch 2.13 and 2.9."
+    )
+    assert text["Measures and statistics"] == METRICS
+    assert text["Licence"] == f"{LICENCE} {CODE_LICENCE}"
+
+
+def test_the_sections_stand_in_the_order_of_a_paper(study, tmp_path):
+    page, _ = written({**study, "phantom": True}, tmp_path)
+    assert re.findall(r"<h2>([^<]*)</h2>", page) == [
+        *("Data", "Split", "Training", "Measures and statistics", "Software", "References", "Licence"),
+    ]
+    assert "<title>Methods</title>" in page and "<h1>Methods</h1>" in page
+    assert paragraphs(page)["Data"].startswith("Slices of a phantom: 1 patient of the development cohort")
+    assert paragraphs(page)["Licence"] == f"{PHANTOM} {CODE_LICENCE}"
+    (listed,) = re.findall(r"<ol>(.*)</ol>", page)
+    assert html.unescape(listed) == "".join(f"<li>{reference}</li>" for reference in REFERENCES)
+    experiment = next(iter(study["experiments"]))
+    assert f"\n<p><b>{experiment}.</b> Segmented: liver." in page
+
+
+def test_a_cohort_without_patients_is_not_told(study, tmp_path):
+    page, _ = written({**study, "patients": {"1": ["development", ["t2_spir"]]}}, tmp_path)
+    assert "(references 1 and 2): 1 patient of the development cohort (1 with T2-SPIR). Images" in page

@@ -1,0 +1,166 @@
+"""Every setting of an experiment stands in its sentence with its own value; of further ones only what differs."""
+
+import copy
+
+import pytest
+
+from chaosliver.tables.trainings_in_words import describe_trainings, sentences_of
+
+RECIPE = {
+    "grid": {"rows": 160, "columns": 224, "spacing_mm": 1.75},
+    "context": 2,
+    "normalisation": "volume",
+    "transforms": "strong",
+    "epochs": 79,
+    "batch_size": 6,
+    "loss": "bce_dice",
+    "optimiser": "adamw",
+    "learning_rate": 0.0025,
+    "weight_decay": 0.03,
+    "largest_gradient": 4.5,
+    "schedule": "cosine",
+    "warmup_epochs": 3.5,
+    "average": 0.98,
+    "targets": "grey",
+    "stays_in_evaluation_mode": True,
+    "choose": "best",
+    "patience": 12,
+}
+FULL = {
+    "organ": "right_kidney",
+    "other_organs": ["liver", "spleen"],
+    "train_on": ["t1_in_phase", "t2_spir"],
+    "score_on": ["t2_spir"],
+    "encoding": "16bit",
+    "split": "five_fold",
+    "training_patients": 8,
+    "seeds": [3, 5],
+    "augmentation": "warped",
+    "keep_originals": True,
+    "network": {"name": "denseunet65", "growth": 32, "dropout": 0.25},
+    "recipe": RECIPE,
+    "threshold": 0.35,
+    "largest_component": True,
+    "scores": "mask",
+    "snapshot": None,
+}
+AUGMENTATIONS = {
+    "warped": {
+        "samples": 300,
+        "seed": 7,
+        "rotate": {"probability": 0.85, "degrees": 11},
+        "mirror": {"probability": 0.55},
+        "zoom": {"probability": 0.35, "area": 0.75},
+        "grey_masks": True,
+    }
+}
+FULL_SENTENCES = [
+    "Segmented: right kidney, liver and spleen.",
+    "Trained on T1 in phase and T2-SPIR.",
+    "Scored on T2-SPIR.",
+    "Encoding 16bit, split five_fold, 8 of the training patients.",
+    "Network: DenseUNet-65 (after reference 9), growth 32, dropout 0.25.",
+    "Images of 160 x 224 pixels at 1.75 mm, 5 neighbouring slices, grey values of each volume's body with mean 0 and "
+    "standard deviation 1.",
+    "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
+    "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) beside the originals, masks left "
+    "grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly.",
+    "79 epochs, stopped after 12 epochs without a better one, batches of 6, binary cross entropy and Dice as loss; the "
+    "weights of the epoch with the highest validation Dice were taken.",
+    "AdamW with a learning rate of 0.0025, falling along a cosine, rising over the first 3.5 epochs, weight decay "
+    "0.03, gradients clipped to a norm of 4.5, weights averaged exponentially (0.98).",
+    "Targets: grey masks, as in the original study.",
+    "Random seeds 3 and 5.",
+    "After the first epoch dropout was off and batch statistics stayed as they were, as in the original study.",
+    "A pixel belongs to the organ if its probability is 0.35 or more and it lies in the largest connected component.",
+]
+# What each change of the experiment above turns its sentences into.
+CHANGES = [
+    ({"other_organs": []}, ["Segmented: right kidney."]),
+    ({"train_on": ["t1_out_of_phase"]}, ["Trained on T1 out of phase."]),
+    ({"score_on": ["t1_in_phase", "t2_spir"]}, ["Scored on T1 in phase and T2-SPIR."]),
+    ({"training_patients": None}, ["Encoding 16bit, split five_fold."]),
+    ({"network": {"name": "unet"}}, ["Network: U-Net (reference 4)."]),
+    ({"network": {"name": "fast", "depth": 4}}, ["Network: small U-Net (after reference 4), depth 4."]),
+    ({"network": {"name": "denseunet167"}}, ["Network: DenseUNet-167 (after reference 9)."]),
+    ({"seeds": [4]}, ["Random seed 4."]),
+    ({"largest_component": False}, ["A pixel belongs to the organ if its probability is 0.35 or more."]),
+    (
+        {"scores": "logits"},
+        ["A pixel is scored by its grey logit, rounded to three places for a slice, as in the original study."],
+    ),
+    (
+        {"augmentation": "none"},
+        ["Augmentation: affine and elastic deformation, gamma, bias field, contrast and noise on the fly."],
+    ),
+    ({"augmentation": "none", "recipe": {"transforms": "none"}}, ["Augmentation: none."]),
+    (
+        {"keep_originals": False, "augmentation": "ungreyed", "recipe": {"transforms": "none"}},
+        [
+            "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
+            "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) in place of "
+            "the originals."
+        ],
+    ),
+    (
+        {"recipe": {"grid": {"rows": 256, "columns": 240, "spacing_mm": None}, "context": 0, "normalisation": "none"}},
+        ["Images of 256 x 240 pixels, raw grey values."],
+    ),
+    (
+        {"recipe": {"context": 1, "normalisation": "window"}},
+        [
+            "Images of 160 x 224 pixels at 1.75 mm, 3 neighbouring slices, grey values from 0 to 1 over the window, "
+            "clipped to it."
+        ],
+    ),
+    (
+        {"recipe": {"patience": None, "choose": "last", "loss": "bce"}},
+        ["79 epochs, batches of 6, binary cross entropy as loss; the weights of the last epoch were taken."],
+    ),
+    (
+        {
+            "recipe": {
+                **{"optimiser": "adam", "schedule": "constant", "warmup_epochs": 0, "weight_decay": 0},
+                **{"largest_gradient": None, "average": 0},
+            }
+        },
+        ["Adam with a learning rate of 0.0025, kept constant."],
+    ),
+    ({"recipe": {"targets": "binary"}}, ["Targets: binary masks."]),
+    (
+        {"recipe": {"stays_in_evaluation_mode": False}},
+        ["Dropout and batch statistics were on in every epoch of training."],
+    ),
+    ({}, []),
+]
+
+
+def changed(change: dict) -> dict:
+    experiment = copy.deepcopy(FULL)
+    return experiment | {**change, "recipe": experiment["recipe"] | change.get("recipe", {})}
+
+
+def study_of(**experiments: dict) -> dict:
+    ungreyed = {key: value for key, value in AUGMENTATIONS["warped"].items() if key != "grey_masks"}
+    return {"experiments": experiments, "augmentations": AUGMENTATIONS | {"ungreyed": ungreyed}}
+
+
+def test_every_setting_stands_in_its_sentence():
+    assert sentences_of(study_of(full=FULL), "full") == FULL_SENTENCES
+    assert describe_trainings(study_of(full=FULL)) == {"full": " ".join(FULL_SENTENCES)}
+
+
+@pytest.mark.parametrize(("change", "sentences"), CHANGES)
+def test_a_change_alters_its_own_sentence_alone(change, sentences):
+    study = study_of(full=FULL, other=changed(change))
+    own = sentences_of(study, "other")
+    assert [sentence for sentence in own if sentence not in FULL_SENTENCES] == sentences
+    told = f"As full, but: {' '.join(sentences)}" if sentences else "As full."
+    assert describe_trainings(study)["other"] == told
+
+
+def test_a_snapshot_is_told_by_its_training_and_epoch_and_what_follows_it_is_told_too():
+    snapshot = FULL | {"snapshot": {"of": "full", "epoch": 19}}
+    described = describe_trainings(study_of(full=FULL, full_epoch19=snapshot, last=changed({"seeds": [9]})))
+    assert described["full_epoch19"] == "full after 19 epochs."
+    assert described["last"] == "As full, but: Random seed 9."

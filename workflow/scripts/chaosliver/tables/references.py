@@ -1,0 +1,42 @@
+"""What the methods page says in every study: its references, licences, measures and statistics."""
+
+REFERENCES = (
+    "Kavur AE, Gezer NS, Baris M, et al. CHAOS Challenge: combined (CT-MR) healthy abdominal organ segmentation. "
+    "Medical Image Analysis 69 (2021) 101950. doi 10.1016/j.media.2020.101950",
+    "Kavur AE, Selver MA, Dicle O, Baris M, Gezer NS. CHAOS Challenge data. Zenodo, 2019. doi 10.5281/zenodo.3431873",
+    "Bloice MD, Roth PM, Holzinger A. Biomedical image augmentation using Augmentor. Bioinformatics 35 (2019) 4522. "
+    "doi 10.1093/bioinformatics/btz259",
+    "Ronneberger O, Fischer P, Brox T. U-Net: convolutional networks for biomedical image segmentation. MICCAI 2015. "
+    "doi 10.1007/978-3-319-24574-4_28",
+    "Mölder F, Jablonski KP, Letcher B, et al. Sustainable data analysis with Snakemake. F1000Research 10 (2021) 33. "
+    "doi 10.12688/f1000research.29032.2",
+    "Hesterberg TC. What teachers should know about the bootstrap. The American Statistician 69 (2015) 371. "
+    "doi 10.1080/00031305.2015.1089789",
+    "Kerby DS. The simple difference formula. Comprehensive Psychology 3 (2014) 1. doi 10.2466/11.IT.3.1",
+    "Bland JM, Altman DG. Statistical methods for assessing agreement between two methods of clinical measurement. "
+    "The Lancet 327 (1986) 307. doi 10.1016/S0140-6736(86)90837-8",
+    "Li X, Chen H, Qi X, Dou Q, Fu CW, Heng PA. H-DenseUNet: hybrid densely connected UNet for liver and tumor "
+    "segmentation from CT volumes. IEEE Transactions on Medical Imaging 37 (2018) 2663. doi 10.1109/TMI.2018.2845918",
+)
+LICENCE = (
+    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: what shows pixels of them, and "
+    "networks trained on them, may not be used commercially and is passed on under the same terms, with the sources "
+    "cited."
+)
+PHANTOM = (
+    "The slices are a phantom that the workflow drew: the figures show that the chain works, and nothing of patients. "
+    "Nothing in this report is from the CHAOS data."
+)
+CODE_LICENCE = "The workflow's code is under the MIT licence."
+METRICS = (
+    "Predictions were resampled to each image's own grid and compared there with the ground truth. Dice is given as "
+    "the mean over all slices of a patient, where one without organ in both counts as 1, over the slices whose ground "
+    "truth holds the organ, and of the volume. RAVD (percent), ASSD and MSSD (mm, between border voxels at the slices' "
+    "true positions) and the challenge's score are those of the challenge's evaluation code. An empty prediction has "
+    "no distance and a score of 0. The unit of all statistics is the patient; seeds are replicates. Experiments were "
+    "compared with the first one, and with the one that they are based on, patient by patient, by the Wilcoxon "
+    "signed-rank test with Holm's correction over the comparisons of one measure with the same baseline; no test was "
+    "made of fewer than six pairs that differ. The effect size is the matched-pairs rank-biserial correlation "
+    "(reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small samples; reference "
+    "6); volumes are compared by bias and 95 % limits of agreement (reference 8)."
+)

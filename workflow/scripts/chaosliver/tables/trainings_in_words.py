@@ -1,0 +1,143 @@
+"""How each experiment of a study was trained and scored, in sentences for the methods page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base.anatomy import SEQUENCES
+from ..base.wording import enumerated
+
+NETWORKS = {
+    "unet": "U-Net (reference 4)",
+    "fast": "small U-Net (after reference 4)",
+    "denseunet65": "DenseUNet-65 (after reference 9)",
+    "denseunet167": "DenseUNet-167 (after reference 9)",
+}
+LOSSES = {"bce": "binary cross entropy", "bce_dice": "binary cross entropy and Dice"}
+OPTIMISERS = {"adam": "Adam", "adamw": "AdamW"}
+# The operations of an augmentation, each with the probability with which a sample undergoes it.
+WARPS = {
+    "rotate": "rotation by up to {degrees} degrees with probability {probability:g}",
+    "mirror": "mirroring with probability {probability:g}",
+    "zoom": "zoom into {area:g} of the area with probability {probability:g}",
+}
+NORMALISATIONS = {
+    "window": "grey values from 0 to 1 over the window, clipped to it",
+    "none": "raw grey values",
+    "volume": "grey values of each volume's body with mean 0 and standard deviation 1",
+}
+CHOICES = {
+    "last": "the weights of the last epoch were taken",
+    "best": "the weights of the epoch with the highest validation Dice were taken",
+}
+SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
+
+
+def describe_trainings(study: Mapping[str, Any]) -> dict[str, str]:
+    """Each experiment by name: the first in full, of every other what differs from it.
+
+    `study` is that of `write_methods`.
+    """
+    first, *others = study["experiments"]
+    usual = sentences_of(study, first)
+    described = {first: " ".join(usual)}
+    for name in others:
+        if snapshot := study["experiments"][name]["snapshot"]:
+            described[name] = f"{snapshot['of']} after {snapshot['epoch']} epochs."
+            continue
+        differing = [own for own, other in zip(sentences_of(study, name), usual, strict=True) if own != other]
+        described[name] = f"As {first}, but: {' '.join(differing)}" if differing else f"As {first}."
+    return described
+
+
+def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
+    """An experiment's training and scoring in sentences, each on its own subject and always in the same order."""
+    experiment = study["experiments"][name]
+    recipe = experiment["recipe"]
+    organs = enumerated([organ.replace("_", " ") for organ in (experiment["organ"], *experiment["other_organs"])])
+    few = f", {experiment['training_patients']} of the training patients" if experiment["training_patients"] else ""
+    seeds = "seed" if len(experiment["seeds"]) == 1 else "seeds"
+    return [
+        f"Segmented: {organs}.",
+        f"Trained on {_titles(experiment['train_on'])}.",
+        f"Scored on {_titles(experiment['score_on'])}.",
+        f"Encoding {experiment['encoding']}, split {experiment['split']}{few}.",
+        _network(experiment["network"]),
+        _images(recipe),
+        _augmentation(study, experiment),
+        _epochs(recipe),
+        _optimisation(recipe),
+        "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
+        f"Random {seeds} {enumerated(experiment['seeds'])}.",
+        _dropout(experiment),
+        _scored(experiment),
+    ]
+
+
+def _titles(sequences: Sequence[str]) -> str:
+    return enumerated([SEQUENCES[sequence].title for sequence in sequences])
+
+
+def _network(network: Mapping[str, Any]) -> str:
+    settings = [f"{key} {value}" for key, value in network.items() if key != "name"]
+    return f"Network: {', '.join([NETWORKS[network['name']], *settings])}."
+
+
+def _images(recipe: Mapping[str, Any]) -> str:
+    grid = recipe["grid"]
+    size = f"{grid['rows']} x {grid['columns']} pixels"
+    spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
+    slices = f", {2 * recipe['context'] + 1} neighbouring slices" if recipe["context"] else ""
+    return f"Images of {size}{spacing}{slices}, {NORMALISATIONS[recipe['normalisation']]}."
+
+
+def _epochs(recipe: Mapping[str, Any]) -> str:
+    stop = f", stopped after {recipe['patience']} epochs without a better one" if recipe["patience"] else ""
+    loss = f"{LOSSES[recipe['loss']]} as loss"
+    return f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, {loss}; {CHOICES[recipe['choose']]}."
+
+
+def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    ways = []
+    if experiment["augmentation"] != "none":
+        settings = study["augmentations"][experiment["augmentation"]]
+        joined = "beside" if experiment["keep_originals"] else "in place of"
+        grey = ", masks left grey" if settings.get("grey_masks") else ""
+        warps = [WARPS[name].format(**settings[name]) for name in WARPS]
+        ways.append(
+            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}; seed {settings['seed']}) "
+            f"{joined} the originals{grey}"
+        )
+    if experiment["recipe"]["transforms"] == "strong":
+        ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
+    return f"Augmentation: {' and '.join(ways) or 'none'}."
+
+
+def _optimisation(recipe: Mapping[str, Any]) -> str:
+    parts = [
+        f"{OPTIMISERS[recipe['optimiser']]} with a learning rate of {recipe['learning_rate']:g}",
+        SCHEDULES[recipe["schedule"]],
+    ]
+    if recipe["warmup_epochs"]:
+        parts.append(f"rising over the first {recipe['warmup_epochs']:g} epochs")
+    if recipe["weight_decay"]:
+        parts.append(f"weight decay {recipe['weight_decay']:g}")
+    if recipe["largest_gradient"]:
+        parts.append(f"gradients clipped to a norm of {recipe['largest_gradient']:g}")
+    if recipe["average"]:
+        parts.append(f"weights averaged exponentially ({recipe['average']:g})")
+    return f"{', '.join(parts)}."
+
+
+def _dropout(experiment: Mapping[str, Any]) -> str:
+    if experiment["recipe"]["stays_in_evaluation_mode"]:
+        return (
+            "After the first epoch dropout was off and batch statistics stayed as they were, as in the original study."
+        )
+    return "Dropout and batch statistics were on in every epoch of training."
+
+
+def _scored(experiment: Mapping[str, Any]) -> str:
+    if experiment["scores"] == "logits":
+        return "A pixel is scored by its grey logit, rounded to three places for a slice, as in the original study."
+    largest = " and it lies in the largest connected component" if experiment["largest_component"] else ""
+    return f"A pixel belongs to the organ if its probability is {experiment['threshold']:g} or more{largest}."
