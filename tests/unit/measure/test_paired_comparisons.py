@@ -214,8 +214,9 @@ def test_differences_that_are_only_rounding_are_ties(tmp_path: Path) -> None:
     rows += [row("new", str(n), value, seed) for n in range(6) for seed, value in (("2", "0.1"), ("3", "0.5"))]
     found = compared(tmp_path, rows)[0]
     assert (found["mean_difference"], found["rank_biserial"], found["note"]) == ("0", "", "no pair differs")
-    rows = [row(name, str(n), value) for n in range(6) for name, value in (("base", "0.3"), ("new", "0.30000001"))]
-    assert compared(tmp_path, rows)[0]["rank_biserial"] == "1"
+    for value, effect in (("0.3000000004", ""), ("0.3000000006", "1")):
+        rows = [row(name, str(n), dice) for n in range(6) for name, dice in (("base", "0.3"), ("new", value))]
+        assert compared(tmp_path, rows)[0]["rank_biserial"] == effect
 
 
 def test_six_pairs_are_enough_though_more_agree(tmp_path: Path) -> None:

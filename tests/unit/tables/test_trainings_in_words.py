@@ -63,8 +63,8 @@ FULL_SENTENCES = [
     "Images of 160 x 224 pixels at 1.75 mm, 5 neighbouring slices, grey values of each volume's body with mean 0 and "
     "standard deviation 1.",
     "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
-    "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) beside the originals, masks left "
-    "grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly.",
+    "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) beside the originals, "
+    "masks left grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly.",
     "79 epochs, stopped after 12 epochs without a better one, batches of 6, binary cross entropy and Dice as loss; the "
     "weights of the epoch with the highest validation Dice were taken.",
     "AdamW with a learning rate of 0.0025, falling along a cosine, rising over the first 3.5 epochs, weight decay "
