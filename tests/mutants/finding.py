@@ -39,15 +39,16 @@ def modules() -> list[str]:
     ]
 
 
-def imports(path: Path, module: str) -> bool:
-    """Whether a test file imports a module."""
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Full names of what a file imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return f"chaosliver.{module}" in names
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
 
 
 def tests_of(module: str) -> tuple[str, ...]:
@@ -66,13 +67,13 @@ def tests_of(module: str) -> tuple[str, ...]:
     found = (
         [mirror] * mirror.is_file()
         or [path for file in listed for path in sorted(UNIT.rglob(file))]
-        or [path for path in sorted(UNIT.rglob("test_*.py")) if imports(path, module)]
+        or [path for path in sorted(UNIT.rglob("test_*.py")) if f"chaosliver.{module}" in imports(path)]
     )
     if not found:
         raise LookupError(f"no test file of {module} in {UNIT}: write {mirror.name}, or list one in {__file__}")
     named = {other.rpartition(".")[2] for other in modules()}
     further = [path for path in sorted(folder.glob("test_*.py")) if path.stem.removeprefix("test_") not in named]
-    found += [path for path in further if path not in found and imports(path, module)]
+    found += [path for path in further if path not in found and f"chaosliver.{module}" in imports(path)]
     return tuple(str(path.relative_to(ROOT)) for path in found)
 
 
