@@ -1,0 +1,399 @@
+"""Rules against their adapters, and the wiring of a whole study, from the jobs that Snakemake plans for it."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import yaml
+from unit.study.configs import EVERYTHING, HELD_OUT, SHEET, TRAINING, VALIDATING
+
+from chaosliver.study.provenance import computing_digest, digest_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "workflow/scripts"
+ADAPTERS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "write_patient_sheet")
+# Of archives that are no phantoms, and on request. None has a digest: an edit of their code makes no archive another.
+UNPLANNED = {"download_archive", "check_archive", "verify"}
+# What a rule names besides the parameters of its adapter's function: inputs that are only waited for, or whose content
+# another input tells.
+NOT_TAKEN: dict[str, set[str]] = {
+    "predict": {"checked"},
+    "predict_logits": {"checked"},
+}
+# Adapters that take a whole group of names at once, by the fields of a class or by `items`.
+TAKE_GROUPS = {"train", "show_tables"}
+
+# Snakemake, up to the plan: every job's files and parameters, as JSON.
+PLAN = """
+import json, sys
+from snakemake import cli, dag
+
+def named(values):
+    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in values.items()}
+
+async def write(self):
+    jobs = [
+        {
+            "rule": job.rule.name,
+            "wildcards": dict(job.wildcards_dict),
+            "input": named(job.input),
+            "all_inputs": list(map(str, job.input)),
+            "output": named(job.output),
+            "params": named(job.params),
+            "threads": job.threads,
+            "script": job.rule.script,
+        }
+        for job in self.jobs
+    ]
+    with open(TARGET, "w", encoding="utf-8") as stream:
+        json.dump(jobs, stream, default=str)
+
+dag.DAG.check_incomplete = write
+sys.exit(cli.main())
+"""
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """Every job of the study of everything, as dictionaries."""
+    folder = tmp_path_factory.mktemp("everything")
+    (folder / "everything.tsv").write_text(SHEET)
+    overlay = EVERYTHING | {"patients": str(folder / "everything.tsv"), "results": str(folder / "results")}
+    (folder / "everything.yaml").write_text(yaml.safe_dump(overlay))
+    code = PLAN.replace("TARGET", repr(str(folder / "jobs.json")))
+    arguments = ("-n", "--quiet", "all", "--cores", "3", "--configfile", str(folder / "everything.yaml"))
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    text = (folder / "jobs.json").read_text().replace(f"{folder}/results/", "")
+    return json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def by_rule(jobs):
+    found = defaultdict(list)
+    for job in jobs:
+        found[job["rule"]].append(job)
+    return found
+
+
+def of(jobs, **wildcards):
+    (job,) = [job for job in jobs if job["wildcards"].items() >= {k: str(v) for k, v in wildcards.items()}.items()]
+    return job
+
+
+# Adapters
+
+
+def used_names(adapter: str) -> tuple[str | None, set[str]]:
+    """The library's function that an adapter runs, or what it names of the job itself."""
+    tree = ast.parse((SCRIPTS / f"{adapter}.py").read_text(encoding="utf-8"))
+    function, named = None, set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run":
+            function = node.args[1].id
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+            inner = node.value
+            if isinstance(inner.value, ast.Name) and inner.value.id == "snakemake" and inner.attr in PARTS:
+                named.add(node.attr)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            named |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+    return function, named - {"get", "items"}
+
+
+PARTS = ("input", "output", "params", "wildcards")
+
+
+def parameters_of(adapter: str, function: str) -> tuple[set[str], set[str]]:
+    """All parameters of the function that an adapter imports, and those without a default, from its source."""
+    tree = ast.parse((SCRIPTS / f"{adapter}.py").read_text(encoding="utf-8"))
+    (module,) = [
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and function in [alias.name for alias in node.names]
+    ]
+    path = SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
+    (definition,) = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
+    arguments = definition.args
+    positional = arguments.args
+    required = {argument.arg for argument in positional[: len(positional) - len(arguments.defaults)]}
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        required |= {argument.arg} if default is None else set()
+    return {argument.arg for argument in (*positional, *arguments.kwonlyargs)}, required
+
+
+def test_every_rule_with_a_script_is_planned(by_rule):
+    """But for those that another source of archives, or a request, plans."""
+    assert set(ADAPTERS) - set(by_rule) == UNPLANNED
+    for rule, jobs in by_rule.items():
+        assert {Path(job["script"]).stem for job in jobs if job["script"]} <= {rule}
+
+
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name not in UNPLANNED | TAKE_GROUPS])
+def test_a_rule_names_what_its_adapter_takes(by_rule, adapter):
+    job = by_rule[adapter][0]
+    parts = [set(job[part]) for part in PARTS]
+    all_names = set().union(*parts)
+    function, named = used_names(adapter)
+    if function is None:
+        assert named <= all_names
+        return
+    taken, required = parameters_of(adapter, function)
+    assert sum(map(len, parts)) == len(all_names), "one name in two parts of the rule"
+    assert required <= all_names
+    offered = parts[0] | parts[1] | parts[2]
+    assert offered - taken == ({"code"} & offered) | NOT_TAKEN.get(adapter, set())
+
+
+def test_each_job_depends_on_the_digest_of_its_own_adapter(jobs):
+    for job in jobs:
+        if not job["script"] or job["rule"] in UNPLANNED:
+            continue
+        name = {"kidney": "fast"}.get(job["wildcards"].get("experiment"), "unet")
+        networks = [f"network.architectures.{name}"] if job["rule"] in ("train", "predict", "predict_logits") else []
+        assert job["params"]["code"] == digest_of(job["rule"], *networks), job["rule"]
+        if job["rule"] == "train":
+            assert job["params"]["computing"] == computing_digest(name)
+
+
+# Wiring. Paths are below the results folder.
+
+
+def indexes(tree, *places):
+    return [f"{tree}/{place}.tsv" for place in places]
+
+
+def places(sequences, patients):
+    """`<sequence>/<patient>` of patients that have the sequences; 3 has no T2, 11 no T1."""
+    lacking = {("t2_spir", "3"), ("t1_in_phase", "11")}
+    return [f"{s}/{patient}" for s in sequences for patient in patients if (s, patient) not in lacking]
+
+
+RUNS = [(fold, seed) for fold in (0, 1) for seed in (1, 2)]
+MODELS = {
+    **{name: RUNS for name in ("first", "first_epoch2", "kidney", "few")},
+    **{name: [(0, 1), (1, 1)] for name in ("leaks", "leaks_epoch3")},
+}
+T1, T2 = "t1_in_phase", "t2_spir"
+ENCODING = {"kidney": "16bit"}
+ORGAN = {"kidney": "right_kidney"}
+SCORED = {"first": [T1, T2], "first_epoch2": [T1, T2], "kidney": [T2]}
+
+
+def test_every_fold_and_seed_of_every_experiment_is_trained_and_predicted_once(by_rule):
+    trained, taken = (
+        {tuple(job["wildcards"][key] for key in ("experiment", "fold", "seed")) for job in by_rule[rule]}
+        for rule in ("train", "take_snapshot")
+    )
+    expected = {(name, str(fold), str(seed)) for name, runs in MODELS.items() for fold, seed in runs}
+    snapshots = {key for key in expected if "_epoch" in key[0]}
+    assert (trained, taken) == (expected - snapshots, snapshots)
+    predicted = {(job["wildcards"]["experiment"], job["wildcards"]["run"]) for job in by_rule["predict"]}
+    runs = {(name, f"fold{fold}_seed{seed}") for name, fold, seed in expected}
+    assert predicted == runs | {(name, "test_cohort") for name in MODELS}
+    assert {(job["wildcards"]["experiment"], job["wildcards"]["run"]) for job in by_rule["evaluate"]} == predicted
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_training_reads_its_folds_patients_in_its_own_encoding_and_organs(by_rule, fold):
+    first = of(by_rule["train"], experiment="first", fold=fold, seed=2)
+    assert first["input"]["train_images"] == indexes("png/8bit", *places([T1], TRAINING[fold]))
+    assert first["input"]["train_masks"] == indexes("masks/liver", *places([T1], TRAINING[fold]))
+    assert first["input"]["validation_images"] == indexes("png/8bit", f"{T1}/{VALIDATING[fold]}")
+    assert first["input"]["validation_masks"] == indexes("masks/liver", f"{T1}/{VALIDATING[fold]}")
+    assert first["input"]["held_out_images"] == first["input"]["held_out_masks"] == []
+    assert first["input"]["augmented"] == [f"augmented/augmentor/8bit/liver/{T1}/two_fold_fold{fold}.tsv"]
+    kidney = of(by_rule["train"], experiment="kidney", fold=fold, seed=1)
+    learned = places([T2, T1], TRAINING[fold])
+    assert kidney["input"]["augmented"] == []
+    assert kidney["input"]["train_images"] == indexes("png/16bit", *learned)
+    assert kidney["input"]["train_masks"] == indexes("masks/right_kidney", *learned) + indexes("masks/spleen", *learned)
+    watched = places([T2, T1], [VALIDATING[fold]])
+    assert kidney["input"]["validation_masks"] == [
+        *indexes("masks/right_kidney", *watched),
+        *indexes("masks/spleen", *watched),
+    ]
+    few = of(by_rule["train"], experiment="few", fold=fold, seed=1)
+    assert few["input"]["train_images"] == indexes("png/8bit", f"{T1}/{['4', '5'][fold]}")
+    assert few["input"]["augmented"] == [f"augmented/augmentor/8bit/liver/{T1}/two_fold_1patients_fold{fold}.tsv"]
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_held_out_patients_reach_a_training_only_by_a_split_that_says_so(by_rule, fold):
+    for job in by_rule["train"]:
+        held_out = HELD_OUT[int(job["wildcards"]["fold"])]
+        read = {Path(path).stem for path in job["all_inputs"] if path.startswith(("png/", "masks/"))}
+        assert bool(read & set(held_out)) == (job["wildcards"]["experiment"] == "leaks")
+    leaks = of(by_rule["train"], experiment="leaks", fold=fold)
+    held_out = places([T1], HELD_OUT[fold])
+    assert leaks["input"]["train_images"] == indexes("png/8bit", *places([T1], HELD_OUT[1 - fold]))
+    for role in ("held_out", "validation"):
+        assert leaks["input"][f"{role}_images"] == indexes("png/8bit", *held_out)
+        assert leaks["input"][f"{role}_masks"] == indexes("masks/liver", *held_out)
+    assert leaks["params"]["settings"]["leaks"] == {"copies": 0.25, "validation_slices": 0, "seed": 1}
+
+
+def test_a_training_is_told_its_own_settings_and_writes_below_its_own_name(by_rule):
+    job = of(by_rule["train"], experiment="kidney", fold=1, seed=2)
+    settings = job["params"]["settings"]
+    assert (settings["network"]["name"], settings["seed"], settings["threads"], job["threads"]) == ("fast", 2, 3, 3)
+    assert settings["keep_originals"] is False and settings["recipe"]["epochs"] == 4
+    assert settings["leaks"] == {"copies": 0, "validation_slices": 0, "seed": 1}
+    made = [*job["output"].values(), job["params"]["checkpoints"], job["params"]["events"]]
+    assert all("/kidney/fold1_seed2" in path for path in made) and len(set(made)) == 6
+    assert job["input"]["checked"] == "inventory/development.checked.tsv"
+
+
+def test_augmented_samples_are_drawn_from_the_folds_training_patients(by_rule):
+    assert len(by_rule["augment"]) == 6
+    for fold in (0, 1):
+        job = of(by_rule["augment"], split="two_fold", fold=fold)
+        assert job["input"]["images"] == indexes("png/8bit", *places([T1], TRAINING[fold]))
+        assert job["input"]["masks"] == indexes("masks/liver", *places([T1], TRAINING[fold]))
+        assert job["input"]["held_out_images"] == job["input"]["held_out_masks"] == []
+        leaking = of(by_rule["augment"], split="leaking", fold=fold)
+        assert leaking["input"]["held_out_images"] == indexes("png/8bit", *places([T1], HELD_OUT[fold]))
+        assert leaking["input"]["held_out_masks"] == indexes("masks/liver", *places([T1], HELD_OUT[fold]))
+        assert leaking["params"]["leaks"]["copies"] == 0.25
+        assert job["params"]["settings"]["samples"] == 8
+
+
+def test_a_snapshot_comes_from_its_own_training(by_rule):
+    job = of(by_rule["take_snapshot"], experiment="first_epoch2", fold=1, seed=2)
+    model = "models/first/fold1_seed2"
+    assert job["input"] == {
+        "card": f"{model}/card.json",
+        "history": f"{model}/history.tsv",
+        "snapshots": f"{model}/snapshots",
+    }
+    assert job["params"]["epoch"] == 2
+    assert of(by_rule["take_snapshot"], experiment="leaks_epoch3", fold=0)["params"]["epoch"] == 3
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_segments_the_patients_that_its_fold_held_out(by_rule, name):
+    encoding, sequences = ENCODING.get(name, "8bit"), SCORED.get(name, [T1])
+    for fold, seed in MODELS[name]:
+        job = of(by_rule["predict"], experiment=name, run=f"fold{fold}_seed{seed}")
+        model = f"models/{name}/fold{fold}_seed{seed}"
+        assert job["input"] == {
+            "cards": [f"{model}/card.json"],
+            "weights": [f"{model}/weights.safetensors"],
+            "images": indexes(f"png/{encoding}", *places(sequences, HELD_OUT[fold])),
+            "checked": "inventory/development.checked.tsv",
+        }
+        assert job["params"]["cohort"] == "development"
+        assert job["params"]["threshold"] == {"kidney": 0.25}.get(name, 0.5)
+        assert job["params"]["largest_component"] is False
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_all_networks_of_an_experiment_segment_the_test_cohort_together(by_rule, name):
+    job = of(by_rule["predict"], experiment=name, run="test_cohort")
+    models = [f"models/{name}/fold{fold}_seed{seed}" for fold, seed in MODELS[name]]
+    assert job["input"]["cards"] == [f"{model}/card.json" for model in models]
+    assert job["input"]["weights"] == [f"{model}/weights.safetensors" for model in models]
+    scored = places(SCORED.get(name, [T1]), ["10", "11"])
+    assert job["input"]["images"] == indexes(f"png/{ENCODING.get(name, '8bit')}", *scored)
+    assert job["input"]["checked"] == "inventory/test.checked.tsv"
+    assert job["params"]["cohort"] == "test"
+
+
+def test_predictions_are_scored_against_the_masks_of_their_organ_and_fold(by_rule):
+    for job in by_rule["evaluate"]:
+        name, run = job["wildcards"]["experiment"], job["wildcards"]["run"]
+        whole_cohort = run == "test_cohort"
+        fold, seed = ("all", "all") if whole_cohort else (run[4], run[-1])
+        scored = ["10", "11"] if whole_cohort else HELD_OUT[int(fold)]
+        masks = [] if whole_cohort else places(SCORED.get(name, [T1]), scored)
+        assert job["input"]["prediction_index"] == f"predictions/{name}/{run}.tsv"
+        assert job["input"]["mask_indexes"] == indexes(f"masks/{ORGAN.get(name, 'liver')}", *masks)
+        assert job["input"]["pairs"] == [f"inventory/{patient}.pairs.tsv" for patient in scored]
+        grey = name.startswith("leaks")
+        assert job["input"]["logit_index"] == ([f"logits/{name}/{run}.tsv"] if grey else [])
+        assert job["params"]["labels"] == {"experiment": name, "fold": fold, "seed": seed}
+        assert job["output"] == {"slices": f"dice/{name}/{run}.tsv", "patients": f"volumes/{name}/{run}.tsv"}
+
+
+def test_logits_are_predicted_of_the_same_images(by_rule):
+    for job in by_rule["predict_logits"]:
+        twin = of(by_rule["predict"], **job["wildcards"])
+        assert (job["input"], job["params"]["cohort"]) == (twin["input"], twin["params"]["cohort"])
+    assert {job["wildcards"]["experiment"] for job in by_rule["predict_logits"]} == {"leaks", "leaks_epoch3"}
+
+
+def test_pictures_show_each_runs_own_images_masks_and_predictions(by_rule):
+    for rule in ("draw_overlays", "draw_contact_sheets"):
+        assert {job["wildcards"]["experiment"] for job in by_rule[rule]} == set(MODELS) - {"leaks_epoch3"}
+        job = of(by_rule[rule], experiment="kidney")
+        runs = [f"fold{fold}_seed{seed}" for fold, seed in RUNS]
+        scored = places([T2], [patient for patients in HELD_OUT for patient in patients])
+        assert job["input"]["slices"] == [f"dice/kidney/{run}.tsv" for run in runs]
+        assert job["input"]["prediction_indexes"] == [f"predictions/kidney/{run}.tsv" for run in runs]
+        assert job["input"]["image_indexes"] == indexes("png/16bit", *scored)
+        assert job["input"]["mask_indexes"] == indexes("masks/right_kidney", *scored)
+    triplets = of(by_rule["draw_triplets"], experiment="kidney", run="fold1_seed1")
+    assert triplets["input"]["prediction_index"] == "predictions/kidney/fold1_seed1.tsv"
+    assert triplets["input"]["image_indexes"] == indexes("png/16bit", *places([T2], HELD_OUT[1]))
+    assert triplets["input"]["mask_indexes"] == indexes("masks/right_kidney", *places([T2], HELD_OUT[1]))
+
+
+def test_a_patients_files_are_made_of_its_own_archive_and_tables(by_rule):
+    for patient, cohort, sequences in (("3", "development", [T1]), ("11", "test", [T2])):
+        unpacked = of(by_rule["unpack_patient"], patient=patient)
+        assert unpacked["input"] == {"receipt": f"raw/{cohort}.sha256", "archive": [f"raw/{cohort}.zip"]}
+        params = unpacked["params"]
+        assert (params["cohort"], params["sequences"], params["ground_truth"]) == (cohort, sequences, patient == "3")
+        assert params["archive"].endswith(f"raw/{cohort}.zip")
+        listed = of(by_rule["inventory_patient"], patient=patient)
+        assert listed["input"] == {"raw_index": f"raw/{patient}.tsv"}
+        assert (listed["params"]["sequences"], listed["params"]["ground_truth"]) == (sequences, patient == "3")
+        paired = of(by_rule["pair_slices"], patient=patient)
+        assert paired["input"] == {name: f"inventory/{patient}.{name}.tsv" for name in ("slices", "findings")}
+        image = (
+            of(by_rule["convert_images"], patient=patient, encoding="16bit", sequence=T2) if patient == "11" else None
+        )
+        assert image is None or image["params"]["encoding"]["bits"] == 16
+    image = of(by_rule["convert_images"], patient="11", encoding="16bit", sequence=T2)
+    assert image["params"]["encoding"]["bits"] == 16
+    assert image["input"] == {"raw_index": "raw/11.tsv", "pairs": "inventory/11.pairs.tsv"}
+    mask = of(by_rule["extract_masks"], patient="5", organ="right_kidney", sequence=T2)
+    assert mask["params"]["grey_range"] == [110, 135]
+    assert mask["input"] == {"raw_index": "raw/5.tsv", "pairs": "inventory/5.pairs.tsv"}
+    cohorts = {cohort: of(by_rule["check_cohort"], cohort=cohort)["input"] for cohort in ("development", "test")}
+    assert cohorts["development"]["slices"] == [f"inventory/{n}.slices.tsv" for n in range(1, 7)]
+    assert cohorts["test"]["slices"] == [f"inventory/{n}.slices.tsv" for n in (*range(1, 7), 10, 11)]
+    assert cohorts["test"]["findings"] == ["inventory/10.findings.tsv", "inventory/11.findings.tsv"]
+
+
+def model_of(row):
+    return f"models/{row['experiment']}/fold{row['fold']}_seed{row['seed']}"
+
+
+def test_tables_unite_every_run(by_rule):
+    (collected,) = by_rule["collect_tables"]
+    runs = [(name, f"fold{fold}_seed{seed}") for name in MODELS for fold, seed in MODELS[name]]
+    runs += [(name, "test_cohort") for name in MODELS]
+    assert sorted(collected["input"]["slices"]) == sorted(f"dice/{name}/{run}.tsv" for name, run in runs)
+    assert sorted(collected["input"]["patients"]) == sorted(f"volumes/{name}/{run}.tsv" for name, run in runs)
+    (trainings,) = by_rule["list_trainings"]
+    labelled = [f"{model_of(row)}/card.json" for row in trainings["params"]["labels"]]
+    assert trainings["input"]["cards"] == labelled and len(labelled) == 20
+    (curves,) = by_rule["plot_training"]
+    drawn = [f"{model_of(row)}/history.tsv" for row in curves["params"]["labels"]]
+    assert curves["input"]["histories"] == drawn and len(drawn) == 14
+    (signed,) = by_rule["sign_tables"]
+    assert signed["input"]["receipts"] == ["raw/development.sha256", "raw/test.sha256"]
+    assert sorted(signed["input"]["cards"]) == sorted(labelled)
+    assert set(signed["params"]["all_code"]) > {"unet", "fast", "train", "predict_logits", "evaluate"}
