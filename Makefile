@@ -27,7 +27,7 @@ setup: .venv/ready
 	touch $@
 
 demo: setup
-	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES) --quiet rules
+	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES)
 	@# Snakemake shows no table if there was nothing to do.
 	@find results/demo/tables/summary.txt -mmin +1 -exec cat {} \; -exec echo "Figures: results/demo/figures" \;
 

@@ -25,6 +25,10 @@ include: "workflow/rules/verify.smk"
 workflow.localrules(*(rule.name for rule in workflow.rules if "gpu" not in rule.resources))
 
 
+# The terminal shows stages, a bar and what goes wrong; `--verbose` and `--quiet` show what Snakemake shows with them.
+take_bar_away = shorten_output()
+
+
 # The whole study. (A comment: snakefmt 2.1 puts `default_target` before a docstring, and then cannot read it.)
 rule all:
     default_target: True
@@ -33,4 +37,9 @@ rule all:
 
 
 onsuccess:
+    take_bar_away()
     show_summary()
+
+
+onerror:
+    take_bar_away()

@@ -28,6 +28,16 @@ def test_the_table_and_the_place_of_the_figures_are_printed(demo):
     assert "Figures: results/demo/figures" in printed
 
 
+def test_the_terminal_shows_stages_and_warnings_and_no_page_for_a_job(demo):
+    lines = (demo.folder / "printed.txt").read_text().splitlines()
+    stages = ("acquire", "prepare", "train", "evaluate")
+    assert all(any(line.startswith(f"{stage}: ") for line in lines) for stage in stages)
+    # Of more than a hundred jobs.
+    assert len(lines) < 70
+    assert sum(len(line) for line in lines) < 6000
+    assert not [line for line in lines if "results/demo/raw" in line or line.startswith(("rule ", "localrule "))]
+
+
 def test_the_demo_never_mixes_with_a_study(demo):
     assert sorted(path.name for path in (demo.folder / "results").iterdir()) == ["demo"]
 

@@ -53,7 +53,7 @@ def test_a_held_out_patient_reaches_no_training(finished_once):
         assert {roles[row["patient"]] for row in read_tsv(augmented)} == {"train"}
         predicted = read_tsv(finished_once.results / f"predictions/small/fold{fold}_seed1.tsv")
         assert {roles[row["patient"]] for row in predicted} == {"test"}
-        shown = finished_once.succeed("-n", "-F", f"results/small/models/small/fold{fold}_seed1/card.json")
+        shown = finished_once.succeed("-n", "--verbose", "-F", f"results/small/models/small/fold{fold}_seed1/card.json")
         (inputs,) = [block for block in shown.split("rule ") if block.startswith("train:")]
         for patient, role in roles.items():
             assert (f"t1_in_phase/{patient}.tsv" in inputs.split("output:")[0]) == (role != "test")

@@ -196,7 +196,7 @@ def test_one_more_value_of_an_ablation_runs_exactly_its_own_jobs(study):
     own = {rule: count for rule, count in planned.items() if count > 1}
     assert own == {rule: 4 for rule in ("train", "predict", "evaluate", "draw_triplets", "describe_model")}
     shown = study.succeed("-n")
-    named = re.findall(r"^ +wildcards: .*experiment=([^,\s]+)", shown, re.MULTILINE)
+    named = re.findall(r"^\w+ \(experiment=([^,)]+)", shown, re.MULTILINE)
     assert set(named) == {"dropout_0.5"}
     study.succeed()
     assert {path: path.stat().st_mtime_ns for path in kept} == kept

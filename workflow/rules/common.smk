@@ -1,5 +1,6 @@
 """The configuration, checked, and the plan of the study; how rules ask it for inputs and parameters. No rules."""
 
+import logging
 import re
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
+from chaosliver.base.terminal import show_briefly
 from chaosliver.study import inputs
 from chaosliver.study.configuration import check_config, read_schema
 from chaosliver.study.patients import COHORTS
@@ -96,3 +98,12 @@ def show_summary():
     if summary.is_file() and summary.stat().st_mtime >= STARTED:
         said = f"Tables: {RESULTS}/tables   Figures: {RESULTS}/figures"
         print(f"\n{summary.read_text(encoding='utf-8')}\n{said}", file=sys.stderr)
+
+
+def shorten_output():
+    """Keep the pages on every job off the terminal, unless other output was asked for; returns what ends its bar."""
+    asked = workflow.output_settings
+    if not workflow.is_main_process or asked.verbose or asked.quiet or asked.debug_dag:
+        return lambda: None
+    stages = {rule.name: Path(rule.snakefile).stem for rule in workflow.rules}
+    return show_briefly(logging.getLogger("snakemake.logging"), stages, {"train"}, dry_run=asked.dryrun)

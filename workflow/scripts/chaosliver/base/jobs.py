@@ -12,6 +12,9 @@ from typing import Any, get_args, get_origin
 from .errors import InputError, StoppedError
 from .settings import from_mapping
 
+# Sets a terminal's cursor to the beginning of the line and clears the line, on which a bar may stand.
+CLEAR_LINE = "\r\x1b[K"
+
 
 def run(job: Any, function: Callable[..., None]) -> None:
     """Call a library function with what the job (the object `snakemake` of a script) holds by its parameters' names."""
@@ -61,9 +64,10 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
-    # A terminal shows what a person must know, and how a long job gets on.
+    # A terminal shows what a person must know, and what was asked for.
     terminal.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "progress")
-    terminal.setFormatter(logging.Formatter(f"%(levelname)s {_job_of(Path(log))}: %(message)s"))
+    above_bar = CLEAR_LINE if sys.stderr.isatty() else ""
+    terminal.setFormatter(logging.Formatter(f"{above_bar}%(levelname)s {job_name(Path(log))}: %(message)s"))
     record = logging.FileHandler(log, mode="w", encoding="utf-8")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)
@@ -77,7 +81,7 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
         raise
 
 
-def _job_of(log: Path) -> str:
-    """A log at <results>/logs/<rule>/<wildcards>.log tells which job it is of."""
+def job_name(log: Path) -> str:
+    """The name of the job that logs to <results>/logs/<rule>/<wildcards>.log: <rule>/<wildcards>."""
     parts = log.with_suffix("").parts
     return "/".join(parts[parts.index("logs") + 1 :]) if "logs" in parts else log.stem

@@ -24,8 +24,6 @@ from .job.stopping import stop_requests
 from .losses import LOSSES, total_loss
 from .transforms import augment
 
-progress = logging.getLogger("progress")
-
 
 class Validation(NamedTuple):
     """Mean loss over slices, and mean over patients of the Dice of all their slices; None without patients."""
@@ -287,12 +285,11 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 def _report(row: Mapping[str, Any], epochs: int, seconds: float, slices: int) -> None:
     epoch = row["epoch"]
-    # Ten lines for a terminal, every epoch for the log.
-    log = progress.info if epoch % max(1, epochs // 10) == 0 or epoch == epochs else logging.info
     measured = (
         "" if row["validation_dice"] is None else ", validation loss {validation_loss:.4f}, Dice {validation_dice:.4f}"
     )
-    log(
+    # The time left is read from the log for the terminal's bar (base/progress.py).
+    logging.info(
         "epoch %d/%d: loss %.4f%s; %.1f slices/s, about %.0f s left",
         *(epoch, epochs, row["training_loss"], measured.format(**row)),
         *(slices / seconds, seconds * (epochs - epoch)),
