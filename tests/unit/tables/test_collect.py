@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from chaosliver.base.columns import EXPERIMENT_COLUMNS, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
+from chaosliver.base.columns import EXPERIMENT_COLUMNS, GROUP, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.measure.frames import typed
+from chaosliver.measure.patient_statistics import mean_interval
 from chaosliver.tables.collect import collect_tables, summarise, summary_text
 
 
@@ -134,3 +136,118 @@ def test_summary_fits_a_terminal_and_lines_up() -> None:
     assert "T1 out of phase" in lines[5]
     assert "50%" in lines[4]
     assert "12.25" in lines[4]
+
+
+def named(experiment: str, cohort: str, sequence: str, **values: Any) -> dict[str, Any]:
+    return {"experiment": experiment, "cohort": cohort, "sequence": sequence, **values}
+
+
+# Two groups, the second before the first by name. Patient: seeds with 3D Dice, ASSD and predicted volume.
+GROUPS = {
+    ("small", "development", "t2_spir"): {
+        "1": {"1": (0.5, 2.0, 0.0), "2": (0.7, 4.0, 30.0)},
+        "2": {"1": (0.9, None, 0.0), "2": (0.9, None, 40.0)},
+        "10": {"1": (0.1, 9.0, 50.0), "2": (0.2, None, 60.0)},
+    },
+    ("all", "test", "t1_in_phase"): {"1": {"all": (0.25, 1.0, 20.0)}},
+}
+# Reference area and Dice of each slice, of the first seed and of the second.
+SLICES = {
+    ("small", "development", "t2_spir"): {
+        "1": [(0.0, 1.0, 1.0), (5.0, 0.5, 0.75), (6.0, 0.25, 0.5)],
+        "2": [(7.0, 0.0, 0.0)],
+        "10": [(8.0, 0.75, 0.25)],
+    },
+    ("all", "test", "t1_in_phase"): {"1": [(0.0, 0.0, None), (0.0, 1.0, None), (3.0, 0.5, None)]},
+}
+
+
+@pytest.fixture
+def study() -> pd.DataFrame:
+    patients = [
+        patient_row(patient, seed, None, dice_3d=dice, assd_mm=distance, predicted_ml=volume, **named(*group))
+        for group, each in GROUPS.items()
+        for patient, seeds in each.items()
+        for seed, (dice, distance, volume) in seeds.items()
+    ]
+    slices = [
+        slice_rows(patient, seed, **named(*group))[0] | {"stem": f"s{n}", "reference_mm2": area, "dice": dice[place]}
+        for group, each in SLICES.items()
+        for patient, listed in each.items()
+        for n, (area, *dice) in enumerate(listed)
+        for place, seed in enumerate("12")
+        if dice[place] is not None
+    ]
+    return summary_of(patients, slices)
+
+
+def test_counts_and_statistics_of_each_group_by_hand(study: pd.DataFrame) -> None:
+    first, second = study.to_dict("records")
+    assert [first[name] for name in GROUP] == ["small", "development", "t2_spir"]
+    assert [second[name] for name in GROUP] == ["all", "test", "t1_in_phase"]
+    counts = ("patients", "slices", "empty_predictions", "volumes_without_distance")
+    assert [first[name] for name in counts] == [3, 5, 2, 3]
+    assert [second[name] for name in counts] == [1, 3, 0, 0]
+    # One of five slices has no organ, and two of three.
+    assert (first["share_of_empty_slices"], second["share_of_empty_slices"]) == pytest.approx((0.2, 2 / 3))
+    # Over the slices of both seeds: (1 + 0.5 + 0.25 + 0 + 0.75 + 1 + 0.75 + 0.5 + 0 + 0.25) / 10.
+    assert (first["pooled_dice"], second["pooled_dice"]) == pytest.approx((0.5, 0.5))
+    # The patients' means over seeds are 0.6, 0.9 and 0.15; of ASSD 3 and 9, where the seed without one is left out.
+    statistics = ("mean", "sd", "median", "min", "max")
+    assert [first[f"dice_3d_{name}"] for name in statistics] == pytest.approx(
+        [0.55, ((0.05**2 + 0.35**2 + 0.4**2) / 2) ** 0.5, 0.6, 0.15, 0.9]
+    )
+    assert [first[f"assd_mm_{name}"] for name in statistics] == pytest.approx([6, 18**0.5, 6, 3, 9])
+    assert [second[f"dice_3d_{name}"] for name in ("mean", "median", "min", "max")] == [0.25] * 4
+    assert pd.isna([second["dice_3d_sd"], first["mssd_mm_mean"], first["dice_3d_ci_low"]]).all()
+
+
+def test_each_patients_slices_count_once_whatever_the_seeds_and_names_of_slices(study: pd.DataFrame) -> None:
+    """The slices s0 of all three patients are three slices."""
+    assert study.loc[0, "slices"] == 5
+
+
+def test_the_interval_of_each_measure_is_that_of_its_own_patients() -> None:
+    patients = [
+        patient_row(str(number), dice=None, dice_3d=0.5 + number / 100, assd_mm=number**2, seed=seed)
+        for number in (3, 1, 7, 10, 2, 5, 4)
+        for seed in "12"
+    ]
+    (row,) = summary_of(patients, slice_rows("1")).to_dict("records")
+    dice = np.array([0.53, 0.51, 0.57, 0.6, 0.52, 0.55, 0.54])
+    assert (row["dice_3d_ci_low"], row["dice_3d_ci_high"]) == pytest.approx(mean_interval(dice))
+    distances = np.array([9.0, 1, 49, 100, 4, 25, 16])
+    assert (row["assd_mm_ci_low"], row["assd_mm_ci_high"]) == pytest.approx(mean_interval(distances))
+
+
+SUMMARY = """\
+experiment  cohort       sequence        pa-   slices   Dice,   Dice,       Dice 3D,  ASSD   MSSD    no
+                                      tients  without     all   organ      mean ± SD    mm     mm  ASSD
+                                                organ  slices  slices
+-------------------------------------------------------------------------------------------------------
+small       development  T2-SPIR          14      28%   0.812   0.712  0.612 ± 0.056  1.23  123.5     2
+all_of_it   test         T1 in phase       3       0%       -       -              -     -      -     0
+ct          test         ct                1        -   1.000   0.500          0.250  0.07    8.0    11
+
+Means over patients (seeds of one patient averaged first). All slices: a slice with neither reference nor prediction
+counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction has no
+surface, as an empty one: the last column counts them.
+"""
+
+
+def summary_row(names: tuple[str, str, str], counts: tuple[int, float, int], values: tuple) -> dict[str, Any]:
+    columns = ("mean_dice_all_slices_mean", "mean_dice_organ_slices_mean", "dice_3d_mean", "dice_3d_sd")
+    row = dict(zip(GROUP, names, strict=True)) | dict(
+        zip((*columns, "assd_mm_mean", "mssd_mm_mean"), values, strict=True)
+    )
+    return row | dict(zip(("patients", "share_of_empty_slices", "volumes_without_distance"), counts, strict=True))
+
+
+def test_the_summary_to_the_last_character() -> None:
+    values, nothing = (0.8123, 0.7123, 0.6123, 0.0556, 1.234, 123.456), (float("nan"),) * 6
+    rows = [
+        summary_row(("small", "development", "t2_spir"), (14, 0.2817, 2), values),
+        summary_row(("all_of_it", "test", "t1_in_phase"), (3, 0.0, 0), nothing),
+        summary_row(("ct", "test", "ct"), (1, float("nan"), 11), (1, 0.5, 0.25, float("nan"), 0.074, 8)),
+    ]
+    assert summary_text(pd.DataFrame(rows)) == SUMMARY

@@ -61,3 +61,39 @@ def test_a_page_asks_for_no_other_file(tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<h1>A &amp; B</h1>" in page and "<h2>&lt;b&gt;</h2>" in page and "5 &lt; 6" in page
     assert not re.search(r"\b(src|href)=|url\(|@import|https?:", page)
+
+
+def test_a_table_by_hand():
+    page = sortable_table(["Dice", "a & b"], [["0.5", ("1", "2", "3")], ["x" * 61, "y"]])
+    parts = re.fullmatch(r"(<input .*>)\n(<table>.*</table>)\n<script>(.*)</script>", page, re.DOTALL)
+    field, table, script = parts.groups()
+    assert field == '<input type="search" placeholder="Rows that hold ..." aria-label="Rows that hold">'
+    assert table == (
+        "<table><thead><tr><th><button>Dice</button></th><th><button>a &amp; b</button></th></tr></thead><tbody>\n"
+        "<tr><td>0.5</td><td>1<br><small>2</small><br><small>3</small></td></tr>\n"
+        f'<tr><td class="long">{"x" * 61}</td><td>y</td></tr>\n'
+        "</tbody></table>"
+    )
+    assert script.startswith("\nconst table") and script.endswith("});\n")
+    for part in ("parseFloat", 'addEventListener("click"', 'addEventListener("input"', "aria-sort"):
+        assert part in script
+
+
+def test_a_text_longer_than_60_characters_may_be_broken():
+    assert 'class="long"' not in sortable_table(["note"], [["a" * 60]])
+    assert 'class="long"' in sortable_table(["note"], [["a" * 61]])
+
+
+def test_a_page_by_hand(tmp_path):
+    write_page(tmp_path / "page.html", "A & B", ["<p>one</p>", section("<b>", "5 < 6")])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    head, style, body = re.fullmatch(r"(.*<style>)(.*)(</style>.*)", page, re.DOTALL).groups()
+    assert head == ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>A &amp; B</title><style>')
+    assert body == (
+        "</style></head><body>\n<h1>A &amp; B</h1>\n<p>one</p>\n<h2>&lt;b&gt;</h2>\n<p>5 &lt; 6</p>\n</body></html>\n"
+    )
+    assert style.startswith("\nbody{") and style.endswith("}\n") and style.count("{") == style.count("}")
+
+
+def test_a_table_without_rows_is_a_sentence():
+    assert sortable_table(["a"], []) == "<p>There are no rows.</p>"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chaosliver.base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICATION_COLUMNS, STATISTICS
+from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.tables.printed import PRINTED
+from chaosliver.tables.printed import NOTE, PRINTED
 from chaosliver.tables.publication import write_publication_table
 
 VALUES = {"mean": 0.9012, "sd": 0.03, "median": 0.91, "min": 0.8, "max": 0.95, "ci_low": 0.88, "ci_high": 0.92}
@@ -84,3 +85,72 @@ def test_a_study_without_experiments_has_an_empty_table(tmp_path: Path) -> None:
     paths = publication_of(tmp_path)
     assert read_tsv(paths["tsv"], PUBLICATION_COLUMNS) == []
     assert "\\bottomrule" in paths["tex"].read_text()
+
+
+def numbered(name: str, first: int, **changes: Any) -> dict[str, Any]:
+    """An experiment whose numbers all differ: each is one more than the one before it."""
+    row = dict(zip(GROUP, (name, "test", "t2_spir"), strict=True)) | {"pooled_dice": 0.123}
+    row |= dict(zip(COUNTS, (first, 426, 0.2817, 5, 0), strict=True))
+    keys = [f"{measure}_{key}" for measure in MEASURES for key in STATISTICS]
+    return row | {key: first + number + 0.25 for number, key in enumerate(keys)} | changes
+
+
+def test_each_statistic_of_each_measure_stands_in_its_own_place(tmp_path: Path) -> None:
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [numbered("a", 10), numbered("b", 100)])
+    paths = publication_of(tmp_path)
+    tidy = read_tsv(paths["tsv"])
+    assert list(tidy[0]) == [*PUBLICATION_COLUMNS]
+    assert [(row["experiment"], row["measure"]) for row in tidy] == [(name, m) for name in "ab" for m in MEASURES]
+    # The fifth measure of the second experiment.
+    found = [tidy[7 + 4][key] for key in (*GROUP, *COUNTS, *STATISTICS)]
+    assert found == [*("b", "test", "t2_spir", "100", "426", "0.2817", "5", "0"), *(f"{128 + n}.25" for n in range(7))]
+    table = [line.strip("| ").split(" | ") for line in paths["md"].read_text().splitlines()[:4]]
+    assert table[0] == [
+        *("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD"),
+        *("Dice, all slices", "Dice, organ slices", "Dice, 3D", "ASSD, mm", "MSSD, mm", "RAVD, %", "Challenge score"),
+    ]
+    assert table[1] == [*["---"] * 3, *["---:"] * 10]
+    assert table[2] == [
+        *("`a`", "test", "T2-SPIR", "10", "28%", "0"),
+        "10.250 ± 11.250<br>[15.250, 16.250]<br>12.250 (13.250 to 14.250)",
+        "17.250 ± 18.250<br>[22.250, 23.250]<br>19.250 (20.250 to 21.250)",
+        "24.250 ± 25.250<br>[29.250, 30.250]<br>26.250 (27.250 to 28.250)",
+        "38.25 ± 39.25<br>[43.25, 44.25]<br>40.25 (41.25 to 42.25)",
+        "45.2 ± 46.2<br>[50.2, 51.2]<br>47.2 (48.2 to 49.2)",
+        "31.2 ± 32.2<br>[36.2, 37.2]<br>33.2 (34.2 to 35.2)",
+        "52.2 ± 53.2<br>[57.2, 58.2]<br>54.2 (55.2 to 56.2)",
+    ]
+    assert paths["md"].read_text().splitlines()[4:] == ["", NOTE]
+
+
+LATEX = r"""% In the preamble: \usepackage{booktabs,longtable,pdflscape}
+\begin{landscape}
+\scriptsize
+\setlength{\tabcolsep}{4pt}
+\setlength{\LTcapwidth}{\linewidth}
+\begin{longtable}{@{}lrrrrrrr@{}}
+\caption{NOTE} \\
+\toprule HEADS \\ \midrule \endfirsthead
+\toprule HEADS \\ \midrule \endhead
+\bottomrule \endlastfoot
+\texttt{a\_\textasciitilde{}\textasciicircum{}\textbackslash{}} & 10.250 $\pm$ 11.250 & 17.250 $\pm$ 18.250 & 24.250 $\pm$ 25.250 & 38.25 $\pm$ 39.25 & 45.2 $\pm$ 46.2 & 31.2 $\pm$ 32.2 & 52.2 $\pm$ 53.2 \\*
+T2-SPIR, test, 10 patients & [15.250, 16.250] & [22.250, 23.250] & [29.250, 30.250] & [43.25, 44.25] & [50.2, 51.2] & [36.2, 37.2] & [57.2, 58.2] \\*
+28\% of slices without organ & 12.250 (13.250 to 14.250) & 19.250 (20.250 to 21.250) & 26.250 (27.250 to 28.250) & 40.25 (41.25 to 42.25) & 47.2 (48.2 to 49.2) & 33.2 (34.2 to 35.2) & 54.2 (55.2 to 56.2) \\ \addlinespace
+\end{longtable}
+\end{landscape}
+"""  # noqa: E501
+HEADS = (
+    r"Experiment & Dice, all slices & Dice, organ slices & Dice, 3D & ASSD, mm & MSSD, mm & RAVD, \% & Challenge score"
+)
+
+
+def test_the_latex_to_the_last_character(tmp_path: Path) -> None:
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [numbered("a_~^\\", 10)])
+    note = NOTE.replace("%", r"\%").replace("±", r"$\pm$")
+    assert publication_of(tmp_path)["tex"].read_text() == LATEX.replace("NOTE", note).replace("HEADS", HEADS)
+
+
+def test_a_table_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS[:-1], [])
+    with pytest.raises(InputError, match="lacks the column"):
+        publication_of(tmp_path)

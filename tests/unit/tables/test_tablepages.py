@@ -1,13 +1,15 @@
 """The tables as pages: every row, in words, with no more digits than mean anything."""
 
 import json
+import re
 
 import pytest
 from unit.tables.test_pages import Cells
-from unit.tables.test_publication import experiment
+from unit.tables.test_publication import experiment, numbered
 
-from chaosliver.base.columns import EXPERIMENT_COLUMNS, PATIENT_COLUMNS, PRICE_COLUMNS
+from chaosliver.base.columns import EXPERIMENT_COLUMNS, PATIENT_COLUMNS, PRICE_COLUMNS, STATISTICS
 from chaosliver.base.files import write_tsv
+from chaosliver.tables.printed import NOTE
 from chaosliver.tables.tablepages import show_tables
 
 
@@ -76,3 +78,107 @@ def test_provenance_spells_out_where_each_sum_belongs(tmp_path, page):
     (tmp_path / "provenance.json").write_text(json.dumps(found))
     show_tables(tables={"provenance": tmp_path / "provenance.json"}, pages={"provenance": page})
     assert cells(page) == ["commit", "", "none", "trainings", "small/fold0 packages torch", "2.13"]
+
+
+def heads(page):
+    return re.findall(r"<th><button>([^<]*)</button>", page.read_text(encoding="utf-8"))
+
+
+def about(page):
+    """Title, heading and what stands above the table."""
+    text = page.read_text(encoding="utf-8")
+    return re.search(r"<title>(.*?)</title>.*<h1>(.*?)</h1>\n<p>(.*?)</p>", text, re.DOTALL).groups()
+
+
+SORTED = "Click on a heading to sort, again to turn the order round."
+MEASURE_HEADINGS = [
+    *("Dice, all slices", "Dice, organ slices", "Dice, 3D", "ASSD, mm", "MSSD, mm", "RAVD, %", "Challenge score"),
+]
+
+
+def test_the_page_of_experiments_by_hand(tmp_path, page):
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [numbered("a", 10, volumes_without_distance=4)])
+    show_tables(tables={"experiments": tmp_path / "experiments.tsv"}, pages={"experiments": page})
+    assert about(page) == ("Experiments", "Experiments", f"{NOTE} {SORTED}")
+    names = ["Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD"]
+    assert heads(page) == names + MEASURE_HEADINGS
+    assert cells(page)[:9] == [
+        *("a", "test", "T2-SPIR", "10", "28%", "4"),
+        "10.250 ± 11.250|[15.250, 16.250]|12.250 (13.250 to 14.250)",
+        "17.250 ± 18.250|[22.250, 23.250]|19.250 (20.250 to 21.250)",
+        "24.250 ± 25.250|[29.250, 30.250]|26.250 (27.250 to 28.250)",
+    ]
+
+
+def test_the_matrix_by_hand_has_the_measures_of_its_table(tmp_path, page):
+    row = {
+        **{"experiment": "both", "train_on": "t1_in_phase+t2_spir", "score_on": "t2_spir"},
+        **{"cohort": "test", "seen_in_training": "yes", "patients": 3},
+    }
+    row |= {f"assd_mm_{name}": number + 0.125 for number, name in enumerate(STATISTICS)}
+    write_tsv(tmp_path / "matrix.tsv", [*row], [row])
+    show_tables(tables={"cross_sequence": tmp_path / "matrix.tsv"}, pages={"cross_sequence": page})
+    note = "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients."
+    assert about(page) == ("Training by scored sequence", "Training by scored sequence", f"{note} {SORTED}")
+    names = ["Experiment", "Trained on", "Scored on", "Cohort", "Seen in training", "Patients"]
+    assert heads(page) == [*names, "ASSD, mm"]
+    assert cells(page) == [
+        *("both", "T1 in phase + T2-SPIR", "T2-SPIR", "test", "yes", "3"),
+        "0.12 ± 1.12|[5.12, 6.12]|2.12 (3.12 to 4.12)",
+    ]
+
+
+def test_a_matrix_without_rows_has_none(tmp_path, page):
+    write_tsv(tmp_path / "matrix.tsv", ["experiment"], [])
+    show_tables(tables={"cross_sequence": tmp_path / "matrix.tsv"}, pages={"cross_sequence": page})
+    assert "There are no rows." in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "note"),
+    [
+        ("comparisons", "Paired comparisons", "Differences are experiment minus baseline."),
+        ("patients", "Patients", "Each held-out patient once by experiment, sequence and seed."),
+        ("trainings", "Trainings", "Optimism is validation minus test."),
+        ("prices", "Prices of the published errors", "Differences are put right minus as published."),
+        ("findings", "Findings of quality control", "What was found, file by file, and how severe it is."),
+    ],
+)
+def test_every_other_page_shows_its_own_table_under_its_own_columns(tmp_path, page, name, title, note):
+    row = {"experiment": name, "mean_difference": 0.123456, "fold": "1e5", "slices": 1234567}
+    write_tsv(tmp_path / f"{name}.tsv", [*row], [row])
+    write_tsv(tmp_path / "other.tsv", ["a"], [])
+    tables = {other: tmp_path / "other.tsv" for other in ("comparisons", "patients", "trainings", "prices", "findings")}
+    show_tables(tables=tables | {name: tmp_path / f"{name}.tsv"}, pages={name: page})
+    assert about(page) == (title, title, f"{note} {SORTED}")
+    assert heads(page) == ["experiment", "mean difference", "fold", "slices"]
+    assert cells(page) == [name, "0.1235", "1e5", "1234567"]
+
+
+def test_all_pages_are_written_in_one_call(tmp_path):
+    names = ("comparisons", "patients", "trainings")
+    for name in names:
+        write_tsv(tmp_path / f"{name}.tsv", ["experiment"], [{"experiment": name}])
+    pages = {name: tmp_path / "pages" / f"{name}.html" for name in names}
+    show_tables(tables={name: tmp_path / f"{name}.tsv" for name in names}, pages=pages)
+    assert {name: cells(page) for name, page in pages.items()} == {name: [name] for name in names}
+
+
+def test_file_and_message_of_a_finding_stay_as_they_are(tmp_path, page):
+    row = {"file": "1.50", "message": "t2_spir", "sequence": "t2_spir", "flag": "2.50000", "patient": "3.10"}
+    write_tsv(tmp_path / "findings.tsv", [*row], [row])
+    show_tables(tables={"findings": tmp_path / "findings.tsv"}, pages={"findings": page})
+    assert cells(page) == ["1.50", "t2_spir", "T2-SPIR", "2.5", "3.10"]
+
+
+def test_the_page_of_provenance_by_hand(tmp_path, page):
+    found = {"tables_sha256": {"slices.tsv": "ab"}, "commit": "c0ffee", "trainings": {"a/f0": {"data_sha256": "d"}}}
+    (tmp_path / "provenance.json").write_text(json.dumps(found))
+    show_tables(tables={"provenance": tmp_path / "provenance.json"}, pages={"provenance": page})
+    note = "SHA-256 of tables, configuration, code, archives, data and weights; versions of the packages."
+    assert about(page) == ("Provenance of the tables", "Provenance of the tables", f"{note} {SORTED}")
+    assert heads(page) == ["what", "of", "is"]
+    assert cells(page) == [
+        *("tables sha256", "slices.tsv", "ab", "commit", "", "c0ffee"),
+        *("trainings", "a/f0 data_sha256", "d"),
+    ]

@@ -68,3 +68,28 @@ def test_without_validation_or_ground_truth_there_is_no_optimism(tmp_path: Path)
     assert (row["validated_on"], row["validation_dice"], row["optimism"]) == ("nothing", "", "")
     row = listed(tmp_path, CARD, [scored("6", None)])
     assert (row["test_patients"], row["test_dice_3d"], row["optimism"]) == ("0", "", "")
+
+
+def test_of_several_trainings_each_has_its_own_card_label_and_patients(tmp_path: Path) -> None:
+    labels = [LABEL, LABEL | {"fold": "1"}, {"experiment": "other", "fold": "0", "seed": "7"}]
+    cards = [tmp_path / f"{number}.json" for number in range(3)]
+    for number, card in enumerate(cards):
+        validated = ["t1_in_phase/4", "t2_spir/4"]
+        card.write_text(
+            json.dumps(CARD | {"chosen_epoch": 10 + number, "validate_on": validated, "validation_dice": 0.5})
+        )
+    rows = [scored(str(6 + n), 0.1 + 0.2 * n, **label) for n, label in enumerate(labels)]
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
+    tables = {"patients_table": tmp_path / "patients.tsv", "trainings_table": tmp_path / "trainings.tsv"}
+    list_trainings(cards=cards, labels=labels, **tables)
+    found = read_tsv(tmp_path / "trainings.tsv", TRAINING_COLUMNS)
+    assert [(row["experiment"], row["fold"], row["seed"]) for row in found] == [
+        ("small", "0", "1"),
+        ("small", "1", "1"),
+        ("other", "0", "7"),
+    ]
+    assert [row["chosen_epoch"] for row in found] == ["10", "11", "12"]
+    assert [float(row["test_dice_3d"]) for row in found] == pytest.approx([0.1, 0.3, 0.5])
+    assert [float(row["optimism"]) for row in found] == pytest.approx([0.4, 0.2, 0])
+    assert {row["validated_on"] for row in found} == {"1 other patient"}
+    assert {row["training_sequences"] for row in found} == {"t1_in_phase"}
