@@ -36,8 +36,9 @@ from chaosliver.acquire.phantom import draw_archive
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.base.settings import from_mapping
 from chaosliver.prepare.admission import pair_slices
-from chaosliver.prepare.images import convert_images
+from chaosliver.prepare.images import Encoding, convert_images
 from chaosliver.prepare.inventory import inventory_patient
 from chaosliver.prepare.masks import extract_masks
 
@@ -100,9 +101,9 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
     raw = folder / "raw" / patient
     tables = {name: folder / f"{name}.tsv" for name in ("slices", "findings", "pairs")}
     raw_index = raw.with_name(f"{patient}.tsv")
-    unpack_patient(archive, "development", patient, [sequence], True, raw, raw_index)
-    described = {name: tables[name] for name in ("slices", "findings")}
-    inventory_patient(raw_index=raw_index, patient=patient, sequences=[sequence], ground_truth=True, **described)
+    wanted = {"patient": patient, "sequences": [sequence], "ground_truth": True}
+    unpack_patient(archive=archive, cohort="development", folder=raw, index=raw_index, **wanted)
+    inventory_patient(raw_index=raw_index, slices=tables["slices"], findings=tables["findings"], **wanted)
     pair_slices(**tables)
     slices = [(row["stem"], raw / row["image"], raw / row["ground"]) for row in read_tsv(tables["pairs"])]
     return Prepared(tables["pairs"], raw_index, sequence, slices), patient
@@ -112,13 +113,17 @@ def works_of(prepared: Prepared) -> dict[tuple[str, str], Work]:
     """The functions that are compared, by task and by implementation: each fills the folder that it is given."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     eight, sixteen = config["encodings"]["8bit"], config["encodings"]["16bit"]
-    sources = prepared.pairs, prepared.raw_index, prepared.sequence
+    sources = {"pairs": prepared.pairs, "raw_index": prepared.raw_index, "sequence": prepared.sequence}
+
+    def mask(folder: Path) -> None:
+        extract_masks(**sources, grey_range=ORGANS[ORGAN], folder=folder, index=folder.with_suffix(".tsv"))
 
     def convert(encoding: dict[str, Any], folder: Path) -> None:
-        convert_images(*sources, encoding, folder, folder.with_suffix(".tsv"))
+        settings = from_mapping(Encoding, encoding)
+        convert_images(**sources, settings=settings, folder=folder, index=folder.with_suffix(".tsv"))
 
     return {
-        ("masks", OURS): lambda folder: extract_masks(*sources, ORGANS[ORGAN], folder, folder.with_suffix(".tsv")),
+        ("masks", OURS): mask,
         ("masks", BARE): lambda folder: bare_masks(prepared, folder),
         ("masks", ORIGINAL): lambda folder: looped_masks(prepared, folder),
         ("PNG 8 bit", OURS): lambda folder: convert(eight, folder),

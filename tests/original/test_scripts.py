@@ -33,11 +33,11 @@ from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.batches import load_slices
 from chaosliver.network.models import save_model
 from chaosliver.network.prediction import predict_logits
-from chaosliver.prepare.augmentation import operations_of, perform, picture_of
+from chaosliver.prepare.augmentation import Augmentation, operations_of, perform, picture_of
 from chaosliver.prepare.dicom import read_slice
-from chaosliver.prepare.images import encode_volume
+from chaosliver.prepare.images import Encoding, encode_volume
 from chaosliver.prepare.masks import binary_mask
-from chaosliver.prepare.samples import Sample, copies_of, list_samples
+from chaosliver.prepare.samples import Leaks, Sample, copies_of, list_samples
 from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
 from chaosliver.study.splits import Split, assign_roles
@@ -46,7 +46,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
 SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 PUBLISHED = resolve_experiments({**CONFIG, "study": ["as_published"]}, SCHEMA)["as_published"].plain()
-ENCODING = CONFIG["encodings"][PUBLISHED["encoding"]]
+ENCODING = from_mapping(Encoding, CONFIG["encodings"][PUBLISHED["encoding"]])
 
 
 @pytest.fixture
@@ -193,8 +193,8 @@ def test_augmentation(script, original_study, tmp_path, monkeypatch):
         Image.fromarray(pixels).save(tmp_path / "data/train" / part / "a.png")
     with redirect_stdout(io.StringIO()):
         pipeline = runpy.run_path(str(original_study / "augment.py"))["p"]
-    settings = CONFIG["augmentations"][PUBLISHED["augmentation"]]
-    assert asked == [settings["samples"]] and not PUBLISHED["keep_originals"] and settings["grey_masks"]
+    settings = from_mapping(Augmentation, CONFIG["augmentations"][PUBLISHED["augmentation"]])
+    assert asked == [settings.samples] and not PUBLISHED["keep_originals"] and settings.grey_masks
     operations, altered = operations_of(settings), 0
     for seed in range(120):
         random.seed(seed)
@@ -432,7 +432,7 @@ def test_dice_of_pooled_slices(script, tmp_path):
 
 def test_copies_of_held_out_slices():
     """The repository has 14 of its 125 held-out images among its training images."""
-    leaks = {"copies": CONFIG["splits"][PUBLISHED["split"]]["copies"], "seed": 1}
+    leaks = Leaks(CONFIG["splits"][PUBLISHED["split"]]["copies"], validation_slices=0, seed=1)
     assert len(set(copies_of([Sample("1", "t1_in_phase", str(n), *[None] * 9) for n in range(125)], leaks))) == 14
 
 

@@ -29,7 +29,6 @@ TESTED_ELSEWHERE = {
     "prepare.findings": "prepare.inventory",
     "prepare.pairing": "prepare.inventory",
     "prepare.plausibility": "prepare.inventory",
-    "prepare.samples": "prepare.augmentation",
     "prepare.slices": "prepare.inventory",
     "study.architectures": "network.architectures",
 }

@@ -63,7 +63,7 @@ rule check_archive:
 rule unpack_patient:
     """Unpack what the study needs of one patient."""
     input:
-        unpack(inputs_of(inputs.unpack_patient, age_ignored=["archive"])),
+        unpack(inputs_of(inputs.unpack_patient, age_ignored=["made"])),
     output:
         folder=directory(f"{RESULTS}/raw/{{patient}}"),
         index=f"{RESULTS}/raw/{{patient}}.tsv",

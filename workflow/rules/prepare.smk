@@ -126,7 +126,7 @@ rule convert_images:
     conda:
         "../../envs/data.yaml"
     params:
-        encoding=entry_of(config["encodings"], "encoding"),
+        settings=entry_of(config["encodings"], "encoding"),
         code=digest_of("convert_images"),
     script:
         "../scripts/convert_images.py"

@@ -17,11 +17,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import check_archive
-import unpack_patient
 from chaosliver.acquire import archive as archives
 from chaosliver.acquire import disk
-from chaosliver.acquire.archive import open_archive, patient_sheet, sequences_by_patient
+from chaosliver.acquire.archive import (
+    check_archive,
+    open_archive,
+    patient_sheet,
+    sequences_by_patient,
+    unpack_patient,
+)
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import sha256_of
 from chaosliver.base.indexes import read_index
@@ -78,7 +82,7 @@ def as_folder(path: Path, files: Mapping[str, bytes]) -> Path:
 def unpack(archive: Path, patient: str, sequences: list[str], folder: Path, *, ground_truth: bool = True) -> list[str]:
     """Unpack a patient to `folder`; the files that its index lists."""
     index = folder.with_name(f"{folder.name}.tsv")
-    unpack_patient.main(
+    unpack_patient(
         archive=archive,
         cohort="development",
         patient=patient,
@@ -179,16 +183,16 @@ def test_checksum_of_a_zip_is_held_to_and_of_a_folder_is_not_asked(tmp_path: Pat
     path, receipt = as_zip(tmp_path / "a.zip", tree()), tmp_path / "raw" / "test.sha256"
     found = sha256_of(path)
     for expected in (found.upper(), None):
-        check_archive.main(archive=path, cohort="test", sha256=expected, receipt=receipt)
+        check_archive(archive=path, cohort="test", sha256=expected, receipt=receipt)
         assert receipt.read_text() == f"{found}\n"
     receipt.unlink()
     with pytest.raises(InputError, match=r"set archives\.test\.sha256 .*or to null") as raised:
-        check_archive.main(archive=path, cohort="test", sha256="0" * 64, receipt=receipt)
+        check_archive(archive=path, cohort="test", sha256="0" * 64, receipt=receipt)
     assert found in str(raised.value)
     assert "0" * 64 in str(raised.value)
     assert not receipt.exists()
     folder = as_folder(tmp_path / "b", tree())
-    check_archive.main(archive=folder, cohort="test", sha256="0" * 64, receipt=receipt)
+    check_archive(archive=folder, cohort="test", sha256="0" * 64, receipt=receipt)
     assert receipt.read_text() == "a folder\n"
 
 
@@ -464,7 +468,7 @@ def test_the_real_archive(shared_data: Path, tmp_path: Path) -> None:
         found = sequences_by_patient(archive)
     assert list(found) == ["1", "2", "5", "8", "13", "15", "19", "20", "22", "32", "33", "34", "37", "39"]
     assert all(sequences == ["t1_in_phase", "t2_spir"] for sequences in found.values())
-    check_archive.main(archive=path, cohort="development", sha256=SAMPLE_SHA256, receipt=tmp_path / "receipt")
+    check_archive(archive=path, cohort="development", sha256=SAMPLE_SHA256, receipt=tmp_path / "receipt")
     # 28 slices of T1, 36 of T2, each with its mask.
     assert len(unpack(path, "19", found["19"], tmp_path / "19")) == 128
     rows = read_index(tmp_path / "19.tsv", tmp_path / "19")

@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 
-import draw_phantom
+from chaosliver.acquire import phantom
 from chaosliver.acquire.phantom import MATRICES, MAXIMA, draw_archive
 from chaosliver.base.anatomy import ORGANS
 from chaosliver.base.files import sha256_of
@@ -243,11 +243,12 @@ def test_members_are_dated_and_packed_alike(small: Path) -> None:
 def test_same_seed_gives_the_same_bytes_in_another_process(small: Path, tmp_path: Path) -> None:
     receipt = tmp_path / "b.sha256"
     script = (
-        "import sys; from pathlib import Path; import draw_phantom; archive, receipt = map(Path, sys.argv[1:]); "
-        "draw_phantom.main(archive=archive, cohort='development', receipt=receipt, patients=['1', '2'], seed=1, "
+        "import sys; from pathlib import Path; from chaosliver.acquire.phantom import draw_phantom; "
+        "archive, receipt = map(Path, sys.argv[1:]); "
+        "draw_phantom(archive=archive, cohort='development', receipt=receipt, patients=['1', '2'], seed=1, "
         "ground_truth=True)"
     )
-    path = os.pathsep.join([str(Path(draw_phantom.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(phantom.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", script, tmp_path / "b.zip", receipt], env=environment, check=True)
     assert (tmp_path / "b.zip").read_bytes() == small.read_bytes()

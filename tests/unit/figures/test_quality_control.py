@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 import pytest
 
-import quality_control
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.figures.quality_control import quality_control
 from chaosliver.prepare.admission import check_cohort
 
 
@@ -48,7 +48,7 @@ def run(folder: Path, rows: list[dict[str, Any]], findings: list[dict[str, str]]
         write_tsv(folder / f"{patient}.f.tsv", FINDING_COLUMNS, [row for row in findings if row["patient"] == patient])
     outputs = {name: folder / name for name in ("patients_table", "findings_table")} | {"picture": folder / "qc.png"}
     slices = [folder / f"{patient}.s.tsv" for patient in patients]
-    quality_control.main(slices=slices, findings=[folder / f"{patient}.f.tsv" for patient in patients], **outputs)
+    quality_control(slices=slices, findings=[folder / f"{patient}.f.tsv" for patient in patients], **outputs)
     return outputs
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chaosliver.base.planes import Plane
 from chaosliver.network.grids import grid_of, neighbours_of, off_grid, onto_grid, resize, see_volume
-from chaosliver.prepare.images import encode_volume
+from chaosliver.prepare.images import Encoding, encode_volume
 
 WHOLE = {"rows": 8, "columns": 8, "spacing_mm": None}
 BODY = {"rows": 64, "columns": 96, "spacing_mm": 2.0}
@@ -41,8 +41,8 @@ def test_8_and_16_bit_of_one_window_differ_by_no_more_than_the_rounding():
     draw = np.random.default_rng(1)
     volume = [draw.gamma(2, 200, (40, 30)).astype(np.uint16) for _ in range(3)]
     recipe, seen = {"grid": WHOLE, "normalisation": "window"}, []
-    for encoding in ({"bits": 8, "scaling": "volume"}, {"bits": 16}):
-        encoded, windows = encode_volume(volume, {**encoding, "percentiles": [0.5, 99.5]})
+    for encoding in (Encoding(8, "volume", (0.5, 99.5)), Encoding(16, percentiles=(0.5, 99.5))):
+        encoded, windows = encode_volume(volume, encoding)
         planes = [
             Plane(pixels, *window, (1.5, 2), 9.0 * number, (40, 30))
             for number, (pixels, window) in enumerate(zip(encoded, windows, strict=True))

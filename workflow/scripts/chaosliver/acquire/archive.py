@@ -100,26 +100,34 @@ def patient_sheet(path: Path, cohort: str) -> str:
     return "patient\tcohort\tsequences\n" + "".join(rows)
 
 
-def check_archive(path: Path, cohort: str, sha256: str | None, receipt: Path) -> None:
-    """Write the receipt of the archive at `path`: its SHA-256, which must be the one given, or that it is a folder.
+def check_archive(*, archive: Path, cohort: str, sha256: str | None, receipt: Path) -> None:
+    """Write the receipt of an archive: its SHA-256, or that it is a folder.
 
-    Raises InputError for another SHA-256, and for what open_archive refuses.
+    `sha256` is what the SHA-256 must be, None if that is not known. Raises InputError for another one, and for what
+    open_archive refuses.
     """
-    with open_archive(path) as archive:
-        logger.info("%s: %d files of MR patients", path, len(archive.members))
-    found = "a folder" if path.is_dir() else sha256_of(path)
-    if sha256 and path.is_file() and found != sha256.lower():
+    with open_archive(archive) as opened:
+        logger.info("%s: %d files of MR patients", archive, len(opened.members))
+    found = "a folder" if archive.is_dir() else sha256_of(archive)
+    if sha256 and archive.is_file() and found != sha256.lower():
         raise InputError(
-            f"{path}: its SHA-256 is {found}, but archives.{cohort}.sha256 says {sha256}. If this is the archive you "
-            f"mean, set archives.{cohort}.sha256 to its SHA-256, or to null"
+            f"{archive}: its SHA-256 is {found}, but archives.{cohort}.sha256 says {sha256}. If this is the "
+            f"archive you mean, set archives.{cohort}.sha256 to its SHA-256, or to null"
         )
     write_text(receipt, f"{found}\n")
 
 
 def unpack_patient(
-    path: Path, cohort: str, patient: str, sequences: Sequence[str], ground_truth: bool, folder: Path, index: Path
+    *,
+    archive: Path,
+    cohort: str,
+    patient: str,
+    sequences: Sequence[str],
+    ground_truth: bool,
+    folder: Path,
+    index: Path,
 ) -> None:
-    """Copy what a patient's `sequences` need from the archive at `path` to `folder`, and index it.
+    """Copy what a patient's `sequences` need from the archive to `folder`, and index it.
 
     With `ground_truth` the masks are needed too, else they are left out. Raises InputError that names what the archive
     lacks of the patient, a member that is damaged, or a full disk.
@@ -128,14 +136,14 @@ def unpack_patient(
     # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
     helpful = {SEQUENCES["t1_in_phase"].images} if "t1_out_of_phase" in sequences else set()
     folder.mkdir(parents=True, exist_ok=True)
-    with open_archive(path) as archive:
-        of_patient = [member for member in archive.members if member.patient == patient]
+    with open_archive(archive) as opened:
+        of_patient = [member for member in opened.members if member.patient == patient]
         if lacking := sorted(wanted - {member.folder for member in of_patient}):
-            raise InputError(_lacks(path, cohort, patient, lacking if of_patient else []))
+            raise InputError(_lacks(archive, cohort, patient, lacking if of_patient else []))
         chosen = [member for member in of_patient if member.folder in wanted | helpful]
         with room_for(folder, sum(member.bytes for member in chosen)):
             for member in chosen:
-                _copy(archive, path, member, folder / member.file)
+                _copy(opened, archive, member, folder / member.file)
     write_index(index, folder, [{"file": member.file} for member in chosen])
 
 

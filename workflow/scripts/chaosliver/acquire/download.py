@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..base.errors import InputError
 from ..base.files import sha256_of
+from .archive import check_archive
 from .disk import room_for
 
 # Small, since what has come of a block is lost when the connection breaks within it.
@@ -41,6 +42,12 @@ class Patience:
     stall_s: float = 30
     answer_s: float = 40
     pause_s: float = 1
+
+
+def download_archive(*, url: str, sha256: str | None, cohort: str, archive: Path, receipt: Path) -> None:
+    """Fetch `url` to the zip `archive`, check its SHA-256 (None: unknown), and write its receipt."""
+    download(url, sha256, archive, cohort=cohort)
+    check_archive(archive=archive, cohort=cohort, sha256=sha256, receipt=receipt)
 
 
 def download(

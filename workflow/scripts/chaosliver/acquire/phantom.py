@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from ..base.anatomy import SEQUENCES
 from ..base.files import write_atomically
+from .archive import check_archive
 
 Array = np.ndarray
 
@@ -110,6 +111,14 @@ class Body(NamedTuple):
     liver_height: float
     organ_shift_mm: float
     seed: int
+
+
+def draw_phantom(
+    *, archive: Path, cohort: str, patients: Sequence[str], seed: int, ground_truth: bool, receipt: Path
+) -> None:
+    """Draw the zip `archive` of `patients`, and write its receipt."""
+    draw_archive(archive, patients, seed, ground_truth=ground_truth)
+    check_archive(archive=archive, cohort=cohort, sha256=None, receipt=receipt)
 
 
 def draw_archive(target: Path, patients: Sequence[str], seed: int, *, ground_truth: bool = True) -> None:

@@ -16,7 +16,7 @@ def binary_mask(ground: np.ndarray, grey_range: tuple[int, int]) -> np.ndarray:
 
 
 def extract_masks(
-    pairs: Path, raw_index: Path, sequence: str, grey_range: tuple[int, int], folder: Path, index: Path
+    *, pairs: Path, raw_index: Path, sequence: str, grey_range: tuple[int, int], folder: Path, index: Path
 ) -> None:
     """Write the masks of a patient's sequence as `folder`/<image stem>.png, and their index.
 

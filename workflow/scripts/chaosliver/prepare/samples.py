@@ -1,7 +1,9 @@
 """The slices on disk that a network learns from: an image, its masks, and whose they are."""
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +12,21 @@ from ..base.errors import InputError
 from ..base.indexes import read_index
 from ..base.planes import Plane
 from ..base.png import read_png
+from ..base.volumes import VolumeId
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """Which errors of published studies a split repeats; 0 of both repeats none.
+
+    `validation_slices` is the share of the training patients' slices that validates in place of whole patients: slices
+    of one patient are alike, and what validates was almost trained on. `copies` is the share of the held-out patients'
+    slices that is trained on, as in the original study's repository. `seed` decides which slices.
+    """
+
+    copies: float
+    validation_slices: float
+    seed: int
 
 
 class Sample(NamedTuple):
@@ -31,6 +48,11 @@ class Sample(NamedTuple):
     rows: int
     columns: int
 
+    @property
+    def volume(self) -> VolumeId:
+        """The sequence and the patient that the slice is of."""
+        return VolumeId(self.sequence, self.patient)
+
     def plane(self) -> Plane:
         """The image with its geometry, read from disk."""
         spacing = (self.row_spacing_mm, self.column_spacing_mm)
@@ -43,13 +65,10 @@ def list_images(index: Path) -> list[Sample]:
 
     Raises InputError that names a file that is missing or altered.
     """
-    rows = read_index(index, index.with_suffix(""), PLACE)
-    return [
-        _sample(
-            {**row, "patient": index.stem, "sequence": index.parent.name, "stem": Path(row["file"]).stem}, index, ()
-        )
-        for row in rows
-    ]
+    folder = index.with_suffix("")
+    volume = VolumeId.of_index(index)._asdict()
+    rows = read_index(index, folder, PLACE)
+    return [_sample({**row, **volume, "stem": Path(row["file"]).stem}, folder, ()) for row in rows]
 
 
 def list_samples(images: Sequence[Path], masks: Sequence[Path]) -> list[Sample]:
@@ -59,14 +78,16 @@ def list_samples(images: Sequence[Path], masks: Sequence[Path]) -> list[Sample]:
     several organs, whose order is kept. Raises InputError that names an image without mask or a file that is missing
     or altered.
     """
-    drawn = {index: {row["file"] for row in read_index(index, index.with_suffix(""))} for index in masks}
+    listed = {index: {row["file"] for row in read_index(index, index.with_suffix(""))} for index in masks}
+    by_volume: dict[VolumeId, list[Path]] = defaultdict(list)
+    for index in masks:
+        by_volume[VolumeId.of_index(index)].append(index)
     samples = []
     for image_index in images:
-        volume = (image_index.parent.name, image_index.name)
-        own = [index for index in masks if (index.parent.name, index.name) == volume]
+        own = by_volume[VolumeId.of_index(image_index)]
         for sample in list_images(image_index):
             name = sample.image.name
-            if missing := [index for index in own if name not in drawn[index]]:
+            if missing := [index for index in own if name not in listed[index]]:
                 raise InputError(f"{image_index}: {name} has no mask in {missing[0]}")
             samples.append(sample._replace(masks=tuple(index.with_suffix("") / name for index in own)))
     return samples
@@ -77,7 +98,8 @@ def list_augmented(index: Path) -> list[Sample]:
 
     Raises InputError that names an image without mask or a file that is missing or altered.
     """
-    rows = read_index(index, index.with_suffix(""), (*OWNER, *PLACE))
+    folder = index.with_suffix("")
+    rows = read_index(index, folder, (*OWNER, *PLACE))
     listed = {row["file"] for row in rows}
     samples = []
     for row in rows:
@@ -85,29 +107,22 @@ def list_augmented(index: Path) -> list[Sample]:
         if kind == "images":
             if f"masks/{name}" not in listed:
                 raise InputError(f"{index}: {row['file']} has no mask")
-            samples.append(_sample(row, index, (index.with_suffix("") / "masks" / name,)))
+            samples.append(_sample(row, folder, (folder / "masks" / name,)))
     return samples
 
 
-def leaked(
-    training: Sequence[Sample], held_out: Sequence[Sample], leaks: Mapping[str, Any]
-) -> tuple[list[Sample], list[Sample]]:
-    """Slices to train on and to validate on under a split's `leaks`: `validation_slices`, `copies` and `seed`.
-
-    `validation_slices` is the share of the training patients' slices that validates in place of patients, a common
-    error: slices of one patient are alike, and what validates was almost trained on. `copies` is the share of the
-    held-out patients' slices that is trained on, as in the original study's repository. 0 of both leaks nothing.
-    """
-    kept, validation = _drawn(training, leaks["validation_slices"], f"{leaks['seed']}/validation")
+def leaked(training: Sequence[Sample], held_out: Sequence[Sample], leaks: Leaks) -> tuple[list[Sample], list[Sample]]:
+    """Slices to train on, and slices of the training patients to validate on, under a split's `leaks`."""
+    kept, validation = _draw(training, leaks.validation_slices, f"{leaks.seed}/validation")
     return [*kept, *copies_of(held_out, leaks)], validation
 
 
-def copies_of(held_out: Sequence[Sample], leaks: Mapping[str, Any]) -> list[Sample]:
+def copies_of(held_out: Sequence[Sample], leaks: Leaks) -> list[Sample]:
     """The slices of held-out patients that are trained on under a split's `leaks`."""
-    return _drawn(held_out, leaks["copies"], f"{leaks['seed']}/copies")[1]
+    return _draw(held_out, leaks.copies, f"{leaks.seed}/copies")[1]
 
 
-def _drawn(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Sample], list[Sample]]:
+def _draw(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Sample], list[Sample]]:
     """The samples that are left, and a `share` of all drawn at random, both in their order."""
     chosen = set(random.Random(seed).sample(range(len(samples)), round(share * len(samples))))
     return (
@@ -116,7 +131,7 @@ def _drawn(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Sam
     )
 
 
-def _sample(row: Mapping[str, str], index: Path, masks: tuple[Path, ...]) -> Sample:
-    place = {column: int(row[column]) if column in OWN_SHAPE else float(row[column]) for column in PLACE}
+def _sample(row: Mapping[str, str], folder: Path, masks: tuple[Path, ...]) -> Sample:
     owner = {column: row[column] for column in OWNER}
-    return Sample(**owner, image=index.with_suffix("") / row["file"], masks=masks, **place)
+    place: dict[str, Any] = {column: (int if column in OWN_SHAPE else float)(row[column]) for column in PLACE}
+    return Sample(**owner, image=folder / row["file"], masks=masks, **place)

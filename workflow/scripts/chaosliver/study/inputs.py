@@ -15,7 +15,7 @@ def unpack_patient(plan: Plan, patient: str) -> Named:
     """The archive's receipt, whose content counts, and the archive where a rule makes it."""
     cohort = plan.cohort_of(patient)
     made = [] if source_of(cohort, plan.config) == "path" else [plan.archives[cohort]]
-    return {"receipt": f"{plan.results}/raw/{cohort}.sha256", "archive": made}
+    return {"receipt": f"{plan.results}/raw/{cohort}.sha256", "made": made}
 
 
 def check_cohort(plan: Plan, cohort: str) -> Named:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ...base.columns import HISTORY_COLUMNS
 from ...base.files import sha256_of, write_tsv
-from ...prepare.samples import Sample, copies_of, leaked, list_augmented, list_samples
+from ...base.settings import from_mapping
+from ...prepare.samples import Leaks, Sample, copies_of, leaked, list_augmented, list_samples
 from ..batches import load_slices
 from ..models import save_model, save_weights
 from ..training import is_finished, train_network
@@ -88,7 +89,7 @@ def run_training(
         "outputs": len({index.parents[1].name for index in data.train_masks}),
         "train_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.train_images}),
         "validate_on": sorted({f"{index.parent.name}/{index.stem}" for index in data.validation_images}),
-        "copies_of_held_out": _named_copies(data, settings["leaks"]),
+        "copies_of_held_out": _named_copies(data, from_mapping(Leaks, settings["leaks"])),
         "versions": {package: version(package) for package in PACKAGES},
     }
     save_model(outputs.card, outputs.weights, state["best"], facts)
@@ -138,15 +139,14 @@ def _slices_of(data: Data, settings: Mapping[str, Any]) -> tuple[list[Sample], l
     Augmented samples stand in place of the originals, as in the original study, or beside them.
     """
     held_out = list_samples(data.held_out_images, data.held_out_masks)
-    originals, leaked_validation = leaked(
-        list_samples(data.train_images, data.train_masks), held_out, settings["leaks"]
-    )
+    leaks = from_mapping(Leaks, settings["leaks"])
+    originals, leaked_validation = leaked(list_samples(data.train_images, data.train_masks), held_out, leaks)
     augmented = [sample for index in data.augmented for sample in list_augmented(index)]
     training = augmented if augmented and not settings["keep_originals"] else originals + augmented
     return training, list_samples(data.validation_images, data.validation_masks) + leaked_validation
 
 
-def _named_copies(data: Data, leaks: Mapping[str, Any]) -> list[str]:
+def _named_copies(data: Data, leaks: Leaks) -> list[str]:
     """The held-out slices that were trained on, as <sequence>/<patient>/<stem>."""
     copies = copies_of(list_samples(data.held_out_images, data.held_out_masks), leaks)
     return [f"{sample.sequence}/{sample.patient}/{sample.stem}" for sample in copies]
