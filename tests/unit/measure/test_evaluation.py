@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,4 +219,121 @@ def test_a_missing_index_of_masks_is_named(study: Study) -> None:
     study.write()
     (study.masks / SEQUENCE / "7.tsv").unlink()
     with pytest.raises(InputError, match="no index of masks was given for patient 7"):
+        study.score()
+
+
+def drawn(*pixels: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(SHAPE, dtype=np.uint8)
+    for place in pixels:
+        mask[place] = 255
+    return mask
+
+
+# By sequence and patient: spacing of rows and columns, distance of slices, and each slice's position with reference
+# and predicted pixels. As text, -5 comes before -10.5 and 100 before 9.
+VOLUMES = {
+    ("t2_spir", "13"): ((1.25, 1.5), 8.0, {"a": ("100", [(0, 0)], []), "b": ("9", [(0, 0), (0, 3)], [(0, 0)])}),
+    ("t2_spir", "8"): ((2.0, 1.0), 4.0, {"a": ("-5", [], [(1, 1)]), "b": ("-10.5", [(1, 1)], [(1, 1), (1, 2)])}),
+    ("t1_in_phase", "8"): ((1.0, 1.0), 5.0, {"z": ("3", [(5, 5), (5, 6)], [(5, 5), (5, 6), (5, 7)])}),
+}
+EXPECTED_SLICES = [
+    # Patient, sequence, stem, position, areas in mm2, Dice.
+    ("13", "t2_spir", "b", 9, 3.75, 1.875, 2 / 3),
+    ("13", "t2_spir", "a", 100, 1.875, 0, 0),
+    ("8", "t2_spir", "b", -10.5, 2, 4, 2 / 3),
+    ("8", "t2_spir", "a", -5, 0, 2, 0),
+    ("8", "t1_in_phase", "z", 3, 2, 3, 0.8),
+]
+EXPECTED_PATIENTS = [
+    # Patient, sequence, slices, slices with organ, volumes in mL, 3D Dice, mean over slices, over those with organ.
+    ("13", "t2_spir", 2, 2, 0.045, 0.015, 0.5, 1 / 3, 1 / 3),
+    ("8", "t2_spir", 2, 1, 0.008, 0.024, 0.5, 1 / 3, 2 / 3),
+    ("8", "t1_in_phase", 1, 1, 0.01, 0.015, 0.8, 0.8, 0.8),
+]
+
+
+def write_volumes(folder: Path) -> dict[str, Any]:
+    """The files of all VOLUMES, of the test cohort, and the arguments that name them."""
+    masks, predictions = folder / "masks", folder / "predictions" / "small" / "test_cohort"
+    listed, pairs, mask_indexes = [], [], []
+    for (sequence, patient), (spacing, distance, slices) in VOLUMES.items():
+        for stem, (position, reference, found) in slices.items():
+            file = f"{sequence}/{patient}/{stem}.png"
+            write_png(masks / file, drawn(*reference))
+            write_png(predictions / file, drawn(*found))
+            named = {"patient": patient, "sequence": sequence, "stem": stem}
+            listed.append({"file": file, "cohort": "test", **named})
+            place = {"position_mm": position, "row_spacing_mm": spacing[0], "column_spacing_mm": spacing[1]}
+            size = {"slice_distance_mm": distance, "rows": SHAPE[0], "columns": SHAPE[1]}
+            pairs.append({**named, "ground": "x.png", **place, **size})
+        index = masks / sequence / f"{patient}.tsv"
+        write_index(index, index.with_suffix(""), [{"file": f"{stem}.png"} for stem in slices])
+        mask_indexes.append(index)
+    index = predictions.with_suffix(".tsv")
+    write_index(index, predictions, listed, ("cohort", "patient", "sequence", "stem"))
+    tables = [folder / f"{patient}.pairs.tsv" for patient in ("13", "8")]
+    for table in tables:
+        write_tsv(table, PAIRS, [row for row in pairs if row["patient"] == table.name.split(".")[0]])
+    return {"prediction_index": index, "mask_indexes": mask_indexes, "pairs": tables}
+
+
+def score_volumes(folder: Path, inputs: dict[str, Any], logit_index: Path | None = None) -> tuple[list, list]:
+    outputs = {"slices": folder / "slices.tsv", "patients": folder / "patients.tsv"}
+    labels = {"experiment": "small", "fold": "all", "seed": "3"}
+    evaluate(**inputs, logit_index=logit_index, labels=labels, **outputs)
+    return read_tsv(outputs["slices"], SLICE_COLUMNS), read_tsv(outputs["patients"], PATIENT_COLUMNS)
+
+
+def test_several_patients_and_sequences_each_with_its_own_files_and_geometry(tmp_path: Path) -> None:
+    slices, patients = score_volumes(tmp_path, write_volumes(tmp_path))
+    numbers = ("position_mm", "reference_mm2", "predicted_mm2", "dice")
+    assert [tuple(row[key] for key in ("patient", "sequence", "stem")) for row in slices] == [
+        expected[:3] for expected in EXPECTED_SLICES
+    ]
+    for row, expected in zip(slices, EXPECTED_SLICES, strict=True):
+        assert [float(row[key]) for key in numbers] == pytest.approx(expected[3:], rel=1e-5)
+    assert [(row["patient"], row["sequence"]) for row in patients] == [expected[:2] for expected in EXPECTED_PATIENTS]
+    numbers = ("slices", "slices_with_organ", "reference_ml", "predicted_ml", "dice_3d")
+    for row, expected in zip(patients, EXPECTED_PATIENTS, strict=True):
+        means = ("mean_dice_all_slices", "mean_dice_organ_slices")
+        assert [float(row[key]) for key in (*numbers, *means)] == pytest.approx(expected[2:], rel=1e-5)
+    for row in (*slices, *patients):
+        assert [row[key] for key in ("experiment", "fold", "seed", "cohort")] == ["small", "all", "3", "test"]
+    # Of the last, by hand: 0, 0 and 1 one way, 0 and 0 the other.
+    assert (float(patients[2]["assd_mm"]), float(patients[2]["mssd_mm"])) == pytest.approx((0.2, 1))
+
+
+def test_logits_are_those_of_the_same_patient_and_slice(tmp_path: Path) -> None:
+    inputs = write_volumes(tmp_path)
+    logits = tmp_path / "logits" / "small" / "test_cohort"
+    rows = read_tsv(inputs["prediction_index"])
+    # Each slice has a brightness of its own, given in another order than the predictions.
+    for brightness, row in zip((51, 102, 153, 204, 255), rows, strict=True):
+        write_png(logits / row["file"], np.full(SHAPE, brightness, np.uint8))
+    columns = ("cohort", "patient", "sequence", "stem")
+    write_index(logits.with_suffix(".tsv"), logits, rows[::-1], columns)
+    slices, _ = score_volumes(tmp_path, inputs, logits.with_suffix(".tsv"))
+    brightnesses = {row["file"]: n / 5 for n, row in enumerate(rows, 1)}
+    for row in slices:
+        pixels = {
+            stem: len(reference) for stem, (_, reference, _) in VOLUMES[row["sequence"], row["patient"]][2].items()
+        }
+        size, grey = pixels[row["stem"]], brightnesses[f"{row['sequence']}/{row['patient']}/{row['stem']}.png"]
+        assert float(row["dice"]) == round(2 * grey * size / (size + 120 * grey), 3)
+    write_index(logits.with_suffix(".tsv"), logits, rows[:-1], columns)
+    with pytest.raises(InputError, match=r"logits.*cohort\.tsv: lacks the prediction of z \(patient 8, t1_in_phase\)"):
+        score_volumes(tmp_path, inputs, logits.with_suffix(".tsv"))
+
+
+def test_of_many_slices_that_do_not_fit_the_first_are_named(study: Study) -> None:
+    study.found |= {f"x{number}": square(1) for number in range(5)}
+    with pytest.raises(InputError, match=r"no admitted slice: x0, x1, x2 and 2 more \(patient 7, t1_in_phase\)"):
+        study.write().score()
+
+
+def test_a_slice_listed_twice_is_refused(study: Study) -> None:
+    index = study.write().predictions.with_suffix(".tsv")
+    rows = read_tsv(index)
+    write_index(index, study.predictions, [*rows, rows[0]], ("cohort", "patient", "sequence", "stem"))
+    with pytest.raises(InputError, match=r"fold0_seed1\.tsv: holds a slice listed twice"):
         study.score()
