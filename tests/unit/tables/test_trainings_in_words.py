@@ -1,10 +1,15 @@
 """Every setting of an experiment stands in its sentence with its own value; of further ones only what differs."""
 
 import copy
+from pathlib import Path
 
 import pytest
 
+from chaosliver.study.configuration import read_schema
+from chaosliver.tables import trainings_in_words as words
 from chaosliver.tables.trainings_in_words import describe_trainings, sentences_of
+
+ROOT = Path(__file__).resolve().parents[3]
 
 RECIPE = {
     "grid": {"rows": 160, "columns": 224, "spacing_mm": 1.75},
@@ -164,3 +169,17 @@ def test_a_snapshot_is_told_by_its_training_and_epoch_and_what_follows_it_is_tol
     described = describe_trainings(study_of(full=FULL, full_epoch19=snapshot, last=changed({"seeds": [9]})))
     assert described["full_epoch19"] == "full after 19 epochs."
     assert described["last"] == "As full, but: Random seed 9."
+
+
+def test_every_network_and_choice_of_the_configuration_has_words():
+    schema = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    recipe = schema["$defs"]["experiment"]["properties"]["recipe"]["properties"]
+    assert set(words.NETWORKS) == set(schema["$defs"]["network"]["properties"]["name"]["enum"])
+    for table, key in (
+        (words.LOSSES, "loss"),
+        (words.OPTIMISERS, "optimiser"),
+        (words.NORMALISATIONS, "normalisation"),
+        (words.CHOICES, "choose"),
+        (words.SCHEDULES, "schedule"),
+    ):
+        assert set(table) == set(recipe[key]["enum"]), key
