@@ -102,3 +102,11 @@ def test_a_volume_without_organ_has_no_mean_over_organ_slices():
     row = patient_scores(volume, slice_scores(volume))
     assert (row["slices_with_organ"], row["mean_dice_organ_slices"]) == (0, None)
     assert row["mean_dice_all_slices"] == pytest.approx(1 / 3)
+
+
+def test_an_organ_of_a_single_small_pixel_makes_its_slice_one_with_organ():
+    volume = VOLUME._replace(reference=mask(np.s_[2, 0, 0]), spacing_mm=(0.5, 0.25))
+    rows = slice_scores(volume)
+    assert column(rows, "reference_mm2") == [0, 0, 0.125]
+    row = patient_scores(volume, rows)
+    assert (row["slices_with_organ"], row["mean_dice_organ_slices"]) == (1, 0)

@@ -47,15 +47,15 @@ def evaluate(
     masks = {VolumeId.of_index(index): index for index in mask_indexes}
     _refuse_unmatched(prediction_index, predicted, admitted, masks)
     slice_rows, patient_rows = [], []
-    for whose, listed in predicted.items():
-        expected = sorted(admitted[whose], key=lambda row: float(row["position_mm"]))
+    for volume_id, listed in predicted.items():
+        expected = sorted(admitted[volume_id], key=lambda row: float(row["position_mm"]))
         volume = _read_volume(
             expected,
             prediction=_files(expected, listed, prediction_index, "prediction"),
-            reference=_mask_files(whose, expected, masks) if _has_ground_truth(whose, expected) else None,
-            grey=_files(expected, grey.get(whose, []), logit_index, "prediction") if logit_index else None,
+            reference=_mask_files(volume_id, expected, masks) if _has_ground_truth(volume_id, expected) else None,
+            grey=_files(expected, grey.get(volume_id, []), logit_index, "prediction") if logit_index else None,
         )
-        named = {**labels, "cohort": listed[0]["cohort"], "patient": whose.patient, "sequence": whose.sequence}
+        named = {**labels, "cohort": listed[0]["cohort"], "patient": volume_id.patient, "sequence": volume_id.sequence}
         scored = slice_scores(volume)
         slice_rows += [{**named, **row} for row in scored]
         patient_rows.append({**named, **patient_scores(volume, scored)})
@@ -92,20 +92,22 @@ def _refuse_unmatched(
         )
 
 
-def _has_ground_truth(whose: VolumeId, expected: Rows) -> bool:
+def _has_ground_truth(volume_id: VolumeId, expected: Rows) -> bool:
     without = [row["stem"] for row in expected if not row["ground"]]
     if without and len(without) < len(expected):
         raise InputError(
-            f"{_named(whose)}: some slices have ground truth, but {first_few(without, NAMED)} none. "
+            f"{_named(volume_id)}: some slices have ground truth, but {first_few(without, NAMED)} none. "
             "A volume cannot be scored in part: complete the ground truth, or leave the sequence out of the sheet"
         )
     return not without
 
 
-def _mask_files(whose: VolumeId, expected: Rows, masks: Mapping[VolumeId, Path]) -> list[Path]:
-    if whose not in masks:
-        raise InputError(f"no index of masks was given for {_named(whose)}. Extract its masks, and give their index")
-    index = masks[whose]
+def _mask_files(volume_id: VolumeId, expected: Rows, masks: Mapping[VolumeId, Path]) -> list[Path]:
+    if volume_id not in masks:
+        raise InputError(
+            f"no index of masks was given for {_named(volume_id)}. Extract its masks, and give their index"
+        )
+    index = masks[volume_id]
     listed = [{**row, "stem": Path(row["file"]).stem} for row in read_index(index, index.with_suffix(""))]
     return _files(expected, listed, index, "mask")
 
@@ -120,8 +122,10 @@ def _files(expected: Rows, listed: Rows, index: Path, kind: str) -> list[Path]:
         (["a slice listed twice"] * (len(listed) - len(files)), "holds"),
     ):
         if stems:
-            whose = _named(VolumeId(expected[0]["sequence"], expected[0]["patient"]))
-            raise InputError(f"{index}: {problem} {first_few(stems, NAMED)} ({whose}). Delete this index and run again")
+            volume = _named(VolumeId(expected[0]["sequence"], expected[0]["patient"]))
+            raise InputError(
+                f"{index}: {problem} {first_few(stems, NAMED)} ({volume}). Delete this index and run again"
+            )
     return [files[stem] for stem in wanted]
 
 

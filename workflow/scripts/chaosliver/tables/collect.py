@@ -1,43 +1,16 @@
-"""The study's tidy tables, and one that a terminal shows."""
+"""The study's tidy tables: all slices, all patients, and the statistics of each experiment."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from ..base.columns import (
-    EXPERIMENT_COLUMNS,
-    GROUP,
-    MEASURES,
-    PATIENT_COLUMNS,
-    SLICE_COLUMNS,
-    STATISTICS,
-)
+from ..base.columns import EXPERIMENT_COLUMNS, GROUP, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS, STATISTICS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_text, write_tsv
 from ..measure.frames import average_over_seeds, records_of, typed
 from ..measure.patient_statistics import mean_interval
-from .printed import NOTHING, title_of
-
-SUMMARY_HEADS = (
-    ("experiment", "", ""),
-    ("cohort", "", ""),
-    ("sequence", "", ""),
-    ("pa-", "tients", ""),
-    ("slices", "without", "organ"),
-    ("Dice,", "all", "slices"),
-    ("Dice,", "organ", "slices"),
-    ("Dice 3D,", "mean ± SD", ""),
-    ("ASSD", "mm", ""),
-    ("MSSD", "mm", ""),
-    ("no", "ASSD", ""),
-)
-LEFT_ALIGNED = 3
-SUMMARY_NOTE = """\
-Means over patients (seeds of one patient averaged first). All slices: a slice with neither reference nor prediction
-counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction has no
-surface, as an empty one: the last column counts them.
-"""
+from .summary import summary_text
 
 
 def collect_tables(
@@ -71,37 +44,30 @@ def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     truth whose ASSD does not exist.
     """
     _refuse_repeats(patients)
-    rows = []
     each_patient = average_over_seeds(patients).groupby(GROUP, sort=False)
-    pooled = slices.groupby(GROUP, sort=False)["dice"].mean()
-    each_slice = slices.drop_duplicates([*GROUP, "patient", "stem"]).groupby(GROUP, sort=False)
+    each_slice = slices.groupby(GROUP, sort=False)
+    pooled = each_slice["dice"].mean().to_dict()
+    rows = []
     for names, volumes in patients.groupby(GROUP, sort=False):
-        group, shown = each_patient.get_group(names), each_slice.get_group(names)
-        referenced = shown["reference_mm2"].dropna()
-        row = dict(zip(GROUP, names, strict=True)) | {
-            "patients": len(group),
-            "slices": len(shown),
-            "share_of_empty_slices": (referenced == 0).mean(),
-            "empty_predictions": int((volumes["predicted_ml"] == 0).sum()),
-            "volumes_without_distance": int((volumes["dice_3d"].notna() & volumes["assd_mm"].isna()).sum()),
-            "pooled_dice": pooled[names],
-        }
+        row = dict(zip(GROUP, names, strict=True)) | _counts(volumes, each_slice.get_group(names))
+        row["pooled_dice"] = pooled[names]
         for measure in MEASURES:
-            values = _statistics_of(group[measure].dropna())
+            values = _statistics_of(each_patient.get_group(names)[measure].dropna())
             row |= {f"{measure}_{name}": value for name, value in zip(STATISTICS, values, strict=True)}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(EXPERIMENT_COLUMNS))
 
 
-def summary_text(experiments: pd.DataFrame) -> str:
-    """The table of experiments as aligned text for a terminal of 120 columns, with a note on how to read it."""
-    cells = [list(line) for line in zip(*SUMMARY_HEADS, strict=True)]
-    cells += [_summary_cells(row) for row in experiments.to_dict("records")]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [_aligned(line, widths) for line in cells]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    heads = len(SUMMARY_HEADS[0])
-    return "\n".join([*lines[:heads], rule, *lines[heads:], "", SUMMARY_NOTE])
+def _counts(volumes: pd.DataFrame, slices: pd.DataFrame) -> dict[str, Any]:
+    """What is counted over the volumes and slices of one group."""
+    shown = slices.drop_duplicates([*GROUP, "patient", "stem"])
+    return {
+        "patients": volumes["patient"].nunique(),
+        "slices": len(shown),
+        "share_of_empty_slices": (shown["reference_mm2"].dropna() == 0).mean(),
+        "empty_predictions": int((volumes["predicted_ml"] == 0).sum()),
+        "volumes_without_distance": int((volumes["dice_3d"].notna() & volumes["assd_mm"].isna()).sum()),
+    }
 
 
 def _refuse_repeats(patients: pd.DataFrame) -> None:
@@ -119,34 +85,3 @@ def _statistics_of(patients: pd.Series) -> tuple[float, ...]:
     """The values of `STATISTICS`; NaN for an interval of too few patients."""
     interval = mean_interval(patients.to_numpy(float)) or (float("nan"), float("nan"))
     return patients.mean(), patients.std(), patients.median(), patients.min(), patients.max(), *interval
-
-
-def _summary_cells(row: dict[str, object]) -> list[str]:
-    spread = _number(row["dice_3d_sd"], 3)
-    return [
-        str(row["experiment"]),
-        str(row["cohort"]),
-        title_of(str(row["sequence"])),
-        str(row["patients"]),
-        _number(row["share_of_empty_slices"], 0, percent=True),
-        _number(row["mean_dice_all_slices_mean"], 3),
-        _number(row["mean_dice_organ_slices_mean"], 3),
-        _number(row["dice_3d_mean"], 3) + (f" ± {spread}" if spread != NOTHING else ""),
-        _number(row["assd_mm_mean"], 2),
-        _number(row["mssd_mm_mean"], 1),
-        str(row["volumes_without_distance"]),
-    ]
-
-
-def _number(value: object, digits: int, *, percent: bool = False) -> str:
-    if pd.isna(value):
-        return NOTHING
-    return f"{value:.{digits}%}" if percent else f"{value:.{digits}f}"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.ljust(width) if place < LEFT_ALIGNED else cell.rjust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(padded).rstrip()
