@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from chaosliver.measure.surfaces import border, surface_distances
+from chaosliver.measure.surfaces import border, box_around, surface_distances
 
 SHAPE = (4, 6, 5)
 masks = arrays(bool, SHAPE)
@@ -137,3 +137,11 @@ def test_an_organ_at_the_corner_of_an_oblong_volume() -> None:
     middle = np.sqrt(20**2 + (3 * 1.5) ** 2 + (7 * 0.5) ** 2)
     expected = ((farthest + middle + 2 * nearest) / 4, farthest)
     assert surface_distances(reference, prediction, [0, 5, 20], (1.5, 0.5)) == pytest.approx(expected)
+
+
+def test_the_box_has_a_margin_of_one_voxel_as_far_as_the_volume_reaches() -> None:
+    mask = np.zeros((9, 12, 15), bool)
+    mask[4, 0, 6] = mask[6, 5, 14] = True
+    shape = mask[box_around(mask)].shape
+    assert [(part.start, part.stop) for part in box_around(mask)] == [(3, 8), (0, 7), (5, 16)]
+    assert shape == (5, 7, 10)

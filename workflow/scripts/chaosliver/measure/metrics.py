@@ -1,7 +1,7 @@
 """How well a predicted mask agrees with the ground truth, by the CHAOS challenge's measures.
 
 Source: Kavur et al., Medical Image Analysis 2021, doi 10.1016/j.media.2020.101950, and the challenge's own evaluation
-code. A measure that does not exist for a case is None, never a number that could slip into a mean:
+code. A measure that is not defined for a case is None, so that it cannot enter a mean as a number:
 
 =========  ==========  ====  ====  ==========  =====
 reference  prediction  Dice  RAVD  ASSD, MSSD  score
@@ -11,11 +11,10 @@ empty      some        0     None  None        0
 some       empty       0     100   None        0
 =========  ==========  ====  ====  ==========  =====
 
-A prediction that fills the whole volume has no surface either: its distances are None and its score is 0.
-
-Both empty is agreement, but there is no surface to measure and nothing that the challenge would score. With one of
-the two empty there is still no distance, and a distance of 0 would be a lie: the failure shows in the Dice, in the
-score, and in the tables' count of volumes without a distance.
+If both are empty they agree, but there is no surface to measure and nothing that the challenge would score. If one of
+them is empty there is no distance either, and 0 would be wrong: such a failure shows in the Dice, in the score, and in
+the tables' count of volumes without a distance. A prediction that fills the whole volume has no surface, so its
+distances are None and its score is 0.
 """
 
 from collections.abc import Sequence
@@ -45,16 +44,16 @@ def dice(reference: Mask, prediction: Mask) -> float:
 
 
 def soft_dice(reference: Mask, prediction: np.ndarray) -> float:
-    """Dice of a boolean mask and grey values from 0 to 1, as the original study's script has it; 1 over two empty ones.
+    """Dice of a boolean mask and grey values from 0 to 1, as in the original study's script; 1 if both are empty.
 
-    Of a prediction of 0 and 1 alone it is `dice`.
+    For a prediction of only 0 and 1 it equals `dice`.
     """
     sizes = np.count_nonzero(reference) + float(prediction.sum(dtype=np.float64))
     return 2 * float(prediction[reference].sum(dtype=np.float64)) / sizes if sizes else 1.0
 
 
 def ravd_percent(reference: Mask, prediction: Mask) -> float | None:
-    """Relative absolute volume difference in percent of the reference, by voxel counts; None over an empty one."""
+    """Relative absolute volume difference in percent of the reference, by voxel counts; None if only it is empty."""
     wanted, found = np.count_nonzero(reference), np.count_nonzero(prediction)
     if wanted == 0:
         return None if found else 0.0
@@ -62,7 +61,7 @@ def ravd_percent(reference: Mask, prediction: Mask) -> float | None:
 
 
 def challenge_score(dice: float, ravd_percent: float, assd_mm: float, mssd_mm: float) -> float:
-    """The challenge's score of one volume, 0 to 100: the mean of four measures, each 0 beyond its threshold."""
+    """The challenge's score of one volume, 0 to 100: the mean of four scores, each 0 beyond its threshold."""
     return (
         (100 * dice if dice >= 0.8 else 0)
         + (100 - 20 * ravd_percent if ravd_percent <= 5 else 0)

@@ -39,7 +39,7 @@ def resampled_means(values: np.ndarray) -> np.ndarray:
 
 @cache
 def resample_shares(patients: int) -> np.ndarray:
-    """How large a share of each resample each patient has: (resamples, patients), the same each time."""
+    """The share of each patient in each resample: (resamples, patients), the same each time."""
     drawn = np.random.default_rng(SEED).integers(patients, size=(RESAMPLES, patients))
     return np.stack([np.count_nonzero(drawn == patient, axis=1) for patient in range(patients)], axis=1) / patients
 

@@ -85,7 +85,7 @@ def dice_of(scores: Scores, reading: Reading, shares: np.ndarray) -> np.ndarray:
 
 
 def _comparable(table: Sequence[Row], published: str) -> list[Row]:
-    """Scored slices of the development cohort, of the sequences that the published study was scored on."""
+    """The scored slices of the development cohort, of the sequences that the published study was scored on."""
     scored = [row for row in table if row["cohort"] == "development" and row["dice"]]
     sequences = {row["sequence"] for row in scored if row["experiment"] == published}
     return [row for row in scored if row["sequence"] in sequences]

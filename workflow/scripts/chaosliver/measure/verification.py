@@ -1,4 +1,4 @@
-"""Whether the files of a study are still those that were made: what Snakemake cannot see inside folders."""
+"""Whether the files of a study are still as they were made: Snakemake cannot see changes inside folders."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ MODELS = "models"
 def verify(*, results: Path) -> None:
     """Check every indexed file and every network below `results` against the checksum taken when it was made.
 
-    Raises InputError that names all files that are missing or altered, each with the command that makes it anew.
+    Raises InputError that names every missing or altered file, with the command that makes it again.
     """
     indexes = [
         index for tree in INDEXED for index in sorted((results / tree).rglob("*.tsv")) if index.with_suffix("").is_dir()

@@ -20,7 +20,7 @@ LICENCES = {
 
 
 def describe_model(*, card: Path, patients: Path, source: str, model_card: Path) -> None:
-    """Write what a user of the weights must know: intended use, licence, split, scores, and how they were trained.
+    """Write what a user of the weights needs to know: intended use, licence, split, scores, and how they were trained.
 
     `card` is the training's own, `patients` the table of the patients held out from it, `source` a key of LICENCES.
     """

@@ -1,4 +1,4 @@
-"""Pages for the report: one file each, which asks for nothing but itself."""
+"""Pages for the report: one HTML file each, without links to other files."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -21,7 +21,7 @@ td small{color:#555}
 td.long{white-space:normal;min-width:22em;overflow-wrap:anywhere}
 input{font:inherit;margin:.5em 0}
 """
-# Numbers by their value, all else as text; what is empty stays last.
+# Numbers are sorted by value and everything else as text; empty cells stay last.
 SORT = """
 const table = document.querySelector("table"), body = table.tBodies[0];
 const valueOf = (row, column) => row.cells[column].innerText.trim().replace("\\u2212", "-");
@@ -60,7 +60,7 @@ def section(title: str, text: str) -> str:
 
 
 def sortable_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """A table that a click on a heading sorts and a field above it filters; one to a page.
+    """A table that a click on a heading sorts and a field above it filters. A page can hold one.
 
     A cell of several lines is sorted by its first.
     """

@@ -19,24 +19,24 @@ REFERENCES = (
     "segmentation from CT volumes. IEEE Transactions on Medical Imaging 37 (2018) 2663. doi 10.1109/TMI.2018.2845918",
 )
 LICENCE = (
-    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: what shows pixels of them, and "
-    "networks trained on them, may not be used commercially and is passed on under the same terms, with the sources "
-    "cited."
+    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: pictures that show them and networks "
+    "trained on them may not be used commercially, and must be shared under the same terms, with the sources cited."
 )
 PHANTOM = (
-    "The slices are a phantom that the workflow drew: the figures show that the chain works, and nothing of patients. "
-    "Nothing in this report is from the CHAOS data."
+    "The slices are a phantom that the workflow drew: the results show that the workflow runs, and say nothing about "
+    "patients. Nothing in this report is from the CHAOS data."
 )
 CODE_LICENCE = "The workflow's code is under the MIT licence."
 METRICS = (
     "Predictions were resampled to each image's own grid and compared there with the ground truth. Dice is given as "
-    "the mean over all slices of a patient, where one without organ in both counts as 1, over the slices whose ground "
-    "truth holds the organ, and of the volume. RAVD (percent), ASSD and MSSD (mm, between border voxels at the slices' "
-    "true positions) and the challenge's score are those of the challenge's evaluation code. An empty prediction has "
-    "no distance and a score of 0. The unit of all statistics is the patient; seeds are replicates. Experiments were "
-    "compared with the first one, and with the one that they are based on, patient by patient, by the Wilcoxon "
-    "signed-rank test with Holm's correction over the comparisons of one measure with the same baseline; no test was "
-    "made of fewer than six pairs that differ. The effect size is the matched-pairs rank-biserial correlation "
-    "(reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small samples; reference "
-    "6); volumes are compared by bias and 95 % limits of agreement (reference 8)."
+    "the mean over all slices of a patient, where a slice without organ in both counts as 1, as the mean over the "
+    "slices that contain the organ in the ground truth, and for the whole volume. RAVD (percent), ASSD and MSSD (mm, "
+    "between border voxels at the slices' true positions) and the challenge's score are those of the challenge's "
+    "evaluation code. An empty prediction has no distance and a score of 0. The unit of all statistics is the patient;"
+    " seeds are replicates. Experiments were compared with the first one, and with the one that they are based on, "
+    "patient by patient, by the Wilcoxon signed-rank test with Holm's correction over the comparisons of one measure "
+    "with the same baseline; no test was made of fewer than six pairs that differ. The effect size is the "
+    "matched-pairs rank-biserial correlation (reference 7). Intervals are bootstrapped over patients (95 %, "
+    "percentiles, widened for small samples; reference 6); volumes are compared by bias and 95 % limits of agreement "
+    "(reference 8)."
 )

@@ -38,7 +38,7 @@ PLAIN_PAGES = {
     "comparisons": PlainPage("Paired comparisons", "Differences are experiment minus baseline."),
     "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence and seed."),
     "trainings": PlainPage("Trainings", "Optimism is validation minus test."),
-    "prices": PlainPage("Prices of the published errors", "Differences are put right minus as published."),
+    "prices": PlainPage("Prices of the published errors", "Differences are corrected minus published."),
     "findings": PlainPage("Findings of quality control", "What was found, file by file, and how severe it is."),
 }
 

@@ -1,4 +1,4 @@
-"""The study's trainings, a row each: what they learned from, the epoch taken, and what validation promised."""
+"""The study's trainings, a row each: what they were trained on, the epoch used, and validation beside test Dice."""
 
 import json
 from collections.abc import Mapping, Sequence, Set
@@ -17,7 +17,7 @@ def list_trainings(
 
     Both Dice are means over patients of the Dice of all their slices, of the sequences that the network was trained
     on; validation at the network's resolution, the test patients of the fold at their own. `optimism` is validation
-    minus test: what would be claimed too much if validation were reported.
+    minus test: how much too high the result would be if validation were reported.
     """
     patients = read_tsv(patients_table, PATIENT_COLUMNS)
     rows = [
