@@ -12,7 +12,7 @@ from mutmut.mutation.file_mutation import MutationVisitor, deep_replace
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 # Words for people: what they say decides nothing.
-SPEAKING = {"print", "warn", "debug", "info", "warning", "error", "exception", "log", "cast"}
+SPEAKING = {"print", "warn", "debug", "info", "warning", "error", "exception", "log", "getLogger", "cast"}
 # `encoding` is UTF-8 by default where the tests run; `strict` guards against lists of unequal length.
 WITHOUT_EFFECT = {"encoding", "strict"}
 

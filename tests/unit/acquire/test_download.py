@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Server:
         self.statuses: list[int] = []
         self.sent = 0
         self.starts: list[int] = []
+        self.asked: list[Mapping[str, str]] = []  # headers of the requests
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,6 +58,7 @@ class Server:
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(dict(request.headers))
         if self.statuses:
             request.send_error(self.statuses.pop(0))
             return
@@ -142,14 +144,15 @@ def test_resumes_within_a_call_where_the_connection_broke(server: Server, target
 
 
 def test_next_call_resumes_and_the_server_sends_the_rest_only(server: Server, target: Path) -> None:
-    server.break_after = [700_000]
+    server.break_after = [650_000]
     with pytest.raises(InputError, match=r"could not download .*kept in .*partial.*resumes") as raised:
         fetch(server, target, patience=ONCE)
     assert server.url in str(raised.value)
     assert "archives.development.path" in str(raised.value)
     assert not target.exists()
     kept = target.with_name("development.zip.partial").stat().st_size
-    assert kept > 700_000 - download.BLOCK_BYTES
+    # What is lost is less than a block of 64 KiB.
+    assert kept > 650_000 - (64 << 10)
     server.sent = 0
     fetch(server, target, patience=ONCE)
     assert target.read_bytes() == CONTENT
@@ -205,6 +208,7 @@ def test_without_checksum_and_etag_nothing_is_resumed(server: Server, target: Pa
     server.content, server.etag, server.break_after = small_zip(), "", [150_000]
     with pytest.raises(InputError):
         fetch(server, target, sha256=None, patience=ONCE)
+    assert left(target) == ["development.zip.partial"]
     fetch(server, target, sha256=None)
     assert server.starts == [0, 0]
     assert target.read_bytes() == server.content
@@ -282,6 +286,47 @@ def test_refusal_names_the_address_and_is_not_repeated(server: Server, target: P
     assert len(server.statuses) == 8
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_each_answer_that_may_pass_is_asked_for_again(server: Server, target: Path, status: int) -> None:
+    server.statuses = [status]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_bytes_are_asked_for_as_they_lie_on_the_server(server: Server, target: Path) -> None:
+    fetch(server, target)
+    assert [headers["Accept-Encoding"] for headers in server.asked] == ["identity"]
+
+
+def test_progress_counts_from_what_has_come_to_the_whole(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bar:
+        def __init__(self, **settings: object) -> None:
+            made.append(settings)
+
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def update(self, count: int) -> None:
+            counted.append(count)
+
+    made, counted = [], []
+    monkeypatch.setattr(download, "tqdm", Bar)
+    target.parent.mkdir()
+    target.with_name("development.zip.partial").write_bytes(CONTENT[:400_000])
+    fetch(server, target)
+    assert [(bar["initial"], bar["total"], bar["desc"]) for bar in made] == [(400_000, 1_000_000, "development.zip")]
+    assert sum(counted) == 600_000
+    # A log is no terminal.
+    assert made[0]["mininterval"] == 30
+    monkeypatch.setattr(download.sys, "stderr", type("Terminal", (), {"isatty": lambda _: True})())
+    download._bar("a.zip", 0, None)
+    assert made[1]["mininterval"] == 0.5
+
+
 def test_passing_refusal_is_repeated(server: Server, target: Path) -> None:
     server.statuses = [503, 429]
     fetch(server, target)
@@ -315,6 +360,8 @@ def test_name_server_that_never_answers_holds_up_nothing(target: Path, monkeypat
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait())
     with pytest.raises(InputError, match=r"could not reach .*no answer in time"):
         download.download("http://example.invalid/a.zip", SHA256, target, patience=Patience(answer_s=0.3))
+    # The thread that still waits keeps no process from its end.
+    assert [thread for thread in threading.enumerate() if not thread.daemon] == [threading.main_thread()]
     answered.set()
 
 
@@ -345,10 +392,25 @@ def test_by_default_three_attempts_without_a_network_take_18_seconds(
         raise requests.ConnectTimeout
 
     monkeypatch.setattr(download.requests, "get", get)
-    with pytest.raises(InputError, match="could not reach"):
+    with pytest.raises(
+        InputError, match=r"could not reach http://example\.invalid/a\.zip: no answer in time\. Without"
+    ):
         download.download("http://example.invalid/a.zip", SHA256, target)
     assert limits == [(5, 30)] * 3
     assert clock.waits == [5, 1, 5, 2, 5]
+
+
+def test_no_pause_is_begun_that_would_end_with_the_patience(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    def get(*_: object, **__: object) -> None:
+        clock.sleep(5)
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(download.requests, "get", get)
+    with pytest.raises(InputError, match="could not reach"):
+        download.download("http://example.invalid/a.zip", SHA256, target, patience=Patience(answer_s=6))
+    assert clock.waits == [5]
 
 
 def test_by_default_a_name_server_that_never_answers_is_waited_for_40_seconds(
@@ -377,6 +439,31 @@ def test_a_cause_without_words_is_told_by_its_name() -> None:
             raise RuntimeError("around it") from cause
     except RuntimeError as error:
         assert download._reason(error) == "the cause"
+    try:
+        try:
+            raise ValueError("what came first")
+        except ValueError:
+            raise RuntimeError("what came of it")  # noqa: B904
+    except RuntimeError as error:
+        assert download._reason(error) == "what came first"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "total", "first"),
+    [
+        (200, {"Content-Length": "70"}, 70, None),
+        (200, {"Content-Range": "bytes 3-69/70"}, None, 3),
+        (206, {"Content-Range": "bytes 3-69/70", "Content-Length": "67"}, 70, 3),
+        (206, {"Content-Range": "bytes 3-69/*", "Content-Length": "67"}, None, 3),
+        (206, {"Content-Length": "67"}, None, None),
+        (416, {"Content-Range": "bytes */70", "Content-Length": "0"}, 70, None),
+    ],
+)
+def test_what_an_answer_says_of_the_whole_file_and_of_its_own_place(status, headers, total, first) -> None:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers)
+    assert (download._total(response), download._first(response)) == (total, first)
 
 
 @pytest.mark.parametrize("url", ["zenodo.org/archive.zip", "ftp://127.0.0.1/a.zip", "http://"])
