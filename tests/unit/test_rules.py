@@ -24,6 +24,9 @@ UNPLANNED = {"download_archive", "check_archive", "verify"}
 NOT_TAKEN: dict[str, set[str]] = {
     "predict": {"checked"},
     "predict_logits": {"checked"},
+    "draw_triplets": {"image_indexes", "mask_indexes"},
+    "draw_overlays": {"prediction_indexes", "image_indexes", "mask_indexes"},
+    "draw_contact_sheets": {"prediction_indexes", "image_indexes", "mask_indexes"},
 }
 # Adapters that take a whole group of names at once, by the fields of a class or by `items`.
 TAKE_GROUPS = {"train", "show_tables"}

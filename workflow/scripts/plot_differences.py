@@ -1,21 +1,7 @@
-"""Plot the paired comparisons of the study."""
+"""Draw how far the experiments' Dice differ, with intervals."""
 
-from pathlib import Path
-
-from chaosliver.base.jobs import run_job
-from chaosliver.figures import differences
-
-
-def main(*, comparisons_table: Path, png: Path, svg: Path) -> None:
-    """Draw the differences in Dice with their intervals, as PNG and SVG."""
-    differences.plot_differences(comparisons_table, [png, svg])
-
+from chaosliver.base.jobs import run
+from chaosliver.figures.differences import plot_differences
 
 if "snakemake" in globals():
-    run_job(
-        main,
-        log=snakemake.log[0],
-        comparisons_table=Path(snakemake.input.comparisons_table),
-        png=Path(snakemake.output.png),
-        svg=Path(snakemake.output.svg),
-    )
+    run(snakemake, plot_differences)

@@ -1,23 +1,7 @@
-"""Plot how far predicted volumes agree with the ground truth."""
+"""Draw how well predicted volumes agree with the ground truth."""
 
-from pathlib import Path
-
-from chaosliver.base.jobs import run_job
-from chaosliver.figures import volumes as agreement
-
-
-def main(*, patients_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:
-    """Draw the Bland-Altman plots of `experiments`, in that order, as PNG and SVG."""
-    agreement.plot_volumes(patients_table, experiments, [png, svg], organs)
-
+from chaosliver.base.jobs import run
+from chaosliver.figures.volumes import plot_volumes
 
 if "snakemake" in globals():
-    run_job(
-        main,
-        log=snakemake.log[0],
-        patients_table=Path(snakemake.input.patients_table),
-        experiments=list(snakemake.params.experiments),
-        organs=dict(snakemake.params.organs),
-        png=Path(snakemake.output.png),
-        svg=Path(snakemake.output.svg),
-    )
+    run(snakemake, plot_volumes)

@@ -1,181 +1,122 @@
-"""The plots: what they are drawn from, the same bytes each time, and no failure on odd tables."""
+"""What figures share: files without a date, grids of panels, and names as titles."""
 
 from pathlib import Path
-from typing import Any
 
+import cv2
 import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.figure import Figure
+from unit.figures.looking import assert_same_bytes, texts_of
 
-from chaosliver.base.columns import HISTORY_COLUMNS, MEASURES, PATIENT_COLUMNS
-from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.figures.style import PALETTE, chosen_epoch, groups_of, panel_grid, plot_dice, plot_training, wrapped
-from chaosliver.measure.frames import typed
-
-
-def patient_row(patient: str, experiment: str, dice: float | None, **changes: Any) -> dict[str, Any]:
-    row = dict.fromkeys(PATIENT_COLUMNS) | dict.fromkeys(MEASURES, dice)
-    row |= {"experiment": experiment, "fold": "0", "seed": "1", "cohort": "development", "patient": patient}
-    return row | {"sequence": "t1_in_phase", "slices": 30, "predicted_ml": 1.0} | changes
-
-
-# Seaborn 0.13 still names the orientation as matplotlib 3.11 no longer likes it.
-pytestmark = pytest.mark.filterwarnings("ignore:vert. bool was deprecated")
+from chaosliver.figures.style import (
+    DICE_PANELS,
+    STYLE,
+    dice_rows,
+    experiment_title,
+    panel_grid,
+    save,
+    say_no_ground_truth,
+    wrapped,
+)
 
 
-@pytest.fixture
-def patients(tmp_path: Path) -> Path:
-    rows = [
-        patient_row(str(number), experiment, 0.8 + 0.01 * number + shift)
-        for experiment, shift in (("baseline", 0.0), ("augmented", 0.02))
-        for number in range(8)
-    ]
-    rows.append(patient_row("90", "baseline", 0.7, cohort="test", fold="all", seed="all"))
-    rows.append(patient_row("91", "baseline", None, cohort="test", fold="all", seed="all"))
-    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
-    return tmp_path / "patients.tsv"
+def draw_one(png: Path, svg: Path) -> None:
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(4, 2))
+        axes.plot([1, 2], [3, 4])
+        save(figure, [png, svg])
 
 
-def write_history(path: Path, dices: list[float | None]) -> Path:
-    rows = [
-        {"epoch": number, "training_loss": 1 / number, "validation_loss": 1.1 / number, "validation_dice": dice}
-        for number, dice in enumerate(dices, start=1)
-    ]
-    write_tsv(path, HISTORY_COLUMNS, rows)
-    return path
+def test_a_saved_figure_holds_no_date_and_no_version(tmp_path: Path) -> None:
+    assert_same_bytes(draw_one, tmp_path)
+    svg = (tmp_path / "1.svg").read_text()
+    assert "dc:date" not in svg and "Matplotlib v" not in svg
+    assert b"Software" not in (tmp_path / "1.png").read_bytes()
 
 
-def test_dice_figure_has_the_same_bytes_each_time(patients: Path, tmp_path: Path) -> None:
-    pictures = [[tmp_path / f"{number}.{suffix}" for suffix in ("png", "svg")] for number in (1, 2)]
-    for pair in pictures:
-        plot_dice(patients, ["baseline", "augmented"], pair)
-    for first, second in zip(*pictures, strict=True):
-        assert first.read_bytes() == second.read_bytes()
+def test_a_saved_figure_has_150_pixels_an_inch_and_its_layout_made(tmp_path: Path) -> None:
+    with plt.rc_context(STYLE):
+        figure, _ = plt.subplots(figsize=(4, 2))
+        save(figure, [tmp_path / "one.png"])
+    assert cv2.imread(str(tmp_path / "one.png")).shape == (300, 600, 3)
+    assert type(figure.get_layout_engine()).__name__ == "ConstrainedLayoutEngine"
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize("experiments", [["baseline"], ["augmented", "baseline"], ["never_run"], []])
-def test_dice_figure_of_any_choice_of_experiments(patients: Path, tmp_path: Path, experiments: list[str]) -> None:
-    plot_dice(patients, experiments, [tmp_path / "dice.png"])
-    assert (tmp_path / "dice.png").stat().st_size > 1000
+def test_rows_of_dice_panels_have_the_heights_given() -> None:
+    figure, panels = dice_rows([1.2, 2.4], 0.4)
+    assert panels.shape == (2, len(DICE_PANELS))
+    assert figure.get_size_inches().tolist() == pytest.approx([10, 4.0])
+    heights = [axes.get_position().height for axes in panels[:, 0]]
+    assert heights[1] / heights[0] == pytest.approx(2)
+    panels[1, 0].set_ylim(3, 7)
+    assert panels[1, 2].get_ylim() == (3, 7) and panels[0, 0].get_ylim() != (3, 7)
+    plt.close(figure)
 
 
-def test_more_groups_than_colours_can_be_drawn(tmp_path: Path) -> None:
-    rows = [patient_row("1", "baseline", 0.9, cohort=f"cohort{number}") for number in range(len(PALETTE) + 1)]
-    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
-    plot_dice(tmp_path / "patients.tsv", ["baseline"], [tmp_path / "dice.png"])
+def test_without_rows_there_is_an_empty_one() -> None:
+    figure, panels = dice_rows([], 0.4)
+    assert panels.shape == (1, len(DICE_PANELS))
+    assert figure.get_size_inches().tolist() == pytest.approx([10, 1.4])
+    plt.close(figure)
 
 
-def test_a_patients_points_are_joined_in_the_order_of_the_experiments(
-    patients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines: list[list[list[float]]] = []
-    close = plt.close
-
-    def read_and_close(figure: Figure) -> None:
-        whole = figure.axes[2]
-        lines.extend(line.get_xydata().tolist() for line in whole.lines if line.get_linewidth() == 0.4)
-        close(figure)
-
-    monkeypatch.setattr(plt, "close", read_and_close)
-    plot_dice(patients, ["augmented", "baseline"], [tmp_path / "dice.png"])
-    assert len(lines) == 8
-    for number, line in enumerate(lines):
-        assert line == pytest.approx(np.array([[0.82 + 0.01 * number, 0], [0.8 + 0.01 * number, 1]]))
-
-
-def test_another_organ_is_named_and_no_patients_points_are_joined_to_it(
-    patients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    joined, names = [], []
-    close = plt.close
-
-    def read_and_close(figure: Figure) -> None:
-        joined.extend(line for axes in figure.axes for line in axes.lines if line.get_linewidth() == 0.4)
-        names.extend(label.get_text() for label in figure.axes[0].get_yticklabels())
-        close(figure)
-
-    monkeypatch.setattr(plt, "close", read_and_close)
-    plot_dice(patients, ["baseline", "augmented"], [tmp_path / "dice.png"], {"augmented": "left_kidney"})
-    assert names == ["baseline", "augmented\n(left kidney)"]
-    assert not joined
+@pytest.mark.parametrize(
+    ("count", "rows", "columns", "size"),
+    [
+        (0, 1, 1, (7, 3.1)),
+        (1, 1, 1, (7, 3.1)),
+        (3, 1, 3, (8.1, 3.1)),
+        (4, 1, 4, (10.8, 3.1)),
+        (5, 2, 4, (10.8, 5.3)),
+        (7, 2, 4, (10.8, 5.3)),
+        (9, 3, 4, (10.8, 7.5)),
+    ],
+)
+def test_a_grid_has_its_panels_and_no_others(count: int, rows: int, columns: int, size: tuple[float, float]) -> None:
+    figure, panels = panel_grid(count, (2.7, 2.2))
+    assert figure.axes == panels
+    assert len(panels) == max(count, 1)
+    grid = panels[0].get_subplotspec().get_gridspec()
+    assert (grid.nrows, grid.ncols) == (rows, columns)
+    assert figure.get_size_inches().tolist() == pytest.approx(size)
+    plt.close(figure)
 
 
-def test_a_sequence_has_one_colour_in_all_figures_and_a_cohort_its_mark() -> None:
-    rows = [("test", "t2_spir"), ("development", "t2_spir"), ("development", "t1_in_phase")]
-    groups = list(groups_of(pd.DataFrame(rows, columns=["cohort", "sequence"])))
-    titles = ["T1 in phase, development", "T2-SPIR, development", "T2-SPIR, test"]
-    assert [group.title for group in groups] == titles
-    assert groups[1].color == groups[2].color != groups[0].color
-    assert groups[1].marker != groups[2].marker
-    (alone,) = groups_of(pd.DataFrame(rows[1:2], columns=["cohort", "sequence"]))
-    assert (alone.title, alone.color) == ("T2-SPIR", groups[1].color)
+def test_panels_of_a_grid_share_their_axes_and_the_lowest_of_each_column_has_labels() -> None:
+    figure, panels = panel_grid(6, (2.0, 2.0))
+    panels[0].set(xlim=(3, 5), ylim=(1, 9))
+    assert all((axes.get_xlim(), axes.get_ylim()) == ((3, 5), (1, 9)) for axes in panels)
+    shown = [axes.xaxis.get_tick_params()["labelbottom"] for axes in panels]
+    assert shown == [False, False, True, True, True, True]
+    plt.close(figure)
 
 
 def test_long_names_break_after_underscores_and_lose_no_letter() -> None:
     assert wrapped("train_on_t1_and_t2_together", 20) == "train_on_t1_and_t2_\ntogether"
     assert wrapped("small") == "small"
+    assert wrapped("ab_cd_ef", 6) == "ab_cd_\nef"
+    assert wrapped("ab_cd_ef", 5) == "ab_\ncd_ef"
+    assert wrapped("a" * 13 + "_" + "b" * 12) == "a" * 13 + "_" + "b" * 12
+    assert wrapped("a" * 13 + "_" + "b" * 13) == "a" * 13 + "_\n" + "b" * 13
     name = "a_name_with_a_very_long_part_" + "x" * 40
     assert wrapped(name).replace("\n", "") == name
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
-def test_a_grid_has_its_panels_and_no_others(count: int) -> None:
-    figure, panels = panel_grid(count, (2.0, 2.0))
-    assert figure.axes == panels
-    assert len(panels) == max(count, 1)
+def test_a_title_names_the_organ_of_an_experiment_that_has_another() -> None:
+    organs = {"b_long_name": "left_kidney"}
+    assert experiment_title("b_long_name", organs, 6) == "b_\nlong_\nname\n(left kidney)"
+    assert experiment_title("b_long_name", organs) == "b_long_name\n(left kidney)"
+    assert experiment_title("a_name", organs) == "a_name"
+    assert experiment_title("a" * 13 + "_" + "b" * 13, {}) == "a" * 13 + "_\n" + "b" * 13
+
+
+def test_every_empty_panel_says_so_in_its_middle() -> None:
+    figure, panels = plt.subplots(1, 2)
+    say_no_ground_truth(panels)
+    assert texts_of(figure).count("no ground truth") == 2
+    for axes in panels:
+        (text,) = axes.texts
+        place = text.get_transform().transform(text.get_position())
+        assert place == pytest.approx(axes.transAxes.transform((0.5, 0.5)))
+        assert text.get_horizontalalignment() == "center"
     plt.close(figure)
-
-
-def test_training_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
-    histories = [write_history(tmp_path / f"{fold}.tsv", [0.1, 0.5 + fold / 10, 0.4]) for fold in range(3)]
-    labels = [{"experiment": "baseline", "fold": str(fold), "seed": "1", "choose": "best"} for fold in range(3)]
-    pictures = [[tmp_path / f"{number}.{suffix}" for suffix in ("png", "svg")] for number in (1, 2)]
-    for pair in pictures:
-        plot_training(histories, labels, pair)
-    for first, second in zip(*pictures, strict=True):
-        assert first.read_bytes() == second.read_bytes()
-    assert not plt.get_fignums()
-
-
-@pytest.mark.parametrize(("choose", "dots"), [("best", [[2, 0.6], [2, 0.5]]), ("last", [])])
-def test_a_dot_marks_the_best_epoch_where_it_is_the_one_that_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: str, dots: list[list[float]]
-) -> None:
-    drawn, words = [], []
-    close = plt.close
-
-    def read_and_close(figure: Figure) -> None:
-        drawn.extend(
-            line.get_xydata()[0].tolist() for axes in figure.axes for line in axes.lines if line.get_marker() == "o"
-        )
-        words.extend(text.get_text() for text in figure.legends[0].get_texts())
-        close(figure)
-
-    monkeypatch.setattr(plt, "close", read_and_close)
-    history = write_history(tmp_path / "history.tsv", [0.1, 0.5, 0.4])
-    rows = read_tsv(history)
-    write_tsv(history, list(rows[0]), [{**row, "validation_loss": 0.6} for row in rows])
-    label = {"experiment": "baseline", "fold": "0", "seed": "1", "choose": choose}
-    plot_training([history], [label], [tmp_path / "one.png"])
-    assert drawn == dots
-    assert ("best epoch, whose weights are used" in words) == (choose == "best")
-
-
-def test_training_figure_without_validation_and_without_runs(tmp_path: Path) -> None:
-    history = write_history(tmp_path / "history.tsv", [None, None])
-    label = {"experiment": "baseline", "fold": "0", "seed": "1", "choose": "last"}
-    plot_training([history], [label], [tmp_path / "one.png"])
-    plot_training([], [], [tmp_path / "none.png"])
-    assert (tmp_path / "none.png").exists()
-
-
-@pytest.mark.parametrize(
-    ("dices", "expected"), [([0.1, 0.9, 0.9, 0.5], 2), ([None, 0.2, None], 2), ([None, None], None)]
-)
-def test_the_chosen_epoch_is_the_first_best(tmp_path: Path, dices: list[float | None], expected: int | None) -> None:
-    history = typed(read_tsv(write_history(tmp_path / "history.tsv", dices)), HISTORY_COLUMNS)
-    chosen = chosen_epoch(history)
-    assert (None if chosen is None else history.loc[chosen, "epoch"]) == expected

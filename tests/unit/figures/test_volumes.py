@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from unit.figures.looking import assert_near, assert_same_bytes, lines_with, points_of, texts_of
 
 from chaosliver.base.columns import PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.figures.volumes import agreement, plot_volumes
 
 MINUS = "\N{MINUS SIGN}"
+BLUE, GREEN = "#0072B2", "#009E73"
 
 
 def row(experiment: str, patient: str, reference: float | None, predicted: float, **changes: Any) -> dict[str, Any]:
@@ -20,15 +22,26 @@ def row(experiment: str, patient: str, reference: float | None, predicted: float
     return base | {"reference_ml": reference, "predicted_ml": predicted} | changes
 
 
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """All texts of the figures drawn."""
-    found: list[str] = []
-    close = plt.close
-    monkeypatch.setattr(
-        plt, "close", lambda figure: (found.extend(t.get_text() for t in figure.findobj(plt.Text)), close(figure))
-    )
-    return found
+# Differences of the first experiment -20 (mean of two seeds), -20, -30, -40, with means 990, 1010, 1015, 1020 mL.
+ROWS = [
+    row("base", "1", 1000.0, 990.0),
+    row("base", "1", 1000.0, 970.0, seed="2"),
+    row("base", "2", 1020.0, 1000.0),
+    row("base", "3", 1030.0, 1000.0),
+    row("base", "4", 1040.0, 1000.0),
+    row("base", "9", 900.0, 950.0, cohort="test", sequence="t2_spir"),
+    row("base", "8", None, 900.0, cohort="test", sequence="t2_spir"),
+    row("kidney", "1", 100.0, 130.0),
+    row("kidney", "2", 110.0, 110.0),
+    row("kidney", "3", 120.0, 180.0),
+]
+
+
+def draw(folder: Path, rows: list[dict[str, Any]], *experiments: str, organs: dict[str, str] | None = None) -> None:
+    write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
+    pictures = {"png": folder / "volumes.png", "svg": folder / "volumes.svg"}
+    table = folder / "patients.tsv"
+    plot_volumes(patients_table=table, experiments=list(experiments), organs=organs or {}, **pictures)
 
 
 def test_bias_and_limits() -> None:
@@ -36,33 +49,49 @@ def test_bias_and_limits() -> None:
     spread = 1.96 * np.sqrt((20**2 + 10**2 + 0 + 30**2) / 3)
     assert found == pytest.approx((10, 10 - spread, 10 + spread))
     assert agreement(np.array([1.0, 2.0])) is None
+    assert agreement(np.array([1.0, 2.0, 3.0])) == pytest.approx((2, 0.04, 3.96))
 
 
-def test_each_panel_gives_its_numbers_with_seeds_averaged(tmp_path: Path, texts: list[str]) -> None:
-    rows = [row("base", str(n), 1000.0, 1000.0 - 10 * n) for n in range(1, 5)]
-    rows += [row("base", "1", 1000.0, 970.0, seed="2")]
-    rows += [row("base", "9", 900.0, 950.0, cohort="test"), row("base", "8", None, 900.0, cohort="test")]
-    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
-    plot_volumes(tmp_path / "patients.tsv", ["base"], [tmp_path / "volumes.png"])
-    # Differences -20 (mean of two seeds), -20, -30, -40.
-    assert "base\nT1 in phase, development\nbias -28, limits -46 to -9 mL" in [
-        text.replace(MINUS, "-") for text in texts
+def test_each_experiment_sequence_and_cohort_has_a_panel(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, ROWS, "kidney", "never_run", "base", organs={"kidney": "left_kidney"})
+    assert [axes.get_title().replace(MINUS, "-") for axes in drawn[0].axes] == [
+        "kidney\n(left kidney)\nT1 in phase, development\nbias +30, limits -29 to +89 mL",
+        "base\nT1 in phase, development\nbias -28, limits -46 to -9 mL",
+        "base\nT2-SPIR, test\ntoo few patients for limits",
     ]
-    assert "base\nT1 in phase, test\ntoo few patients for limits" in texts
+    assert {"Mean of prediction and ground truth (mL)", "Prediction minus ground truth (mL)"} <= set(texts_of(drawn[0]))
+    assert "-46" not in " ".join(texts_of(drawn[0]))
+    assert drawn[0].get_size_inches().tolist() == pytest.approx([8.1, 3.2])
+
+
+def test_points_are_the_patients_differences_over_their_means(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, ROWS, "base")
+    (points,) = lines_with(drawn[0].axes[0], marker="o", color=BLUE)
+    assert_near(points_of(points), [[990, -20], [1010, -20], [1015, -30], [1020, -40]])
+    (points,) = lines_with(drawn[0].axes[1], marker="D", color=GREEN)
+    assert_near(points_of(points), [[925, 50]])
+
+
+def test_lines_stand_at_zero_bias_and_limits(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, ROWS, "base")
+    bias, spread = -27.5, 1.96 * np.sqrt((7.5**2 + 7.5**2 + 2.5**2 + 12.5**2) / 3)
+    first, second = drawn[0].axes
+    heights = [
+        [line.get_ydata()[0] for line in lines_with(first, color=colour, linestyle=style, marker="None")]
+        for colour, style in (("#000000", "-"), (BLUE, "-"), (BLUE, "--"))
+    ]
+    assert heights[:2] == [[0], [bias]]
+    assert heights[2] == pytest.approx([bias - spread, bias + spread])
+    assert [line.get_ydata()[0] for line in lines_with(second, marker="None")] == [0]
 
 
 def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
-    rows = [row(name, str(n), 1000.0 + n, 900.0 + n * n) for name in ("base", "other") for n in range(5)]
-    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
-    for number in (1, 2):
-        pictures = [tmp_path / f"{number}.{kind}" for kind in ("png", "svg")]
-        plot_volumes(tmp_path / "patients.tsv", ["base", "other"], pictures)
-    for kind in ("png", "svg"):
-        assert (tmp_path / f"1.{kind}").read_bytes() == (tmp_path / f"2.{kind}").read_bytes()
-    assert not plt.get_fignums()
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, ROWS)
+    shared = {"patients_table": tmp_path / "patients.tsv", "experiments": ["base", "kidney"], "organs": {}}
+    assert_same_bytes(lambda png, svg: plot_volumes(**shared, png=png, svg=svg), tmp_path)
 
 
-def test_without_ground_truth_there_is_a_picture_that_says_so(tmp_path: Path, texts: list[str]) -> None:
-    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, [row("base", "1", None, 900.0)])
-    plot_volumes(tmp_path / "patients.tsv", ["base"], [tmp_path / "none.png"])
-    assert "no ground truth" in texts
+def test_without_ground_truth_the_figure_says_so(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, [row("base", "1", None, 900.0)], "base")
+    draw(tmp_path, ROWS, "base")
+    assert [texts_of(figure).count("no ground truth") for figure in drawn] == [1, 0]

@@ -1,6 +1,6 @@
 """Dice along the organ, from its dome under the diaphragm to its lower tip."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,70 +11,49 @@ from matplotlib.lines import Line2D
 
 from ..base.anatomy import SEQUENCES
 from ..base.columns import GROUP, SLICE_COLUMNS
-from ..base.files import read_tsv
-from ..measure.frames import typed
+from ..measure.frames import read_frame
 from ..measure.patient_statistics import FEWEST_PATIENTS, resampled_means, tails
-from .style import LEGEND, STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
+from .groups import Group, groups_of
+from .style import LEGEND, STYLE, experiment_title, panel_grid, save, say_no_ground_truth
 
-# Relative positions at which all patients are compared, each with as much weight, however many slices it has.
+# Relative positions at which patients are compared: each patient has the same weight, however many slices it has.
 GRID = np.linspace(0, 1, 21)
 PLACES = list(range(len(GRID)))
 # How the first experiment looks in the others' panels.
 FIRST = {"color": "#555555", "linestyle": "--", "linewidth": 1}
 
+# The profiles of each experiment's patients, by sequence and cohort.
+Profiles = Mapping[tuple[str, Group], pd.DataFrame]
+
 
 def plot_along_liver(
-    slices_table: Path,
-    experiments: Sequence[str],
-    pictures: Iterable[Path],
-    organs: Mapping[str, str] | None = None,
+    *, slices_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path
 ) -> None:
     """Mean Dice over patients by relative position, with a 95 % band over patients, one line per sequence.
 
-    Each experiment has a panel per cohort. The first experiment stands in every panel as a dashed line, on the first
-    of its sequences, except where the panel's experiment segments another organ, which `organs` then names. Without
-    ground truth there is nothing to draw.
+    Each experiment has a panel per cohort. The first experiment is drawn into every panel as a dashed line, on the
+    first of its sequences, except where the panel's experiment segments another organ, which `organs` then names.
+    Without ground truth there is nothing to draw.
     """
-    profiles = profiles_of(typed(read_tsv(slices_table, SLICE_COLUMNS), SLICE_COLUMNS))
-    groups = groups_of(profiles)
-    lines = {
-        (name, group): members
-        for name in experiments
-        for group, rows in groups.items()
-        if len(members := profiles.loc[rows].query("experiment == @name"))
-    }
-    shown = list(dict.fromkeys((name, group.cohort) for name, group in lines))
-    first = {cohort: next((key for key in lines if key[1].cohort == cohort), None) for _, cohort in shown}
+    profiles = _by_experiment(profiles_of(read_frame(slices_table, SLICE_COLUMNS)), experiments)
+    shown = list(dict.fromkeys((name, group.cohort) for name, group in profiles))
+    several = len({cohort for _, cohort in shown}) > 1
     with plt.rc_context(STYLE):
         figure, panels = panel_grid(len(shown), (2.7, 2.1))
         for axes, (name, cohort) in zip(panels, shown, strict=False):
-            axes.set_title(titled(name, organs) + (f"\n{cohort} cohort" if len(first) > 1 else ""), fontsize=9)
-            for key, members in lines.items():
-                if key == (name, key[1]) and key[1].cohort == cohort:
-                    _draw_profile(axes, key[1], members)
-            if first[cohort][0] != name and name not in (organs or {}):
-                mean = lines[first[cohort]][PLACES].mean()
-                axes.plot(GRID, mean, **FIRST, zorder=1)
-            axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
-            axes.set_xticks([0, 0.5, 1], ["dome", "0.5", "tip"])
-            # Panels above others have no labels.
-            for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=False):
-                label.set_horizontalalignment(side)
+            axes.set_title(experiment_title(name, organs) + (f"\n{cohort} cohort" if several else ""), fontsize=9)
+            _draw_panel(axes, profiles, name, cohort, organs)
         figure.supylabel("Dice of the slice", fontsize="medium")
         figure.suptitle("Dice by relative position along the organ", fontsize="medium")
         if shown:
-            handles = _handles([group for _, group in lines])
-            if {name for name, _ in shown} - {*(organs or {})} > {shown[0][0]}:
-                label = f"{shown[0][0]}, {SEQUENCES[first[shown[0][1]][1].sequence].title}"
-                handles.append(Line2D([], [], **FIRST, label=label))
-            figure.legend(handles=handles, **LEGEND)
+            figure.legend(handles=_legend(profiles, organs), **LEGEND)
         else:
-            say_that_nothing_is_there(panels)
-        save(figure, pictures)
+            say_no_ground_truth(panels)
+        save(figure, [png, svg])
 
 
 def relative_positions(positions_mm: np.ndarray) -> np.ndarray:
-    """Positions along the normal as 0 at the dome, the end next to the head, to 1 at the tip; 0.5 for one slice alone.
+    """Positions along the normal as 0 at the dome, the end next to the head, to 1 at the tip; 0.5 for a single slice.
 
     The normal of axial slices points to the head, so that the greatest position is the dome.
     """
@@ -83,9 +62,9 @@ def relative_positions(positions_mm: np.ndarray) -> np.ndarray:
 
 
 def profiles_of(slices: pd.DataFrame) -> pd.DataFrame:
-    """One row per experiment, cohort, sequence and patient: Dice at each position of `GRID`, its columns 0, 1, 2, ...
+    """One row per experiment, cohort, sequence and patient: Dice at each position of `GRID` in columns 0, 1, 2, ...
 
-    Only slices with the organ in the reference count. Between slices the Dice is interpolated, and seeds are averaged.
+    Only slices with the organ in the ground truth count. Between slices the Dice is interpolated; seeds are averaged.
     """
     scored = slices[slices["reference_mm2"] > 0].dropna(subset=["dice"])
     names, profiles = [], []
@@ -99,16 +78,52 @@ def profiles_of(slices: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns="seed").groupby([*GROUP, "patient"], sort=False).mean().reset_index()
 
 
+def _by_experiment(profiles: pd.DataFrame, experiments: Sequence[str]) -> Profiles:
+    """The profiles of each experiment, sequence and cohort that has any, in the order in which they are drawn."""
+    groups = groups_of(profiles)
+    return {
+        (name, group): members
+        for name in experiments
+        for group, labels in groups.items()
+        if len(members := profiles.loc[labels].query("experiment == @name"))
+    }
+
+
+def _draw_panel(axes: Axes, profiles: Profiles, name: str, cohort: str, organs: Mapping[str, str]) -> None:
+    """Draw one experiment in one cohort, beside the first one."""
+    for (experiment, group), patients in profiles.items():
+        if (experiment, group.cohort) == (name, cohort):
+            _draw_profile(axes, group, patients)
+    first, group = _first_in(profiles, cohort)
+    if first != name and name not in organs:
+        axes.plot(GRID, profiles[first, group][PLACES].mean(), **FIRST, zorder=1)
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    axes.set_xticks([0, 0.5, 1], ["dome", "0.5", "tip"])
+    # Panels above others have no labels.
+    for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=False):
+        label.set_horizontalalignment(side)
+
+
+def _first_in(profiles: Profiles, cohort: str) -> tuple[str, Group]:
+    """The first experiment that is scored in a cohort, and the first of its sequences there."""
+    return next(key for key in profiles if key[1].cohort == cohort)
+
+
 def _draw_profile(axes: Axes, group: Group, patients: pd.DataFrame) -> None:
     values = patients[PLACES].to_numpy()
-    axes.plot(GRID, values.mean(axis=0), color=group.color, linestyle=group.linestyle, linewidth=1.4)
+    axes.plot(GRID, values.mean(axis=0), color=group.colour, linestyle=group.linestyle, linewidth=1.4)
     if len(values) >= FEWEST_PATIENTS:
         low, high = np.quantile(resampled_means(values), tails(len(values)), axis=0)
-        axes.fill_between(GRID, low, high, color=group.color, alpha=0.2, linewidth=0)
+        axes.fill_between(GRID, low, high, color=group.colour, alpha=0.2, linewidth=0)
 
 
-def _handles(groups: Sequence[Group]) -> list[Line2D]:
-    return [
-        Line2D([], [], color=group.color, linestyle=group.linestyle, linewidth=1.4, label=group.title)
-        for group in dict.fromkeys(groups)
+def _legend(profiles: Profiles, organs: Mapping[str, str]) -> list[Line2D]:
+    """The lines of the groups, and the dashed one of the first experiment where another's panel shows it."""
+    handles = [
+        Line2D([], [], color=group.colour, linestyle=group.linestyle, linewidth=1.4, label=group.title)
+        for group in dict.fromkeys(group for _, group in profiles)
     ]
+    first, group = next(iter(profiles))
+    if {name for name, _ in profiles} - organs.keys() > {first}:
+        handles.append(Line2D([], [], **FIRST, label=f"{first}, {SEQUENCES[group.sequence].title}"))
+    return handles

@@ -1,7 +1,7 @@
-"""All slices of a patient on one sheet, with the contours of reference and prediction."""
+"""All slices of a patient on one sheet, with the contours of ground truth and prediction."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,45 +10,45 @@ from matplotlib.axes import Axes
 
 from ..base.anatomy import SEQUENCES
 from ..base.files import write_atomically
+from ..base.volumes import VolumeId
 from ..measure.metrics import dice
-from .overlays import contour_legend, draw_contours, read_volume_files, rows_of_runs
-from .style import STYLE, save, say_that_nothing_is_there
+from .overlays import Pixels, Row, Trees, contour_legend, draw_contours, read_volume, rows_of_runs
+from .style import STYLE, save, say_no_ground_truth
 
 SHEET_INCHES = 10
 TILES_ACROSS = 8
-# Around the largest extent of the contours, so that a tile shows where in the body they lie.
+# Around the largest extent of the contours, as a share of the image, so that a tile shows where in the body they lie.
 MARGIN = 0.15
-
-Row = dict[str, str]
 
 
 def draw_contact_sheets(
-    slices: Sequence[Path], runs: Sequence[str], predictions: Path, masks: Path, images: Path, folder: Path, worst: Path
+    *,
+    slices: list[Path],
+    runs: list[str],
+    predictions: Path,
+    masks: Path,
+    images: Path,
+    folder: Path,
+    worst: Path,
 ) -> None:
     """Write `folder`/<sequence>/<patient>.png for every patient of an experiment that has ground truth.
 
-    `worst` becomes a copy of the sheet whose 3D Dice is lowest, or a picture that says that there is none.
+    `worst` becomes a copy of the sheet with the lowest 3D Dice, or a picture that says that there is no ground truth.
 
     `slices` are the tables of the `runs`, in the same order; a patient that several runs (seeds) scored is drawn from
-    the first. The other folders are those of `overlays.draw_overlays`, and what they hold must give the Dice of the
-    tables: else InputError is raised.
+    the first. The folders are those of `overlays.Trees`. Raises InputError where what they hold does not give the
+    Dice of the tables.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    volumes: dict[tuple[str, str], list[Row]] = {}
-    for row in rows_of_runs(slices, runs):
-        rows = volumes.setdefault((row["sequence"], row["patient"]), [])
-        if not rows or rows[0]["run"] == row["run"]:
-            rows.append(row)
-    sheets: dict[Path, float] = {}
-    for (sequence, patient), rows in volumes.items():
-        ordered = sorted(rows, key=lambda row: float(row["position_mm"]), reverse=True)
-        files = read_volume_files(ordered, predictions, masks, images)
-        grey, reference, prediction = (np.stack(stack) for stack in zip(*files, strict=True))
-        sheet = folder / sequence / f"{patient}.png"
-        _draw_sheet(ordered, grey, reference, prediction, sheet)
-        sheets[sheet] = dice(reference, prediction)
-    if sheets:
-        write_atomically(worst, lambda partial: shutil.copyfile(min(sheets, key=sheets.get), partial))
+    scores: dict[Path, float] = {}
+    for volume, rows in _rows_by_volume(rows_of_runs(slices, runs)).items():
+        pixels = read_volume(rows, Trees(predictions, masks, images))
+        stacks = Pixels(*(np.stack(stack) for stack in zip(*pixels, strict=True)))
+        sheet = folder / volume.sequence / f"{volume.patient}.png"
+        scores[sheet] = dice(stacks.reference, stacks.prediction)
+        _draw_sheet(rows, stacks, scores[sheet], sheet)
+    if scores:
+        write_atomically(worst, lambda partial: shutil.copyfile(min(scores, key=scores.__getitem__), partial))
     else:
         _draw_nothing(worst)
 
@@ -67,9 +67,9 @@ def region_around(masks: np.ndarray) -> tuple[slice, slice]:
 
 
 def tiled(stack: np.ndarray, across: int, filling: int) -> np.ndarray:
-    """A stack (slices, rows, columns) as one picture, row by row, with places left over set to `filling`.
+    """A stack (slices, rows, columns) as one picture, `across` tiles in a row; places left over are `filling`.
 
-    Every tile keeps a gap of one such pixel on its right and lower side.
+    Every tile has a gap of one pixel of `filling` on its right and lower side.
     """
     down = -(-len(stack) // across)
     padded = np.full((down * across, stack.shape[1] + 1, stack.shape[2] + 1), filling, dtype=stack.dtype)
@@ -78,26 +78,37 @@ def tiled(stack: np.ndarray, across: int, filling: int) -> np.ndarray:
     return grid.swapaxes(1, 2).reshape(down * padded.shape[1], across * padded.shape[2])
 
 
-def _draw_sheet(
-    rows: Sequence[Row], grey: np.ndarray, reference: np.ndarray, prediction: np.ndarray, picture: Path
-) -> None:
-    top, left = region_around(reference | prediction)
-    shown = [
-        tiled(stack[:, top, left], TILES_ACROSS, filling)
-        for stack, filling in zip((grey, reference, prediction), (255, 0, 0), strict=True)
-    ]
-    height, width = shown[0].shape[0], shown[0].shape[1]
+def _rows_by_volume(rows: Sequence[Row]) -> dict[VolumeId, list[Row]]:
+    """The rows of each volume's first run, from head to foot: the greatest position is next to the head."""
+    volumes: dict[VolumeId, list[Row]] = {}
+    for row in rows:
+        members = volumes.setdefault(VolumeId(row["sequence"], row["patient"]), [])
+        if not members or members[0]["run"] == row["run"]:
+            members.append(row)
+    return {
+        volume: sorted(members, key=lambda row: float(row["position_mm"]), reverse=True)
+        for volume, members in volumes.items()
+    }
+
+
+def _draw_sheet(rows: Sequence[Row], stacks: Pixels, score: float, picture: Path) -> None:
+    """Draw one volume from its stacks (slices, rows, columns); `score` is its 3D Dice."""
+    top, left = region_around(stacks.reference | stacks.prediction)
+    grey, reference, prediction = (
+        tiled(stack[:, top, left], TILES_ACROSS, filling) for stack, filling in zip(stacks, (255, 0, 0), strict=True)
+    )
+    height, width = grey.shape
     with plt.rc_context({**STYLE, "axes.grid": False}):
         figure, axes = plt.subplots(figsize=(SHEET_INCHES, SHEET_INCHES * height / width + 0.7))
         axes.set_axis_off()
-        axes.imshow(shown[0], cmap="gray", vmin=0, vmax=255)
-        draw_contours(axes, shown[1].astype(bool), shown[2].astype(bool), (1.2, 0.6))
+        axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
+        draw_contours(axes, reference, prediction, (1.2, 0.6))
         # `contour` widens the limits.
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         _label_tiles(axes, rows, height // -(-len(rows) // TILES_ACROSS), width // TILES_ACROSS)
         first = rows[0]
         title = f"{first['experiment']}, patient {first['patient']}, {SEQUENCES[first['sequence']].title}"
-        axes.set_title(f"{title} ({first['run']}): 3D Dice {dice(reference, prediction):.3f}", fontsize=9)
+        axes.set_title(f"{title} ({first['run']}): 3D Dice {score:.3f}", fontsize=9)
         figure.legend(handles=contour_legend(), loc="outside lower center", ncols=2)
         save(figure, [picture])
 
@@ -106,11 +117,12 @@ def _draw_nothing(picture: Path) -> None:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(SHEET_INCHES, 2))
         axes.set_axis_off()
-        say_that_nothing_is_there([axes])
+        say_no_ground_truth([axes])
         save(figure, [picture])
 
 
-def _label_tiles(axes: Axes, rows: Iterable[Row], height: int, width: int) -> None:
+def _label_tiles(axes: Axes, rows: Sequence[Row], height: int, width: int) -> None:
+    """Write position and Dice into the upper left corner of each tile of `height` times `width` pixels."""
     box = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 0.8}
     for number, row in enumerate(rows):
         down, across = divmod(number, TILES_ACROSS)

@@ -1,6 +1,6 @@
-"""What a network trained on one sequence is worth on another: the matrix of training by scored sequences."""
+"""How well a network trained on one sequence segments another: the matrix of training by scored sequences."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from ..base.anatomy import SEQUENCES
 from ..base.columns import EXPERIMENT_COLUMNS, MATRIX_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
-from .style import STYLE, save, say_that_nothing_is_there, wrapped
+from .style import STYLE, save, say_no_ground_truth, wrapped
 
 SHOWN = "dice_3d"
 
@@ -22,7 +22,7 @@ Row = Mapping[str, str]
 
 
 def cross_sequence(
-    experiments_table: Path, train_on: Mapping[str, Sequence[str]], matrix_table: Path, pictures: Iterable[Path]
+    *, experiments_table: Path, train_on: dict[str, list[str]], matrix_table: Path, png: Path, svg: Path
 ) -> None:
     """Write the matrix as a tidy table and as heat maps of 3D Dice, one per cohort.
 
@@ -40,31 +40,40 @@ def cross_sequence(
         if row["experiment"] == name
     ]
     write_tsv(matrix_table, MATRIX_COLUMNS, matrix)
-    _draw_matrix([row for row in matrix if row[f"{SHOWN}_mean"]], pictures)
+    _draw_matrix([row for row in matrix if row[f"{SHOWN}_mean"]], [png, svg])
 
 
-def _draw_matrix(matrix: Sequence[Row], pictures: Iterable[Path]) -> None:
+def _draw_matrix(matrix: Sequence[Row], pictures: Sequence[Path]) -> None:
     cohorts = list(dict.fromkeys(row["cohort"] for row in matrix)) or [""]
     names = list(dict.fromkeys(row["experiment"] for row in matrix))
     scored = [sequence for sequence in SEQUENCES if any(row["score_on"] == sequence for row in matrix)]
     with plt.rc_context({**STYLE, "axes.grid": False}):
         size = (3.4 + len(cohorts) * (0.6 + 1.1 * max(len(scored), 1)), 1.6 + 0.62 * max(len(names), 1))
-        lowest = min((float(row[f"{SHOWN}_mean"]) for row in matrix), default=0.0)
-        scale = Normalize(max(0.0, np.floor(10 * lowest - 0.5) / 10), 1.0)
+        scale = _scale(matrix)
         figure, panels = plt.subplots(1, len(cohorts), figsize=size, sharey=True, squeeze=False)
         for axes, cohort in zip(panels[0], cohorts, strict=True):
             image = _draw_cohort(axes, [row for row in matrix if row["cohort"] == cohort], names, scored, scale)
             axes.set(title=f"{cohort} cohort" if len(cohorts) > 1 else "", xlabel="scored on")
         if matrix:
             panels[0][0].set_ylabel("trained on (experiment)")
-            labels = {
-                row["experiment"]: f"{_titles(row['train_on'])}\n({wrapped(row['experiment'], 34)})" for row in matrix
-            }
-            panels[0][0].set_yticks(range(len(names)), [labels[name] for name in names])
+            panels[0][0].set_yticks(range(len(names)), _row_labels(matrix, names))
             figure.colorbar(image, ax=panels[0], label="mean 3D Dice", aspect=30)
         else:
-            say_that_nothing_is_there(panels[0])
+            say_no_ground_truth(panels[0])
         save(figure, pictures)
+
+
+def _scale(matrix: Sequence[Row]) -> Normalize:
+    """The scale of colours: to 1 from a multiple of 0.1 at least 0.05 below the lowest mean, but not below 0."""
+    lowest = min((float(row[f"{SHOWN}_mean"]) for row in matrix), default=0.0)
+    return Normalize(max(0.0, np.floor(10 * lowest - 0.5) / 10), 1.0)
+
+
+def _row_labels(matrix: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """What each experiment was trained on, with its name below."""
+    trained = {row["experiment"]: row["train_on"].split("+") for row in matrix}
+    titles = {name: " + ".join(SEQUENCES[sequence].title for sequence in trained[name]) for name in names}
+    return [f"{titles[name]}\n({wrapped(name, 34)})" for name in names]
 
 
 def _draw_cohort(
@@ -82,15 +91,11 @@ def _draw_cohort(
     return image
 
 
-def _write_cell(axes: Axes, row: Row, place: tuple[int, int], color: str) -> None:
+def _write_cell(axes: Axes, row: Row, place: tuple[int, int], colour: str) -> None:
     texts = [row[f"{SHOWN}_{name}"] for name in ("mean", "ci_low", "ci_high")]
     mean, low, high = (f"{float(text):.3f}" if text else "" for text in texts)
     shown = f"{mean}\n[{low}, {high}]" if low else mean
-    axes.text(place[1], place[0], shown, ha="center", va="center", color=color, fontsize=7.5)
+    axes.text(place[1], place[0], shown, ha="center", va="center", color=colour, fontsize=7.5)
     if row["seen_in_training"] == "yes":
         corner = place[1] - 0.46, place[0] - 0.44
-        axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor=color, linewidth=1.5))
-
-
-def _titles(train_on: str) -> str:
-    return " + ".join(SEQUENCES[name].title for name in train_on.split("+"))
+        axes.add_patch(Rectangle(corner, 0.92, 0.88, fill=False, edgecolor=colour, linewidth=1.5))

@@ -1,165 +1,137 @@
-"""Quality control of the whole cohort: a table per patient and sequence, all findings, and a picture of both."""
+"""Quality control of all patients in one picture, beside a table of their sequences and one of all findings."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")  # No display is needed, and none may be there.
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ..base.anatomy import ORGANS, SEQUENCES
-from ..base.columns import AREAS, FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
-from ..base.files import read_tsv, write_atomically, write_tsv
-from ..base.patient_order import natural
-from ..base.volumes import GAP_LIMIT
+from ..base.anatomy import SEQUENCES
+from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
+from ..base.files import read_tsv, write_tsv
+from ..base.volumes import GAP_LIMIT, VolumeId
 from ..prepare.admission import cross_check
-from ..prepare.findings import log_findings
-
-Row = Mapping[str, str]
-Key = tuple[str, str]
+from ..prepare.findings import log_findings, with_severity
+from ..tables.inventories import Row, by_volume, in_order, summarise_inventories
+from .style import save
 
 # Colours that people with any colour vision tell apart (Okabe and Ito), and shapes that need no colour.
 LIVER, EMPTY, GAP, ERROR = "#0072B2", "#999999", "#E69F00", "#D55E00"
 MARKS = {"error": ("X", ERROR), "warning": ("v", GAP)}
-ROW_INCHES = 0.42
+# Patients are 1 apart on the y axis, which points down: a strip stands this far below its patient's place.
+STRIP_BASE, STRIP_HEIGHT = 0.4, 0.78
+PANEL_INCHES, ROW_INCHES = 5.2, 0.42
+
+Place = tuple[float, float]
 
 
 def quality_control(
-    slices: list[Path], findings: list[Path], patients_table: Path, findings_table: Path, picture: Path
+    *, slices: list[Path], findings: list[Path], patients_table: Path, findings_table: Path, picture: Path
 ) -> None:
-    """Gather the inventories of all patients into two tables and a picture, and log every finding."""
+    """Gather the inventories of all patients into two tables and a picture, and log every finding.
+
+    Masks that two patients share are found here, and join the findings. Nothing stops here, whatever is found: that
+    is the task of `check_cohort`.
+    """
     slice_rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
     finding_rows = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(slice_rows)
-    write_tsv(patients_table, VOLUME_COLUMNS, summarise(slice_rows, finding_rows))
+    write_tsv(patients_table, VOLUME_COLUMNS, summarise_inventories(slice_rows, finding_rows))
     write_tsv(findings_table, FINDING_COLUMNS, finding_rows)
     draw_overview(slice_rows, finding_rows, picture)
     log_findings(finding_rows, logging.WARNING)
 
 
-def summarise(slices: Iterable[Row], findings: Iterable[Row]) -> list[dict[str, Any]]:
-    """One row (VOLUME_COLUMNS) per patient and sequence, also where no slice could be read.
+def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path) -> None:
+    """Draw a strip of slices along z per patient and sequence: liver area as height, gaps and findings marked.
 
-    Volumes are the organ areas times the usual slice distance, in mL; gaps are not filled.
+    `slices` are rows of inventories, each volume's from its lowest slice upwards.
     """
-    held, found = _by_key(slices), _by_key(findings)
-    return [_summary(key, held[key], found[key]) for key in _ordered({*held, *found})]
-
-
-def _by_key(rows: Iterable[Row]) -> defaultdict[Key, list[Row]]:
-    groups: defaultdict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row["patient"], row["sequence"]].append(row)
-    return groups
-
-
-def _ordered(keys: Iterable[Key]) -> list[Key]:
-    order = list(SEQUENCES)
-    return sorted(keys, key=lambda key: (natural(key[0]), order.index(key[1])))
-
-
-def _summary(key: Key, slices: list[Row], findings: list[Row]) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(VOLUME_COLUMNS)
-    row |= {"patient": key[0], "sequence": key[1], "slices": len(slices)}
-    for severity in MARKS:
-        row[f"{severity}s"] = sum(finding["severity"] == severity for finding in findings)
-    if not slices:
-        return row
-    first = slices[0]
-    for column in ("rows", "columns", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "echo_time_ms"):
-        row[column] = first[column]
-    row["minimum"] = min(int(each["minimum"]) for each in slices)
-    row["maximum"] = max(int(each["maximum"]) for each in slices)
-    masked = [each for each in slices if each["liver_mm2"]]
-    if masked:
-        row["slices_with_liver"] = sum(float(each["liver_mm2"]) > 0 for each in masked)
-        distance = float(first["slice_distance_mm"] or 0)
-        for organ, area in zip(ORGANS, AREAS, strict=True):
-            row[f"{organ}_ml"] = sum(float(each[area]) for each in masked) * distance / 1000
-    return row
-
-
-def draw_overview(slices: list[Row], findings: list[Row], picture: Path) -> None:
-    """Draw a strip of slices along z per patient and sequence: liver area as height, gaps and findings marked."""
-    held, found = _by_key(slices), _by_key(findings)
-    keys = _ordered({*held, *found})
-    patients = list(dict.fromkeys(patient for patient, _ in keys))
-    sequences = [name for name in SEQUENCES if any(key[1] == name for key in keys)]
-    tallest = max((float(row["liver_mm2"] or 0) for row in slices), default=0) or 1.0
-    longest = max((_places(rows)[-1] for rows in held.values() if rows), default=100.0)
-    figure, axes = plt.subplots(
-        1,
-        max(len(sequences), 1),
-        figsize=(1 + 5.2 * max(len(sequences), 1), 1.9 + ROW_INCHES * len(patients)),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax, sequence in zip(axes[0], sequences, strict=False):
+    slices_of, findings_of = by_volume(slices), by_volume(findings)
+    volumes = in_order({*slices_of, *findings_of})
+    patients = list(dict.fromkeys(volume.patient for volume in volumes))
+    sequences = [name for name in SEQUENCES if any(volume.sequence == name for volume in volumes)]
+    largest = max((float(row["liver_mm2"] or 0) for row in slices), default=0) or 1.0
+    longest = max((_heights_mm(rows)[-1] for rows in slices_of.values()), default=100.0)
+    figure, panels = _panels(len(sequences), len(patients))
+    for axes, sequence in zip(panels, sequences, strict=False):
         for number, patient in enumerate(patients):
-            key = patient, sequence
-            if key in held or key in found:
-                _draw_strip(ax, number, held[key], found[key], 0.78 / tallest, longest)
-        ax.set_title(SEQUENCES[sequence].title, loc="left", fontweight="bold")
-        _dress(ax, patients, longest)
-    axes[0][0].set_ylabel("patient")
+            volume = VolumeId(sequence, patient)
+            if volume in volumes:
+                base = number + STRIP_BASE
+                _draw_strip(axes, base, slices_of[volume], findings_of[volume], STRIP_HEIGHT / largest, longest)
+        axes.set_title(SEQUENCES[sequence].title, loc="left", fontweight="bold")
+        _set_axes(axes, patients, longest)
+    panels[0].set_ylabel("patient")
     figure.supxlabel("distance from the lowest slice along z (mm)", fontsize="medium")
-    _explain(figure, tallest)
-    write_atomically(picture, lambda partial: figure.savefig(partial, dpi=150))
-    plt.close(figure)
+    figure.legend(handles=_legend(largest), loc="outside upper left", ncols=5, frameon=False, fontsize=8)
+    save(figure, [picture])
 
 
-def _places(rows: list[Row]) -> np.ndarray:
+def _panels(sequences: int, patients: int) -> tuple[Figure, np.ndarray]:
+    """A figure with a panel per sequence, as high as its patients need; without sequences there is an empty panel."""
+    count = max(sequences, 1)
+    size = 1 + PANEL_INCHES * count, 1.9 + ROW_INCHES * patients
+    figure, panels = plt.subplots(1, count, figsize=size, sharey=True, squeeze=False, layout="constrained", dpi=150)
+    return figure, panels[0]
+
+
+def _heights_mm(slices: Sequence[Row]) -> np.ndarray:
     """Distances from the lowest slice in mm."""
-    places = np.array([float(row["position_mm"]) for row in rows])
-    return places - places.min()
+    positions = np.array([float(row["position_mm"]) for row in slices])
+    return positions - positions.min()
 
 
-def _draw_strip(ax: Axes, number: int, rows: list[Row], findings: list[Row], scale: float, longest: float) -> None:
-    """One patient's slices: the strip stands on y = number + 0.4, heights grow upwards (the axis is inverted)."""
-    base = number + 0.4
-    tops = {}
-    if rows:
-        along = _places(rows)
-        usual = float(rows[0]["slice_distance_mm"] or 5)
-        liver = np.array([float(row["liver_mm2"] or 0) for row in rows])
-        # A liver of a few pixels stays visible.
-        heights = np.where(liver > 0, np.maximum(liver * scale, 0.05), 0.1)
-        ax.bar(along, -heights, 0.86 * usual, base, color=np.where(liver > 0, LIVER, EMPTY), linewidth=0)
-        gaps = [(left, step) for left, step in zip(along, np.diff(along), strict=False) if step > GAP_LIMIT * usual]
-        for left, step in gaps:
+def _draw_strip(
+    axes: Axes, base: float, slices: Sequence[Row], findings: Sequence[Row], scale: float, longest: float
+) -> None:
+    """Draw one volume standing on y = `base`; `scale` makes heights of liver areas in mm², `longest` is in mm."""
+    tops = _draw_slices(axes, base, slices, scale) if slices else {}
+    _mark(axes, findings, tops, beside=(-0.035 * longest, base - 0.15))
+    text = _described(slices, findings)
+    axes.text(longest * 1.05, base - 0.32, text, va="center", fontsize=7, linespacing=1.1)
+
+
+def _draw_slices(axes: Axes, base: float, slices: Sequence[Row], scale: float) -> dict[str, Place]:
+    """Draw a bar per slice and the gaps between them, and return the place above each slice, by its files."""
+    along = _heights_mm(slices)
+    usual = float(slices[0]["slice_distance_mm"] or 5)
+    liver = np.array([float(row["liver_mm2"] or 0) for row in slices])
+    # A liver of a few pixels stays visible.
+    heights = np.where(liver > 0, np.maximum(liver * scale, 0.05), 0.1)
+    axes.bar(along, -heights, 0.86 * usual, base, color=np.where(liver > 0, LIVER, EMPTY), linewidth=0)
+    for lower, step in zip(along, np.diff(along), strict=False):
+        if step > GAP_LIMIT * usual:
             style = {"facecolor": "none", "edgecolor": GAP, "hatch": "////", "linewidth": 1}
-            ax.bar(left + step / 2, -0.78, step - usual, base, **style)
-        for row, place, height in zip(rows, along, heights, strict=True):
-            tops |= dict.fromkeys((row["image"], row["ground"]), (place, base - height - 0.12))
-    _mark(ax, findings, tops, beside=(-0.035 * longest, base - 0.15))
-    ax.text(longest * 1.05, number + 0.08, _words(rows, findings), va="center", fontsize=7, linespacing=1.1)
+            axes.bar(lower + step / 2, -STRIP_HEIGHT, step - usual, base, **style)
+    return {
+        file: (place, base - height - 0.12)
+        for row, place, height in zip(slices, along, heights, strict=True)
+        for file in (row["image"], row["ground"])
+    }
 
 
-def _mark(ax: Axes, findings: list[Row], tops: dict[str, tuple[float, float]], beside: tuple[float, float]) -> None:
-    """A sign above the slice that a finding names, or `beside` the strip where it names none."""
-    for severity in ("warning", "error"):
-        marker, colour = MARKS[severity]
-        places = [tops.get(finding["file"], beside) for finding in findings if finding["severity"] == severity]
+def _mark(axes: Axes, findings: Sequence[Row], tops: dict[str, Place], beside: Place) -> None:
+    """Put a mark above the slice that a finding names, or `beside` the strip where it names none.
+
+    Errors come last, above the warnings.
+    """
+    for severity, (marker, colour) in reversed(MARKS.items()):
+        places = [tops.get(finding["file"], beside) for finding in with_severity(severity, findings)]
         if places:
-            ax.scatter(
-                *zip(*places, strict=True), 26, colour, marker=marker, edgecolors="black", linewidths=0.5, zorder=3
-            )
+            style = {"marker": marker, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
+            axes.scatter(*zip(*places, strict=True), 26, colour, **style)
 
 
-def _words(rows: list[Row], findings: list[Row]) -> str:
-    """Size of the strip, and the flags that it carries."""
-    if rows:
-        distance = float(rows[0]["slice_distance_mm"] or 0)
-        size = f"{len(rows)} slices, {rows[0]['rows']} x {rows[0]['columns']}, {distance:.3g} mm"
+def _described(slices: Sequence[Row], findings: Sequence[Row]) -> str:
+    """Number, matrix and distance of the slices, and the first two flags of the findings."""
+    if slices:
+        distance = float(slices[0]["slice_distance_mm"] or 0)
+        size = f"{len(slices)} slices, {slices[0]['rows']} x {slices[0]['columns']}, {distance:.3g} mm"
     else:
         size = "no readable slice"
     flags = list(dict.fromkeys(finding["flag"] for finding in findings))
@@ -167,22 +139,24 @@ def _words(rows: list[Row], findings: list[Row]) -> str:
     return f"{size}\n{', '.join(flags[:2])}{more}" if flags else size
 
 
-def _dress(ax: Axes, patients: list[str], longest: float) -> None:
-    ax.set_xlim(-0.07 * longest, longest * 1.55)
-    ax.set_ylim(len(patients) - 0.45, -0.65)
-    ax.set_yticks(range(len(patients)), patients)
-    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= longest])
-    ax.tick_params(left=False)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.hlines(np.arange(len(patients)) + 0.4, 0, longest, color="#dddddd", linewidth=0.6, zorder=0)
+def _set_axes(axes: Axes, patients: Sequence[str], longest: float) -> None:
+    axes.set_xlim(-0.07 * longest, longest * 1.55)
+    axes.set_ylim(len(patients) - 0.45, -0.65)
+    axes.set_yticks(range(len(patients)), patients)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= longest])
+    axes.tick_params(left=False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.hlines(np.arange(len(patients)) + STRIP_BASE, 0, longest, color="#dddddd", linewidth=0.6, zorder=0)
 
 
-def _explain(figure: plt.Figure, tallest: float) -> None:
-    handles = [
-        Patch(color=LIVER, label=f"slice with liver (height: its area, at most {tallest / 100:.0f} cm²)"),
+def _legend(largest: float) -> list[Patch | Line2D]:
+    """What colours and marks mean; `largest` is the area in mm² of the highest bar."""
+    return [
+        Patch(color=LIVER, label=f"slice with liver (height: its area, at most {largest / 100:.0f} cm²)"),
         Patch(color=EMPTY, label="slice without liver or without ground truth"),
         Patch(facecolor="none", edgecolor=GAP, hatch="////", label="gap along z"),
+        *(
+            Line2D([], [], ls="", marker=marker, color=colour, mec="black", mew=0.5, label=severity)
+            for severity, (marker, colour) in MARKS.items()
+        ),
     ]
-    for severity, (marker, colour) in MARKS.items():
-        handles.append(Line2D([], [], ls="", marker=marker, color=colour, mec="black", mew=0.5, label=severity))
-    figure.legend(handles=handles, loc="outside upper left", ncols=5, frameon=False, fontsize=8)

@@ -9,52 +9,66 @@ from ..base.errors import InputError
 from ..base.indexes import read_index, write_index
 from ..base.png import write_png
 from ..base.slicefiles import indexed_by_stem, read_binary, read_grey
+from ..base.volumes import VolumeId
 
-GAP_COLUMNS = 4
+GAP_WIDTH = 4
 GAP_GREY = 128
 
+Rows = dict[str, dict[str, str]]
 
-def draw_triplets(
-    predictions: Path, prediction_index: Path, masks: Path, images: Path, folder: Path, index: Path
-) -> None:
+
+def draw_triplets(*, prediction_index: Path, masks: Path, images: Path, folder: Path, index: Path) -> None:
     """Write `folder`/<sequence>/<patient>/<stem>.png for every slice of `prediction_index`, and their `index`.
 
-    `predictions` is the folder that the index describes; `masks` and `images` hold <sequence>/<patient> and an index
+    The predictions lie in the folder beside their index; `masks` and `images` hold <sequence>/<patient> and an index
     beside each. Where a patient's sequence has no ground truth, image and prediction stand alone.
 
     Raises InputError where a slice has no image, or no mask while others of its volume have one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    listed = []
-    grey_rows, mask_rows = {}, {}
+    predictions = prediction_index.with_suffix("")
+    drawn = []
+    listed: dict[VolumeId, tuple[Rows, Rows]] = {}
     for row in read_index(prediction_index, predictions, PREDICTION_COLUMNS):
-        volume, stem = Path(row["sequence"], row["patient"]), row["stem"]
-        if volume not in grey_rows:
-            grey_rows[volume] = indexed_by_stem(images / volume, GREY_COLUMNS)
-            mask_rows[volume] = _mask_rows(masks / volume)
-        if stem not in grey_rows[volume]:
-            raise InputError(f"{images / volume}.tsv: lists no image {stem}, which {prediction_index} predicts")
-        grey = read_grey(grey_rows[volume][stem], images / volume)
+        volume = VolumeId(row["sequence"], row["patient"])
+        if volume not in listed:
+            listed[volume] = indexed_by_stem(volume.folder(images), GREY_COLUMNS), _mask_rows(volume, masks)
+        images_listed, masks_listed = listed[volume]
+        grey = _read_image(row["stem"], volume, images, images_listed)
         panels = [grey, _as_grey(read_binary(predictions / row["file"], grey.shape))]
-        if mask_rows[volume]:
-            if stem not in mask_rows[volume]:
-                raise InputError(f"{masks / volume}.tsv: lists no mask {stem}, which {prediction_index} predicts")
-            panels.append(_as_grey(read_binary(masks / volume / mask_rows[volume][stem]["file"], grey.shape)))
-        file = (volume / f"{stem}.png").as_posix()
+        if masks_listed:
+            panels.append(_as_grey(_read_mask(row["stem"], volume, masks, masks_listed, grey.shape)))
+        file = f"{volume}/{row['stem']}.png"
         write_png(folder / file, side_by_side(panels))
-        listed.append({**row, "file": file})
-    write_index(index, folder, listed, PREDICTION_COLUMNS)
+        drawn.append({**row, "file": file})
+    write_index(index, folder, drawn, PREDICTION_COLUMNS)
 
 
 def side_by_side(panels: list[np.ndarray]) -> np.ndarray:
     """Panels of equal shape (rows, columns), uint8, in one picture with a grey gap between neighbours."""
-    gap = np.full((panels[0].shape[0], GAP_COLUMNS), GAP_GREY, dtype=np.uint8)
+    gap = np.full((panels[0].shape[0], GAP_WIDTH), GAP_GREY, dtype=np.uint8)
     return np.hstack([part for panel in panels for part in (gap, panel)][1:])
 
 
-def _mask_rows(folder: Path) -> dict[str, dict[str, str]]:
+def _mask_rows(volume: VolumeId, masks: Path) -> Rows:
     # Patients of a cohort without ground truth have no index of masks.
-    return indexed_by_stem(folder) if folder.with_name(f"{folder.name}.tsv").exists() else {}
+    return indexed_by_stem(volume.folder(masks)) if volume.index(masks).exists() else {}
+
+
+def _read_image(stem: str, volume: VolumeId, images: Path, listed: Rows) -> np.ndarray:
+    if stem not in listed:
+        raise InputError(_unlisted("image", stem, volume.index(images)))
+    return read_grey(listed[stem], volume.folder(images))
+
+
+def _read_mask(stem: str, volume: VolumeId, masks: Path, listed: Rows, shape: tuple[int, ...]) -> np.ndarray:
+    if stem not in listed:
+        raise InputError(_unlisted("mask", stem, volume.index(masks)))
+    return read_binary(volume.folder(masks) / listed[stem]["file"], shape)
+
+
+def _unlisted(kind: str, stem: str, index: Path) -> str:
+    return f"{index}: lists no {kind} {stem}, which was predicted. Make {kind}s and predictions anew"
 
 
 def _as_grey(mask: np.ndarray) -> np.ndarray:

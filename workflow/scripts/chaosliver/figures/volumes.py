@@ -1,6 +1,6 @@
-"""How far predicted volumes agree with the ground truth, as Bland and Altman show it."""
+"""How well predicted volumes agree with the ground truth, in the plots of Bland and Altman."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..base.columns import PATIENT_COLUMNS
-from ..base.files import read_tsv
-from ..measure.frames import average_over_seeds, typed
-from .style import STYLE, Group, groups_of, panel_grid, save, say_that_nothing_is_there, titled
+from ..measure.frames import average_over_seeds, read_frame
+from .groups import Group, groups_of
+from .style import STYLE, experiment_title, panel_grid, save, say_no_ground_truth
 
 VOLUMES = ("reference_ml", "predicted_ml")
-# With fewer patients a standard deviation says next to nothing.
+# The standard deviation of fewer patients says next to nothing.
 FEWEST_FOR_LIMITS = 3
 
 
@@ -27,17 +27,12 @@ class Agreement(NamedTuple):
     high: float
 
 
-def plot_volumes(
-    patients_table: Path,
-    experiments: Sequence[str],
-    pictures: Iterable[Path],
-    organs: Mapping[str, str] | None = None,
-) -> None:
+def plot_volumes(*, patients_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:
     """Bland-Altman plots of organ volume in mL: a panel per experiment, sequence and cohort, all on the same axes.
 
-    `organs` names the organ of an experiment where that is another than the first one's.
+    `organs` names the organ of each experiment that segments another one than the first experiment does.
     """
-    rows = typed(read_tsv(patients_table, PATIENT_COLUMNS), PATIENT_COLUMNS)
+    rows = read_frame(patients_table, PATIENT_COLUMNS)
     patients = average_over_seeds(rows, VOLUMES).dropna()
     groups = groups_of(patients)
     shown = [
@@ -49,13 +44,12 @@ def plot_volumes(
     with plt.rc_context(STYLE):
         figure, panels = panel_grid(len(shown), (2.7, 2.3))
         for axes, (name, group, members) in zip(panels, shown, strict=False):
-            found = _draw_agreement(axes, members, group)
-            axes.set_title("\n".join([titled(name, organs), group.title, found]), fontsize=8)
+            _draw_panel(axes, members, name, group, organs)
         if not shown:
-            say_that_nothing_is_there(panels)
+            say_no_ground_truth(panels)
         figure.supxlabel("Mean of prediction and ground truth (mL)", fontsize="medium")
         figure.supylabel("Prediction minus ground truth (mL)", fontsize="medium")
-        save(figure, pictures)
+        save(figure, [png, svg])
 
 
 def agreement(differences: np.ndarray) -> Agreement | None:
@@ -69,17 +63,22 @@ def agreement(differences: np.ndarray) -> Agreement | None:
     return Agreement(bias, bias - spread, bias + spread)
 
 
-def _draw_agreement(axes: Axes, patients: pd.DataFrame, group: Group) -> str:
-    """Draw the points and lines of one panel, and return its figures as text."""
+def _draw_panel(axes: Axes, patients: pd.DataFrame, name: str, group: Group, organs: Mapping[str, str]) -> None:
+    """Draw one experiment's patients of one sequence and cohort, with bias and limits."""
     differences = (patients["predicted_ml"] - patients["reference_ml"]).to_numpy()
     means = patients[[*VOLUMES]].mean(axis=1)
-    axes.axhline(0, color="black", linewidth=0.6)
-    axes.plot(means, differences, group.marker, color=group.color, markersize=4, mec="black", mew=0.4, alpha=0.8)
     found = agreement(differences)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.plot(means, differences, group.marker, color=group.colour, markersize=4, mec="black", mew=0.4, alpha=0.8)
+    if found is not None:
+        axes.axhline(found.bias, color=group.colour, linewidth=1.4)
+        for limit in (found.low, found.high):
+            axes.axhline(limit, color=group.colour, linewidth=1, linestyle="--")
+    axes.set_title("\n".join([experiment_title(name, organs), group.title, _described(found)]), fontsize=8)
+
+
+def _described(found: Agreement | None) -> str:
     if found is None:
         return "too few patients for limits"
-    axes.axhline(found.bias, color=group.color, linewidth=1.4)
-    for limit in (found.low, found.high):
-        axes.axhline(limit, color=group.color, linewidth=1, linestyle="--")
     text = f"bias {found.bias:+.0f}, limits {found.low:+.0f} to {found.high:+.0f} mL"
     return text.replace("-", "\N{MINUS SIGN}")
