@@ -48,8 +48,8 @@ def table():
         *rows("e", "1", 0, [0.9], [0.95]),
         *rows("e_epoch2", "2", 1, [0.1, 0.1, 0.1]),
         *rows("e", "2", 1, [0.5, 0.6, 0.7]),
-        *rows("r", "1", 0, [0.9]),
-        *rows("r", "2", 1, [0.3, 0.6, 0.6]),
+        *rows("r", "1", 0, [0.9], [0.8]),
+        *rows("r", "2", 1, [0.3, 0.6, 0.6], [0.2, 0.5, 0.5]),
     ]
 
 
@@ -66,8 +66,8 @@ def test_each_reading_is_the_one_worked_out_by_hand(tmp_path, table):
         CHOSEN: 0.35,
         # (0.6 + 0.3) / 2.
         POOLED: 0.45,
-        # (0.9 + 0.5) / 2.
-        ALL: 0.7,
+        # Of masks, (0.8 + 0.4) / 2.
+        ALL: 0.6,
     }
     assert {error: float(row["dice"]) for error, row in found.items()} == pytest.approx(by_hand)
     assert found[NOTHING]["difference"] == ""
