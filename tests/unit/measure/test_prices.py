@@ -88,6 +88,7 @@ def test_other_cohorts_sequences_and_experiments_count_for_nothing(tmp_path, tab
         *rows("r", "1", 0, [0.0], sequence="t2_spir"),
         *rows("p", "9", "all", [0.0], cohort="test"),
         *rows("other", "1", 0, [0.0]),
+        *rows("other", "44", 1, [0.5, 0.6]),
     ]
     assert priced(tmp_path, table + foreign) == priced(tmp_path, table)
 
@@ -143,7 +144,7 @@ def test_six_patients_have_an_interval_and_five_have_none(tmp_path, count, told)
     names = {"published": ["p"], "right": "r", "each": {}}
     # "10" stands after "9", though its text comes before.
     patients = [str(number) for number in range(6, 6 + count)]
-    figures = {patient: 0.1 * place for place, patient in enumerate(patients, 1)}
+    figures = {patient: place**0.5 / 3 for place, patient in enumerate(patients, 1)}
     table = [row for patient in patients for row in rows("p", patient, 0, [figures[patient]])]
     table += [row for patient in patients for row in rows("r", patient, 0, [0.05])]
     found = priced(tmp_path, table, names)
