@@ -1,6 +1,6 @@
 """Time of a training step by memory layout of weights and images: channels first or last, network by network.
 
-The rule in `devices.Numerics.layout_of` is based on this. On a CPU with AVX-512, ONEDNN_MAX_CPU_ISA=AVX2 and
+The rule in `numerics.Numerics.layout_of` is based on this. On a CPU with AVX-512, ONEDNN_MAX_CPU_ISA=AVX2 and
 ATEN_CPU_CAPABILITY=avx2 make torch compute as on one without. The layouts are measured alternately, in several rounds;
 the medians are compared.
 """
@@ -17,8 +17,11 @@ from prepare import circumstances
 from training_step import in_turn, lines_of, load_average, random_batch, settings_of
 
 from chaosliver.base.files import write_tsv
+from chaosliver.base.settings import from_mapping
 from chaosliver.network import training
-from chaosliver.network.devices import Numerics, choose_device, make_repeatable, numerics_for
+from chaosliver.network.job.gpus import choose_device
+from chaosliver.network.numerics import Numerics, make_repeatable, numerics_for, set_tf32
+from chaosliver.network.recipe import Recipe
 from chaosliver.study.experiments import merge
 
 LAYOUTS = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
@@ -80,7 +83,9 @@ def step_of(network: str, precision: str, layout: str, threads: int) -> Callable
     device = choose_device()
     numerics = InLayout(*numerics_for(device, precision))
     numerics.layout = LAYOUTS[layout]
-    trainee = training.prepare(settings, settings["organs"], device)._replace(numerics=numerics)
+    set_tf32(device, precision)
+    recipe = from_mapping(Recipe, settings["recipe"])
+    trainee = training.make_trainee(settings["network"], recipe, settings["organs"], device)._replace(numerics=numerics)
     trainee.network.to(memory_format=LAYOUTS[layout]).train()
     return lambda: training._step(trainee, images, masks)
 

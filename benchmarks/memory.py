@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import yaml
 from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -24,7 +25,9 @@ from chaosliver.base.columns import PLACE
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
+from chaosliver.base.settings import from_mapping
 from chaosliver.network.batches import SliceStream, load_slices
+from chaosliver.network.recipe import Recipe
 from chaosliver.prepare.samples import list_samples
 
 SLICES, SIZE, VOLUMES = 30, 256, 4
@@ -86,7 +89,7 @@ def read(folder: Path, way: str, threads: int) -> dict[str, Any]:
     images, masks = (sorted((folder / kind / "t1_in_phase").glob("*.tsv")) for kind in ("png/8bit", "masks/liver"))
     before, started = _peak_mb(), time.perf_counter()
     samples = list_samples(images, masks)
-    slices = load_slices(samples, RECIPE, EVERYTHING if way == "held" else NOTHING, threads)
+    slices = load_slices(samples, _recipe(), EVERYTHING if way == "held" else NOTHING, threads)
     opened = time.perf_counter()
     draw = np.random.default_rng(1)
     batches = [draw.integers(0, len(samples), BATCH_SIZE) for _ in range(BATCHES)]
@@ -106,6 +109,11 @@ def read(folder: Path, way: str, threads: int) -> dict[str, Any]:
 
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+def _recipe() -> Recipe:
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    return from_mapping(Recipe, {**config["baseline"]["recipe"], **RECIPE})
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,9 +12,12 @@ import torch
 from torch import nn
 from training_step import arguments_of, finish, in_turn, load_average, ratio, settings_of
 
+from chaosliver.base.settings import from_mapping
 from chaosliver.network.architectures.registry import build_network
-from chaosliver.network.devices import choose_device
+from chaosliver.network.job.gpus import choose_device
+from chaosliver.network.numerics import set_tf32
 from chaosliver.network.prediction import answers_of, for_inference
+from chaosliver.network.recipe import Recipe
 
 SLICES = 12
 ORIGINAL, OURS = "original's loop", "this project"
@@ -33,10 +36,12 @@ def main() -> None:
     device = choose_device()
     original, ours = (build_network(settings["network"]).to(device).eval() for _ in range(2))
     ours.load_state_dict(original.state_dict())
-    ours = for_inference(ours, device, settings["recipe"]["precision"])
+    recipe = from_mapping(Recipe, settings["recipe"])
+    set_tf32(device, recipe.precision)
+    ours = for_inference(ours, device, recipe.precision)
     works: dict[str, Callable[[], np.ndarray]] = {
         ORIGINAL: lambda: one_by_one(original, slices, device),
-        OURS: lambda: answers_of([ours], slices, settings["recipe"], device),
+        OURS: lambda: answers_of([ours], slices, recipe, device),
     }
     difference = np.abs(works[OURS]() - works[ORIGINAL]()).max()
     if not difference < TOLERANCE:

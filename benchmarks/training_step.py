@@ -25,10 +25,13 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
+from chaosliver.base.settings import from_mapping
 from chaosliver.network import training
 from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.batches import SliceSet
-from chaosliver.network.devices import choose_device, numerics_for
+from chaosliver.network.job.gpus import choose_device
+from chaosliver.network.numerics import numerics_for, set_tf32
+from chaosliver.network.recipe import Recipe
 from chaosliver.study.experiments import merge
 
 SIDE, TRIES = 4096, 5
@@ -43,13 +46,13 @@ Times = dict[str, list[float]]
 def main() -> None:
     """Measure, print the table, and write it to `--output`."""
     arguments = arguments_of(__doc__, precision=True)
-    works, batches, device, lowered = works_of(arguments.threads, arguments.precision)
+    works, batches, device, dtype = works_of(arguments.threads, arguments.precision)
     gflop = {what: gflop_of(work) for what, work in works.items()}
-    peak = matrix_product(device, lowered, arguments.clock)
+    peak = matrix_product(device, dtype, arguments.clock)
     load = load_average()
     times = in_turn({**works, "peak": peak}, arguments.rounds, arguments.clock)
     best = 2 * SIDE**3 / 1e9 / min(times["peak"])
-    print(f"{device.type}, {torch.get_num_threads()} threads, {lowered}: peak {best:.0f} GFLOP/s; load average {load}")
+    print(f"{device.type}, {torch.get_num_threads()} threads, {dtype}: peak {best:.0f} GFLOP/s; load average {load}")
     rows = []
     for what in works:
         seconds = statistics.median(times[what])
@@ -80,8 +83,8 @@ def works_of(
     device = choose_device()
     images, masks = (torch.from_numpy(part) for part in random_batch(settings))
     original = original_step(build_network(settings["network"]).to(device), images, masks, device)
-    lowered = numerics_for(device, precision).lowered or torch.float32
-    return {ORIGINAL: original, **ours}, {ORIGINAL: len(images), **batches}, device, lowered
+    dtype = numerics_for(device, precision).autocast_dtype or torch.float32
+    return {ORIGINAL: original, **ours}, {ORIGINAL: len(images), **batches}, device, dtype
 
 
 def settings_of(experiment: str, threads: int) -> dict[str, Any]:
@@ -102,7 +105,9 @@ def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]
     # Each slice is its own neighbour: it takes the same time as three different slices.
     neighbours = np.repeat(np.arange(len(images))[:, None], 2 * settings["recipe"]["context"] + 1, axis=1)
     slices = SliceSet(images[:, 0], masks.astype(np.uint8), np.full(len(images), "1"), neighbours)
-    return training.prepare(settings, settings["organs"], choose_device()), slices
+    device, recipe = choose_device(), from_mapping(Recipe, settings["recipe"])
+    set_tf32(device, recipe.precision)
+    return training.make_trainee(settings["network"], recipe, settings["organs"], device), slices
 
 
 def random_batch(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -150,9 +155,9 @@ def gflop_of(work: Callable[[], object]) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def matrix_product(device: torch.device, lowered: torch.dtype, clock: Clock) -> Callable[[], float]:
+def matrix_product(device: torch.device, dtype: torch.dtype, clock: Clock) -> Callable[[], float]:
     """A function that returns the seconds of the fastest of several products of two large matrices."""
-    left, right = (torch.randn(SIDE, SIDE, device=device).to(lowered) for _ in range(2))
+    left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
 
     def seconds() -> float:
         start = clock()

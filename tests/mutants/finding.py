@@ -14,14 +14,12 @@ UNIT = ROOT / "tests/unit"
 # Modules whose tests do not lie in the file of their name in their folder.
 ELSEWHERE = {
     "anatomy": ["test_masks.py"],
-    "devices": ["test_devices.py", "test_training.py"],
     "admission": ["test_inventory.py"],
     "checks": ["test_inventory.py"],
     "findings": ["test_inventory.py"],
     "pairing": ["test_inventory.py"],
     "plausibility": ["test_inventory.py"],
     "slices": ["test_inventory.py"],
-    "models": ["test_prediction.py", "test_architectures.py"],
     "architectures": ["test_architectures.py"],
     "samples": ["test_augmentation.py"],
 }

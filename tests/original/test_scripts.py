@@ -28,11 +28,13 @@ from chaosliver.base.indexes import write_index
 from chaosliver.base.png import read_png, write_png
 from chaosliver.base.settings import from_mapping
 from chaosliver.measure.scores import Volume, slice_scores
-from chaosliver.network import devices, training
+from chaosliver.network import training
 from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.batches import load_slices
+from chaosliver.network.job.predictions import predict_logits
 from chaosliver.network.models import save_model
-from chaosliver.network.prediction import predict_logits
+from chaosliver.network.numerics import Numerics
+from chaosliver.network.recipe import Recipe
 from chaosliver.prepare.augmentation import Augmentation, operations_of, perform, picture_of
 from chaosliver.prepare.dicom import read_slice
 from chaosliver.prepare.images import Encoding, encode_volume
@@ -75,7 +77,7 @@ def raw(shared_data, tmp_path_factory) -> Path:
 @pytest.fixture
 def channels_first(monkeypatch):
     """The scripts' order in memory, in which dropout draws: this project may choose another."""
-    monkeypatch.setattr(devices.Numerics, "layout_of", lambda *_: torch.contiguous_format)
+    monkeypatch.setattr(Numerics, "layout_of", lambda *_: torch.contiguous_format)
 
 
 def with_weights_of(theirs: nn.Module, **shape) -> nn.Module:
@@ -227,7 +229,7 @@ def test_scaling_of_the_data_set(script, tmp_path):
         write_index(folder.with_suffix(".tsv"), folder, [{"file": "a.png", **place}], PLACE)
     theirs = script("dataset").LiverDataset(str(tmp_path / "theirs"), ToTensor(), ToTensor())[0]
     samples = list_samples([tmp_path / "png/8bit/t1_in_phase/7.tsv"], [tmp_path / "masks/liver/t1_in_phase/7.tsv"])
-    ((images, masks),) = load_slices(samples, PUBLISHED["recipe"], 10**9, 1).read([np.array([0])])
+    ((images, masks),) = load_slices(samples, from_mapping(Recipe, PUBLISHED["recipe"]), 10**9, 1).read([np.array([0])])
     assert torch.equal(theirs[0], torch.from_numpy(images[0]))
     assert torch.equal(theirs[1], torch.from_numpy(masks[0]))
 
@@ -281,8 +283,8 @@ class Batches(list):
 def test_three_adam_steps(script, tmp_path, channels_first):
     main = script("main")
     theirs = trained_somewhat(main.Unet(1, 1))
-    settings = {"network": PUBLISHED["network"], "recipe": {**PUBLISHED["recipe"], "precision": "float32"}, "seed": 1}
-    trainee = training.prepare(settings, 1, torch.device("cpu"))
+    recipe = from_mapping(Recipe, {**PUBLISHED["recipe"], "precision": "float32"})
+    trainee = training.make_trainee(PUBLISHED["network"], recipe, 1, torch.device("cpu"))
     trainee.network.load_state_dict(in_our_names(theirs))
     images, masks = blobs(12, 32)
     batches = Batches(zip(images.split(4), masks.split(4), strict=True))
@@ -389,9 +391,9 @@ def test_prediction(script, tmp_path, monkeypatch):
     facts = {"network": PUBLISHED["network"], "recipe": recipe, "outputs": 1}
     save_model(tmp_path / "card.json", tmp_path / "w.safetensors", in_our_names(theirs), facts)
     predict_logits(
-        [tmp_path / "card.json"],
-        [tmp_path / "w.safetensors"],
-        [index],
+        cards=[tmp_path / "card.json"],
+        weights=[tmp_path / "w.safetensors"],
+        images=[index],
         threads=1,
         cohort="development",
         folder=tmp_path / "logits",

@@ -22,8 +22,6 @@ TESTED_ELSEWHERE = {
     "base.anatomy": "prepare.masks",
     "base.errors": "base.jobs",
     "base.planes": "network.grids",
-    "network.devices": "network.training",
-    "network.models": "network.prediction",
     "prepare.admission": "prepare.inventory",
     "prepare.checks": "prepare.inventory",
     "prepare.findings": "prepare.inventory",

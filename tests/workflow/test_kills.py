@@ -57,7 +57,8 @@ from pathlib import Path
 import torch
 from chaosliver.network.job import checkpoints
 from chaosliver.network import models
-from chaosliver.network.job.run import Data, Outputs, run_training
+from chaosliver.network.data import Data
+from chaosliver.network.job.run import Outputs, run_training
 
 folder, strike, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 save, write_text = torch.save, models.write_text

@@ -106,6 +106,8 @@ MODULES = {
     "network/architectures/unet.py": BELOW_TRAINING,
     "network/architectures/denseunet.py": set(),
     "network/prediction.py": BELOW_PREDICTION,
+    "network/job/run.py": BELOW_TRAINING,
+    "network/job/snapshots.py": set(),
     "figures/quality_control.py": {"quality_control", "show_tables"},
     "measure/verification.py": set(),
 }
@@ -149,6 +151,20 @@ def test_an_edit_taken_back_after_a_run_takes_the_old_checkpoint(finished):
     finished.succeed("--", target)
     assert "epoch" not in log.read_text()
     assert (weights.read_bytes(), card.read_bytes()) == before
+
+
+def test_an_edit_of_what_carries_trains_nothing_and_writes_the_outputs_again(finished):
+    """The training's job runs, finds its finished checkpoint, and hands on the same bytes."""
+    model = finished.results / "models/small/fold0_seed1"
+    names = ("weights.safetensors", "card.json", "history.tsv")
+    target = str((model / "card.json").relative_to(finished.folder))
+    before = [(model / name).read_bytes() for name in names]
+    finished.edit("workflow/scripts/chaosliver/network/job/run.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    assert finished.planned("--", target) == {"train": 1}
+    finished.succeed("--", target)
+    log = (finished.results / "logs/train/small/fold0_seed1.log").read_text()
+    assert "epoch" not in log and "starts anew" not in log
+    assert [(model / name).read_bytes() for name in names] == before
 
 
 @pytest.mark.parametrize(

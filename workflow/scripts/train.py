@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosliver.base.jobs import run_job
-from chaosliver.network.job.run import Data, Outputs, run_training
+from chaosliver.network.data import Data
+from chaosliver.network.job.run import Outputs, run_training
 
 
 def main(
@@ -24,6 +25,7 @@ if "snakemake" in globals():
     run_job(
         main,
         log=snakemake.log[0],
+        # The digest of what computes is part of a training's fingerprint; that of all its code only makes the job run.
         settings={**snakemake.params.settings, "code": snakemake.params.computing},
         indexes={kind: [Path(path) for path in snakemake.input.get(kind)] for kind in Data._fields},
         checkpoints=Path(snakemake.params.checkpoints),

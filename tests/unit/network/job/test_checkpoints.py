@@ -1,6 +1,9 @@
 """One checkpoint for each settings, whole or not there."""
 
+import hashlib
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,47 +17,103 @@ from chaosliver.network.job.checkpoints import (
     save_checkpoint,
     tell_of_others,
 )
+from chaosliver.network.training import State
 
 SETTINGS = {"seed": 1, "recipe": {"epochs": 3, "snapshots": [1]}, "code": "c"}
 OTHERS = {"seed": 1, "recipe": {"epochs": 5, "snapshots": [1]}, "code": "d"}
-
-
-def state_of(settings):
-    return {"fingerprint": fingerprint_of(settings), "settings": settings, "best": {"w": torch.arange(3)}}
+STATE = State(
+    epoch=2,
+    history=[{"epoch": 1, "validation_dice": None}, {"epoch": 2, "validation_dice": 0.5}],
+    best={"w": torch.arange(6).reshape(2, 3)},
+    best_dice=0.5,
+    chosen_epoch=2,
+    progress={"network": {"w": torch.ones(2)}, "averaged": None},
+)
 
 
 def save(folder, settings, epoch=None):
     path = checkpoint_path(folder, settings, epoch)
-    save_checkpoint(path, state_of(settings))
+    save_checkpoint(path, settings, STATE)
     return path
+
+
+def test_a_state_comes_back_as_it_was(tmp_path):
+    path = save(tmp_path, SETTINGS)
+    found = load_checkpoint(path, SETTINGS)
+    assert replace(found, best={}, progress=None) == replace(STATE, best={}, progress=None)
+    assert torch.equal(found.best["w"], STATE.best["w"])
+    assert torch.equal(found.progress["network"]["w"], torch.ones(2)) and found.progress["averaged"] is None
+    save_checkpoint(path, SETTINGS, State(epoch=3, best_dice=None))
+    assert load_checkpoint(path, SETTINGS) == State(epoch=3, best_dice=None)
 
 
 def test_settings_taken_back_find_their_own_checkpoint_again(tmp_path):
     paths = [save(tmp_path, settings) for settings in (SETTINGS, OTHERS)]
     assert paths[0] != paths[1]
-    assert load_checkpoint(paths[0], SETTINGS)["settings"] == SETTINGS
+    assert torch.load(paths[0], weights_only=True)["settings"] == SETTINGS
+    assert load_checkpoint(paths[0], SETTINGS).epoch == 2
     assert load_checkpoint(checkpoint_path(tmp_path, {**SETTINGS, "seed": 2}), SETTINGS) is None
+
+
+def test_a_file_is_named_by_its_settings_and_epoch():
+    # As `printf '{"code": "c", "seed": 1}' | sha256sum` says.
+    digest = hashlib.sha256(b'{"code": "c", "seed": 1}').hexdigest()
+    settings = {"seed": 1, "code": "c"}
+    assert fingerprint_of(settings) == digest
+    assert checkpoint_path(Path("c"), settings).name == f"{digest[:16]}.pt"
+    assert checkpoint_path(Path("c"), settings, 20).as_posix() == f"c/{digest[:16]}.epoch20.pt"
 
 
 def test_the_fingerprint_sees_every_setting_and_no_order():
     assert fingerprint_of(SETTINGS) == fingerprint_of(dict(reversed(SETTINGS.items())))
-    assert fingerprint_of(SETTINGS) != fingerprint_of({**SETTINGS, "seed": 2})
+    for key, value in (("seed", 2), ("code", "d"), ("recipe", {"epochs": 3, "snapshots": []})):
+        assert fingerprint_of(SETTINGS) != fingerprint_of({**SETTINGS, key: value})
 
 
 def test_a_checkpoint_of_other_settings_is_refused_with_their_names(tmp_path):
     path = save(tmp_path, OTHERS).rename(checkpoint_path(tmp_path, SETTINGS))
     with pytest.raises(InputError, match=r"is the checkpoint of other settings \(code, recipe\.epochs\)\. Delete it"):
         load_checkpoint(path, SETTINGS)
+    path = save(tmp_path, {**SETTINGS, "leaks": {"copies": 1}}).rename(checkpoint_path(tmp_path, SETTINGS))
+    with pytest.raises(InputError, match=r"other settings \(code, leaks\.copies\)\."):
+        load_checkpoint(path, {key: SETTINGS[key] for key in ("seed", "recipe")})
 
 
 def test_what_is_no_checkpoint_is_refused_by_name(tmp_path):
     path = checkpoint_path(tmp_path, SETTINGS)
-    torch.save({"epoch": 1}, path)
-    with pytest.raises(InputError, match=f"{path.name}: is no checkpoint of this workflow"):
-        load_checkpoint(path, SETTINGS)
+    for lacking in ({"epoch": 1}, [1], {"fingerprint": fingerprint_of(SETTINGS), "settings": SETTINGS}):
+        torch.save(lacking, path)
+        with pytest.raises(InputError, match=f"{path.name}: is no checkpoint of this workflow"):
+            load_checkpoint(path, SETTINGS)
     path.write_bytes(b"half")
     with pytest.raises(InputError, match=f"{path.name}: is no readable checkpoint"):
         load_checkpoint(path, SETTINGS)
+
+
+class Harmful:
+    """An object that runs code as it is read."""
+
+    def __reduce__(self):
+        return print, ("harm done",)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, capsys):
+    path = checkpoint_path(tmp_path, SETTINGS)
+    torch.save({"fingerprint": fingerprint_of(SETTINGS), "settings": Harmful()}, path)
+    with pytest.raises(InputError, match="is no readable checkpoint"):
+        load_checkpoint(path, SETTINGS)
+    assert "harm" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu_and_its_settings_without_its_weights(tmp_path, monkeypatch):
+    path, asked = save(tmp_path, OTHERS), []
+    load = torch.load
+    monkeypatch.setattr(
+        torch, "load", lambda path, **how: asked.append((how["map_location"], how["mmap"])) or load(path, **how)
+    )
+    load_checkpoint(path, OTHERS)
+    tell_of_others(tmp_path, SETTINGS)
+    assert asked == [("cpu", False), ("cpu", True)]
 
 
 def test_why_a_training_starts_anew_is_logged(tmp_path, caplog):
@@ -62,10 +121,18 @@ def test_why_a_training_starts_anew_is_logged(tmp_path, caplog):
     tell_of_others(tmp_path, SETTINGS)
     assert not caplog.text
     save(tmp_path, OTHERS, epoch=1)
-    old, path = save(tmp_path, {**OTHERS, "seed": 7}), save(tmp_path, OTHERS)
-    os.utime(old, (1, 1))
+    # Its own, which it would have taken, and its own snapshots are no others.
+    save(tmp_path, SETTINGS)
     tell_of_others(tmp_path, SETTINGS)
-    assert f"{path} is of other settings (code, recipe.epochs) and stays as it is: training starts anew" in caplog.text
+    assert not caplog.text
+    paths = [save(tmp_path, {**OTHERS, "seed": seed}) for seed in (7, 8, 9)]
+    for path, age in zip(paths, (2, 3, 1), strict=True):
+        os.utime(path, (age, age))
+    tell_of_others(tmp_path, SETTINGS)
+    (line,) = caplog.messages
+    assert line == (
+        f"{paths[1]} is of other settings (code, recipe.epochs, seed) and stays as it is: training starts anew"
+    )
 
 
 def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path):

@@ -1,42 +1,27 @@
 """One training from indexes to what is handed on."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
-from unit.network.test_training import discs, settings
+from unit.network.examples import TIGHT, plain_settings, rows_of, two_patients
 
-from chaosliver.base.columns import OWNER, PLACE
+from chaosliver.base.columns import PLACE
+from chaosliver.base.errors import StoppedError
 from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
 from chaosliver.network.job import run as runs
-from chaosliver.network.job.run import Data, Outputs
+from chaosliver.network.job.run import Outputs
+from chaosliver.network.job.stopping import SIGNALS
 from chaosliver.network.models import load_model
-
-
-def rows_of(count):
-    place = {"low": 0, "high": 255, "row_spacing_mm": 2, "column_spacing_mm": 2, "rows": 16, "columns": 16}
-    return [{"file": f"s{number}.png", **place, "position_mm": 9 * number} for number in range(count)]
-
-
-def write_patient(root, tree, patient, planes, window=True):
-    folder = root / tree / "t2_spir" / patient
-    for number, plane in enumerate(planes):
-        write_png(folder / f"s{number}.png", plane)
-    write_index(folder.with_suffix(".tsv"), folder, rows_of(len(planes)), PLACE if window else ())
-    return folder.with_suffix(".tsv")
 
 
 @pytest.fixture
 def data(tmp_path):
-    indexes = {}
-    for role, patient in (("train", "1"), ("validation", "2")):
-        slices = discs(8, int(patient))
-        images = np.clip(slices.images * 100 + 50, 0, 255).astype(np.uint8)
-        indexes[f"{role}_images"] = [write_patient(tmp_path, "png", patient, images)]
-        indexes[f"{role}_masks"] = [write_patient(tmp_path, "masks", patient, slices.masks[:, 0] * 255, window=False)]
-    return Data(**indexes, held_out_images=[], held_out_masks=[], augmented=[])
+    return two_patients(tmp_path)
 
 
 def outputs(folder):
@@ -47,8 +32,7 @@ def run_training(settings, data, checkpoints, outputs, events=None):
     runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
 
 
-TIGHT = {"copies": 0, "validation_slices": 0, "seed": 1}
-SETTINGS = {**settings(recipe={"epochs": 2}), "keep_originals": True, "leaks": TIGHT}
+SETTINGS = plain_settings({"epochs": 2})
 
 
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
@@ -73,7 +57,39 @@ def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(d
         assert getattr(first, kind).read_bytes() == getattr(second, kind).read_bytes()
 
 
-SNAPSHOTS = {**settings(recipe={"epochs": 3, "snapshots": [1, 2]}), "keep_originals": True, "leaks": TIGHT}
+def test_a_signal_stops_a_training_at_its_next_batch_and_it_goes_on_exactly(data, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    undisturbed, resumed = outputs(tmp_path / "a"), outputs(tmp_path / "b")
+    longer = plain_settings({"epochs": 4})
+    run_training(longer, data, tmp_path / "c", undisturbed)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    report = runs.report_epoch
+
+    def strike(row, *rest):
+        report(row, *rest)
+        if row["epoch"] == 3:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    monkeypatch.setattr(runs, "report_epoch", strike)
+    try:
+        with pytest.raises(StoppedError, match=r"stopped by SIGUSR1 in epoch 4\. Epoch 3 is saved: run again to go on"):
+            run_training(longer, data, tmp_path / "d", resumed)
+    finally:
+        # Once asked to stop, the process ignores what else comes.
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    monkeypatch.undo()
+    assert not resumed.card.exists()
+    caplog.clear()
+    run_training(longer, data, tmp_path / "d", resumed)
+    (going_on,) = [line for line in caplog.messages if line.startswith("going on")]
+    assert going_on.startswith(f"going on after epoch 3 of {tmp_path / 'd'}")
+    assert "epoch 3/4" not in caplog.text and "epoch 4/4" in caplog.text
+    for kind in ("history", "weights", "card"):
+        assert getattr(undisturbed, kind).read_bytes() == getattr(resumed, kind).read_bytes()
+
+
+SNAPSHOTS = plain_settings({"epochs": 3, "snapshots": [1, 2]})
 
 
 def test_snapshots_lie_beside_the_weights_and_stand_in_the_card(data, tmp_path):
@@ -121,27 +137,13 @@ def test_events_are_written_where_asked_for(data, tmp_path):
 def test_other_content_trains_anew(data, tmp_path, monkeypatch):
     run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
     index = data.train_images[0]
-    write_png(index.with_suffix("") / "s0.png", np.zeros((16, 16), np.uint8))
+    write_png(index.with_suffix("") / "s0.png", np.zeros((16, 24), np.uint8))
     write_index(index, index.with_suffix(""), rows_of(8), PLACE)
     read = []
     load = runs.load_slices
     monkeypatch.setattr(runs, "load_slices", lambda *given: read.append(1) or load(*given))
     run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "b"))
     assert read
-
-
-def test_augmented_samples_replace_the_originals_or_join_them(data, tmp_path):
-    folder = tmp_path / "set"
-    for kind in ("images", "masks"):
-        write_png(folder / kind / "1_t2_spir_s0_00000.png", np.zeros((16, 16), np.uint8))
-    known = {"patient": "1", "sequence": "t2_spir", "stem": "s0"}
-    rows = [{**rows_of(1)[0], **known, "file": f"{kind}/1_t2_spir_s0_00000.png"} for kind in ("images", "masks")]
-    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
-    augmented = data._replace(augmented=[tmp_path / "set.tsv"])
-    for given, keep, count in ((augmented, False, 1), (augmented, True, 9), (data, False, 8)):
-        training, validation = runs._slices_of(given, {**SETTINGS, "keep_originals": keep})
-        assert len(training) == count
-        assert [sample.patient for sample in validation] == ["2"] * 8
 
 
 def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, monkeypatch):
@@ -156,21 +158,6 @@ def test_validation_slices_are_drawn_from_the_training_slices(data, tmp_path, mo
     assert not training & validation
 
 
-def test_validation_slices_leave_the_augmented_set_as_it_is(data, tmp_path):
-    leaky = {**SETTINGS, "keep_originals": False, "leaks": {**TIGHT, "validation_slices": 0.25}}
-    folder = tmp_path / "set"
-    rows = []
-    for number in range(5):
-        for kind in ("images", "masks"):
-            write_png(folder / kind / f"{number}.png", np.zeros((16, 16), np.uint8))
-            known = {"patient": "1", "sequence": "t2_spir", "stem": "s0", "file": f"{kind}/{number}.png"}
-            rows.append({**rows_of(1)[0], **known})
-    write_index(tmp_path / "set.tsv", folder, rows, (*OWNER, *PLACE))
-    data = data._replace(validation_images=[], validation_masks=[], augmented=[tmp_path / "set.tsv"])
-    training, validation = runs._slices_of(data, leaky)
-    assert (len(training), len(validation)) == (5, 2)
-
-
 def test_copies_of_held_out_slices_are_trained_on_and_named_in_the_card(data, tmp_path, monkeypatch):
     held = []
     load = runs.load_slices
@@ -182,8 +169,3 @@ def test_copies_of_held_out_slices_are_trained_on_and_named_in_the_card(data, tm
     copied = [f"t2_spir/2/{sample.stem}" for sample in training if sample.patient == "2"]
     assert (len(training), len(copied)) == (10, 2)
     assert json.loads(made.card.read_text())["copies_of_held_out"] == copied
-
-
-def test_what_is_copied_counts_for_what_a_training_is(data):
-    leaky = data._replace(held_out_images=data.validation_images, held_out_masks=data.validation_masks)
-    assert data.digest() != leaky.digest()

@@ -2,22 +2,26 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..base.png import read_png
 from ..prepare.samples import Sample
-from .grids import Grid, View, neighbours_of, onto_grid, see, see_volume, view_of
+from .grids import Grid, View, neighbours_of, normalise, normalise_volume, onto_grid, view_of
+from .recipe import Recipe
 
 
 class Slices(Protocol):
-    """The slices of a training: `patients` names each slice's patient, `organs` is the number of masks of each."""
+    """The slices of a training, in memory or not."""
 
-    patients: np.ndarray
+    @property
+    def patients(self) -> np.ndarray:
+        """The name of each slice's patient."""
+        ...
 
     @property
     def organs(self) -> int:
@@ -71,7 +75,7 @@ class SliceStream:
 
     held_bytes = 0
 
-    def __init__(self, samples: Sequence[Sample], recipe: Mapping[str, Any], workers: int) -> None:
+    def __init__(self, samples: Sequence[Sample], recipe: Recipe, workers: int) -> None:
         self.patients = np.array([sample.patient for sample in samples])
         self.organs = len(samples[0].masks)
         self._samples, self._recipe, self._workers = samples, recipe, workers
@@ -104,10 +108,10 @@ class SliceStream:
         return np.array(images), np.array(masks)
 
     def _image(self, row: int) -> np.ndarray:
-        return see(self._samples[row].plane(), self._views[self._volume_of[row]])
+        return normalise(self._samples[row].plane(), self._views[self._volume_of[row]])
 
 
-def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any], room: int, workers: int) -> Slices:
+def load_slices(samples: Sequence[Sample], recipe: Recipe, room: int, workers: int) -> Slices:
     """All samples as the recipe's network sees them: in memory if that takes at most `room` bytes, else streamed.
 
     Both give the same numbers, so that a training does not depend on the machine's memory.
@@ -118,15 +122,15 @@ def load_slices(samples: Sequence[Sample], recipe: Mapping[str, Any], room: int,
     return SliceStream(samples, recipe, workers)
 
 
-def _in_memory(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet:
-    size = (recipe["grid"]["rows"], recipe["grid"]["columns"])
+def _in_memory(samples: Sequence[Sample], recipe: Recipe) -> SliceSet:
+    size = (recipe.grid.rows, recipe.grid.columns)
     images = np.empty((len(samples), *size), np.float32)
     masks = np.empty((len(samples), len(samples[0].masks), *size), _target_type(recipe))
     neighbours = []
     first = 0
     for volume in _volumes(samples):
         rows = slice(first, first + len(volume))
-        images[rows], grid = see_volume([sample.plane() for sample in volume], recipe)
+        images[rows], grid = normalise_volume([sample.plane() for sample in volume], recipe)
         for row, sample in enumerate(volume, first):
             masks[row] = _masks(sample, grid, recipe)
         neighbours.append(first + _neighbours(volume, recipe))
@@ -135,26 +139,26 @@ def _in_memory(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> SliceSet
     return SliceSet(images, masks, patients, np.concatenate(neighbours))
 
 
-def _bytes_of(samples: Sequence[Sample], recipe: Mapping[str, Any]) -> int:
-    pixels = recipe["grid"]["rows"] * recipe["grid"]["columns"]
+def _bytes_of(samples: Sequence[Sample], recipe: Recipe) -> int:
+    pixels = recipe.grid.rows * recipe.grid.columns
     masks = len(samples[0].masks) * _target_type(recipe).itemsize
     return len(samples) * pixels * (np.dtype(np.float32).itemsize + masks)
 
 
-def _target_type(recipe: Mapping[str, Any]) -> np.dtype:
-    return np.dtype(np.float32 if recipe["targets"] == "grey" else np.uint8)
+def _target_type(recipe: Recipe) -> np.dtype:
+    return np.dtype(np.float32 if recipe.targets == "grey" else np.uint8)
 
 
-def _masks(sample: Sample, grid: Grid, recipe: Mapping[str, Any]) -> np.ndarray:
+def _masks(sample: Sample, grid: Grid, recipe: Recipe) -> np.ndarray:
     """The organs of a slice on the grid [organs, rows, columns]: 0 or 1, or what is grey left grey."""
-    if recipe["targets"] == "grey":
+    if recipe.targets == "grey":
         return np.array([onto_grid(read_png(path).astype(np.float32) / 255, grid) for path in sample.masks])
     covered = [onto_grid((read_png(path) > 0).astype(np.float32), grid) for path in sample.masks]
     return (np.array(covered) >= 0.5).astype(np.uint8)
 
 
-def _neighbours(volume: Sequence[Sample], recipe: Mapping[str, Any]) -> np.ndarray:
-    return neighbours_of([sample.position_mm for sample in volume], recipe["context"])
+def _neighbours(volume: Sequence[Sample], recipe: Recipe) -> np.ndarray:
+    return neighbours_of([sample.position_mm for sample in volume], recipe.context)
 
 
 def _volumes(samples: Sequence[Sample]) -> Iterator[list[Sample]]:

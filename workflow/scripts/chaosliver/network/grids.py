@@ -1,13 +1,14 @@
 """How a network sees a volume: on which pixels, with which grey values, beside which neighbours."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ..base.planes import Plane
 from ..base.volumes import GAP_LIMIT
+from .recipe import GridSettings, Recipe
 
 # Of the brightest projection: air lies far below it, and the body's own rim of fat far above.
 BODY_SHARE_OF_BRIGHTEST = 0.15
@@ -26,12 +27,12 @@ class Grid(NamedTuple):
     to_image: np.ndarray | None
 
 
-def grid_of(volume: Sequence[Plane], settings: Mapping[str, Any]) -> Grid:
+def grid_of(volume: Sequence[Plane], settings: GridSettings) -> Grid:
     """The grid of a volume: the whole image, or `spacing_mm` a pixel around the middle of the body.
 
     A common spacing gives every patient's liver the size that it has, whatever the scanner's field of view.
     """
-    rows, columns, spacing = settings["rows"], settings["columns"], settings["spacing_mm"]
+    rows, columns, spacing = settings.rows, settings.columns, settings.spacing_mm
     if spacing is None:
         return Grid(rows, columns, None)
     middle_row, middle_column = _middle_of_body(volume)
@@ -84,20 +85,20 @@ class View(NamedTuple):
     deviation: np.float32 = np.float32(1)
 
 
-def view_of(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> View:
+def view_of(volume: Sequence[Plane], recipe: Recipe) -> View:
     """How the network sees a volume, by the recipe's `grid` and `normalisation`.
 
     `normalisation` is `window` (the window's limits become 0 and 1, and what lies beyond is clipped), `volume` (the
     body's mean becomes 0 and its standard deviation 1, after cutting what lies 30 % above the window) or `none` (the
     grey values as they are).
     """
-    grid, normalisation = grid_of(volume, recipe["grid"]), recipe["normalisation"]
+    grid, normalisation = grid_of(volume, recipe.grid), recipe.normalisation
     if normalisation != "volume":
         return View(grid, normalisation)
     return View(grid, normalisation, *_moments(_cut_volume(volume, grid)))
 
 
-def see(plane: Plane, view: View) -> np.ndarray:
+def normalise(plane: Plane, view: View) -> np.ndarray:
     """What the network sees of one plane, float32 [rows, columns]."""
     if view.normalisation == "none":
         return onto_grid(plane.pixels.astype(np.float32), view.grid)
@@ -106,12 +107,12 @@ def see(plane: Plane, view: View) -> np.ndarray:
     return (_cut(plane, view.grid) - view.mean) / view.deviation
 
 
-def see_volume(volume: Sequence[Plane], recipe: Mapping[str, Any]) -> tuple[np.ndarray, Grid]:
+def normalise_volume(volume: Sequence[Plane], recipe: Recipe) -> tuple[np.ndarray, Grid]:
     """What the network sees of a volume, float32 [slices, rows, columns], and on which grid."""
-    if recipe["normalisation"] != "volume":
+    if recipe.normalisation != "volume":
         view = view_of(volume, recipe)
-        return np.stack([see(plane, view) for plane in volume]), view.grid
-    grid = grid_of(volume, recipe["grid"])
+        return np.stack([normalise(plane, view) for plane in volume]), view.grid
+    grid = grid_of(volume, recipe.grid)
     cut = _cut_volume(volume, grid)
     mean, deviation = _moments(cut)
     return (cut - mean) / deviation, grid
@@ -122,14 +123,15 @@ def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
 
     At the volume's ends and beside a gap along z a slice stands in for its missing neighbour.
     """
-    positions = np.asarray(positions_mm)
-    own = np.arange(len(positions))
-    usual = np.median(np.abs(np.diff(positions))) if len(positions) > 1 else 1.0
+    own = np.arange(len(positions_mm))
+    apart = np.abs(np.diff(positions_mm))
+    gaps = apart > GAP_LIMIT * np.median(apart) if apart.size else np.zeros(0, bool)
+    # Slices of one stretch have no gap between them.
+    stretch = np.concatenate([[0], np.cumsum(gaps)])
     columns = []
     for step in range(-context, context + 1):
-        beside = np.clip(own + step, 0, len(positions) - 1)
-        far = np.abs(positions[beside] - positions[own]) > GAP_LIMIT * usual * max(1, abs(step))
-        columns.append(np.where(far, own, beside))
+        beside = np.clip(own + step, 0, len(own) - 1)
+        columns.append(np.where(stretch[beside] == stretch, beside, own))
     return np.stack(columns, axis=1)
 
 

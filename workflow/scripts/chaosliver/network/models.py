@@ -27,7 +27,7 @@ def save_model(card: Path, weights: Path, tensors: Mapping[str, torch.Tensor], f
 
 
 def load_model(card: Path, weights: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in evaluation mode, on the processor, and its card.
+    """The network in evaluation mode, on the CPU, and its card.
 
     Raises InputError where the weights are not those that the card describes.
     """

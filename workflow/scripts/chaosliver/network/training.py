@@ -1,28 +1,30 @@
-"""Training a network, with checkpoints from which a killed job goes on exactly."""
+"""Training a network: what is computed, from slices in memory to the weights that are handed on.
+
+Loading, saving, signals and reports are left to the caller's `Callbacks` (network/job), whose code alters no weight.
+"""
 
 import copy
 import hashlib
-import json
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..base.columns import HISTORY_COLUMNS
 from ..base.errors import InputError, StoppedError
 from .architectures.registry import build_network
 from .batches import Slices
-from .devices import Numerics, claimed_device, make_repeatable, memory_advice, numerics_for, to_device
-from .job.checkpoints import checkpoint_path, fingerprint_of, load_checkpoint, save_checkpoint
-from .job.stopping import stop_requests
 from .losses import LOSSES, total_loss
+from .numerics import Numerics, make_repeatable, numerics_for, set_tf32, to_device
+from .recipe import Recipe, TrainingSettings
 from .transforms import augment
+
+# A row of the history, by column.
+Row = dict[str, Any]
 
 
 class Validation(NamedTuple):
@@ -43,106 +45,130 @@ class Trainee(NamedTuple):
     forward: Callable[[torch.Tensor], torch.Tensor]
     averaged: nn.Module
     optimiser: torch.optim.Optimizer
-    recipe: Mapping[str, Any]
+    recipe: Recipe
     numerics: Numerics
 
 
-class Watch(NamedTuple):
-    """Who is asked and told on the way: `stop` names a signal that asks to stop; `told` is given each epoch's row."""
+@dataclass(frozen=True)
+class State:
+    """Where a training stands after `epoch` epochs.
 
-    stop: Callable[[], str | None]
-    told: Callable[[Mapping[str, Any]], None]
+    `history` has a row for each. `best` are the weights that would be handed on now, those after `chosen_epoch`, whose
+    Dice on the validation patients was `best_dice`. `progress` is what the next epoch goes on from, None after the
+    last. All of it can be saved by torch and loaded as weights only.
+    """
+
+    epoch: int = 0
+    history: list[Row] = field(default_factory=list)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_dice: float | None = -1.0
+    chosen_epoch: int = 0
+    progress: dict[str, Any] | None = None
 
 
-UNWATCHED = Watch(lambda: None, lambda row: None)
+@dataclass(frozen=True)
+class Callbacks:
+    """What a training asks and gives on its way, in the order of an epoch.
+
+    `stop_signal` names the signal that asks to stop, or gives None; it is called before each batch. `save_snapshot`
+    is given an epoch of `recipe.snapshots` and the state to keep for it, `save` the state after each epoch, and
+    `report` the epoch's row of the history and its seconds.
+    """
+
+    stop_signal: Callable[[], str | None] = lambda: None
+    save_snapshot: Callable[[int, State], None] = lambda epoch, state: None
+    save: Callable[[State], None] = lambda state: None
+    report: Callable[[Row, float], None] = lambda row, seconds: None
 
 
-def is_finished(state: Mapping[str, Any]) -> bool:
+def is_finished(state: State, recipe: Recipe) -> bool:
     """Whether a training reached its last epoch, or stopped early for want of a better one."""
-    recipe = state["settings"]["recipe"]
-    waited = state["epoch"] - state.get("chosen_epoch", state["epoch"])
-    return state["epoch"] == recipe["epochs"] or (recipe["patience"] is not None and waited >= recipe["patience"])
+    waited = state.epoch - state.chosen_epoch
+    return state.epoch == recipe.epochs or (recipe.patience is not None and waited >= recipe.patience)
 
 
 def train_network(
-    settings: Mapping[str, Any],
+    settings: TrainingSettings,
     training: Slices,
     validation: Slices | None,
-    checkpoints: Path,
-    told: Callable[[Mapping[str, Any]], None] = UNWATCHED.told,
-) -> dict[str, Any]:
-    """Train as `settings` say and return the finished state: `best` weights, `chosen_epoch`, `history`.
+    device: torch.device,
+    callbacks: Callbacks,
+    state: State | None = None,
+) -> State:
+    """Train as the settings say, from the start or from a saved `state`, and return the finished state.
 
-    `settings` holds `network`, `recipe`, `seed`, `threads` and whatever else makes this training itself (data, code).
-    The state is saved in the folder `checkpoints` after each epoch, and gone on from if it is there; snapshots lie
-    beside it. `told` is given the history's row of each epoch. By `recipe.choose` the weights are those of the last
-    epoch, or of the best by the mean over the validation patients of the Dice of all their slices. Raises InputError
-    where the loss is no finite number, and where memory does not suffice, with what to lower; StoppedError when a
-    signal asks.
+    By `recipe.choose` the weights are those of the last epoch, or of the best by the mean over the validation patients
+    of the Dice of all their slices. Raises InputError where the loss is no finite number, and where there are no
+    patients by whom to choose the best; StoppedError when a signal asks to stop.
     """
-    recipe = settings["recipe"]
-    make_repeatable(settings["seed"], settings["threads"])
-    size = (recipe["batch_size"], recipe["grid"]["rows"], recipe["grid"]["columns"])
-    with claimed_device() as device, memory_advice(*size), stop_requests() as stop:
-        trainee = prepare(settings, training.organs, device)
-        return _train_on(trainee, settings, training, validation, checkpoints, Watch(stop, told))
-
-
-def _train_on(
-    trainee: Trainee,
-    settings: Mapping[str, Any],
-    training: Slices,
-    validation: Slices | None,
-    checkpoints: Path,
-    watch: Watch,
-) -> dict[str, Any]:
-    recipe, path = trainee.recipe, checkpoint_path(checkpoints, settings)
-    state = load_checkpoint(path, settings) or _first_state(settings)
-    if state["epoch"] and not is_finished(state):
-        _restore(trainee, state)
-        logging.info("going on after epoch %d of %s", state["epoch"], path)
-    while not is_finished(state):
-        epoch, started = state["epoch"] + 1, time.perf_counter()
+    recipe, state = settings.recipe, state or State()
+    if recipe.choose == "best" and validation is None:
+        raise InputError("recipe.choose is best, but there are no validation patients. Set it to last")
+    make_repeatable(settings.seed, settings.threads)
+    set_tf32(device, recipe.precision)
+    trainee = make_trainee(settings.network, recipe, training.organs, device)
+    if state.progress:
+        _restore(trainee, state.progress)
+    while not is_finished(state, recipe):
+        epoch, started = state.epoch + 1, time.perf_counter()
         # Each epoch draws from a seed of its own: resuming then needs no saved state of the random generators.
-        torch.manual_seed(_epoch_seed(settings["seed"], epoch))
-        loss = train_epoch(trainee, training, epoch, watch.stop)
+        torch.manual_seed(_epoch_seed(settings.seed, epoch))
+        loss = train_epoch(trainee, training, epoch, callbacks.stop_signal)
         measured = validate(trainee, validation) if validation else Validation(None, None)
-        row = (epoch, loss, measured.loss, measured.dice, trainee.optimiser.param_groups[0]["lr"])
-        state = _without_progress(state) | {"epoch": epoch}
-        state["history"] = [*state["history"], dict(zip(HISTORY_COLUMNS, row, strict=True))]
-        if recipe["choose"] == "last" or measured.dice > state["best_dice"]:
-            state |= {"best": _weights(trainee.averaged), "best_dice": measured.dice, "chosen_epoch": epoch}
-        _save_snapshots(checkpoints, settings, state)
+        state = _next_state(state, trainee, loss, measured)
+        for snapshot in _due_snapshots(state, recipe):
+            callbacks.save_snapshot(snapshot, state)
         # Nothing goes on from the last epoch: what is kept then serves to write the outputs again.
-        save_checkpoint(path, state if is_finished(state) else state | _progress(trainee))
-        watch.told(state["history"][-1])
-        _report(state["history"][-1], recipe["epochs"], time.perf_counter() - started, len(training.patients))
+        done = is_finished(state, recipe)
+        callbacks.save(state if done else replace(state, progress=_progress(trainee)))
+        callbacks.report(state.history[-1], time.perf_counter() - started)
     return state
 
 
-def _save_snapshots(checkpoints: Path, settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Keep what is handed on after so many epochs; a training that stops early gives what it has to later ones."""
-    for epoch in settings["recipe"]["snapshots"]:
-        if epoch == state["epoch"] or (is_finished(state) and epoch > state["epoch"]):
-            save_checkpoint(checkpoint_path(checkpoints, settings, epoch), state)
+def _next_state(state: State, trainee: Trainee, loss: float, measured: Validation) -> State:
+    """The state after one more epoch, without what the next one goes on from."""
+    epoch = state.epoch + 1
+    row = {
+        "epoch": epoch,
+        "training_loss": loss,
+        "validation_loss": measured.loss,
+        "validation_dice": measured.dice,
+        "learning_rate": trainee.optimiser.param_groups[0]["lr"],
+    }
+    state = replace(state, epoch=epoch, history=[*state.history, row], progress=None)
+    if trainee.recipe.choose == "last" or _is_better(measured.dice, state.best_dice):
+        state = replace(state, best=_weights(trainee.averaged), best_dice=measured.dice, chosen_epoch=epoch)
+    return state
 
 
-def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[], str | None] = UNWATCHED.stop) -> float:
+def _is_better(dice: float | None, best: float | None) -> bool:
+    return dice is not None and best is not None and dice > best
+
+
+def _due_snapshots(state: State, recipe: Recipe) -> list[int]:
+    """The snapshots of this epoch; a training that stops early gives what it has to later ones too."""
+    early = is_finished(state, recipe)
+    return [epoch for epoch in recipe.snapshots if epoch == state.epoch or (early and epoch > state.epoch)]
+
+
+def train_epoch(
+    trainee: Trainee, slices: Slices, epoch: int, stop_signal: Callable[[], str | None] = lambda: None
+) -> float:
     """One pass over the slices in random order; `epoch` counts from 1. Returns the mean loss.
 
     Raises InputError that names the epoch, the batch and its patients where the loss is no finite number, and
-    StoppedError where `stop` names a signal.
+    StoppedError where `stop_signal` names a signal.
     """
     recipe, total = trainee.recipe, 0.0
     # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
-    trainee.network.train(epoch == 1 or not recipe["stays_in_evaluation_mode"])
-    batches = _in_batches(torch.randperm(len(slices.patients)).numpy(), recipe["batch_size"])
-    for number, (rows, (images, masks)) in enumerate(zip(batches, slices.read(batches), strict=True)):
-        if signal := stop():
+    trainee.network.train(epoch == 1 or not recipe.stays_in_evaluation_mode)
+    batches = _in_batches(torch.randperm(len(slices.patients)).numpy(), recipe.batch_size)
+    for number, (rows, planes) in enumerate(zip(batches, slices.read(batches), strict=True)):
+        if signal := stop_signal():
             raise StoppedError(f"stopped by {signal} in epoch {epoch}. Epoch {epoch - 1} is saved: run again to go on")
         _set_learning_rate(trainee, epoch - 1 + number / len(batches))
-        images, masks = _on_device(images, masks, trainee.numerics.device)
-        if recipe["transforms"] == "strong":
+        images, masks = _on_device(*planes, trainee.numerics.device)
+        if recipe.transforms == "strong":
             images, masks = augment(images, masks)
         loss = _step(trainee, images, masks)
         if not math.isfinite(loss):
@@ -158,14 +184,16 @@ def train_epoch(trainee: Trainee, slices: Slices, epoch: int, stop: Callable[[],
 def validate(trainee: Trainee, slices: Slices) -> Validation:
     """Loss and Dice of the averaged network for the first organ, on the network's grid."""
     trainee.averaged.eval()
-    losses, shared, sizes = [], {}, {}
+    losses: list[float] = []
+    shared: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     with torch.inference_mode(), trainee.numerics.autocast():
-        batches = _in_batches(np.arange(len(slices.patients)), trainee.recipe["batch_size"])
+        batches = _in_batches(np.arange(len(slices.patients)), trainee.recipe.batch_size)
         for rows, planes in zip(batches, slices.read(batches), strict=True):
             images, masks = _on_device(*planes, trainee.numerics.device)
             images = images.contiguous(memory_format=trainee.numerics.layout_of(trainee.network))
             logits = trainee.averaged(images).float()
-            losses += [total_loss(LOSSES[trainee.recipe["loss"]], logits, masks).item()] * len(rows)
+            losses += [total_loss(LOSSES[trainee.recipe.loss], logits, masks).item()] * len(rows)
             predicted, reference = logits[:, 0] > 0, masks[:, 0] >= 0.5
             overlap = (predicted & reference).sum((1, 2)).tolist()
             size = (predicted.sum((1, 2)) + reference.sum((1, 2))).tolist()
@@ -176,25 +204,24 @@ def validate(trainee: Trainee, slices: Slices) -> Validation:
     return Validation(float(np.mean(losses)), float(np.mean(dice)))
 
 
-def prepare(settings: Mapping[str, Any], organs: int, device: torch.device) -> Trainee:
+def make_trainee(network_settings: Mapping[str, Any], recipe: Recipe, organs: int, device: torch.device) -> Trainee:
     """A fresh network for so many organs, on the device, with what its training needs."""
-    recipe = settings["recipe"]
-    shape = {"inputs": 2 * recipe["context"] + 1, "outputs": organs}
-    numerics = numerics_for(device, recipe["precision"])
-    network = build_network({**settings["network"], **shape})
-    network.to(device, memory_format=numerics.layout_of(network))
-    averaged = copy.deepcopy(network) if recipe["average"] else network
-    forward = torch.compile(network) if recipe["compile"] else network
+    shape = {"inputs": 2 * recipe.context + 1, "outputs": organs}
+    numerics = numerics_for(device, recipe.precision)
+    network = build_network({**network_settings, **shape})
+    network.to(device, memory_format=numerics.layout_of(network))  # type: ignore[call-overload]
+    averaged = copy.deepcopy(network) if recipe.average else network
+    forward = torch.compile(network) if recipe.compile else network
     # Decaying BatchNorm's scales and biases towards 0 serves nothing.
     groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe["weight_decay"]},
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimiser"]]
+    optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
     # One pass over all weights in place of one for each of a dozen operations.
     fused = device.type in ("cpu", "cuda")
     return Trainee(
-        network, forward, averaged, optimiser(groups, lr=recipe["learning_rate"], fused=fused), recipe, numerics
+        network, forward, averaged, optimiser(groups, lr=recipe.learning_rate, fused=fused), recipe, numerics
     )
 
 
@@ -203,15 +230,15 @@ def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
     images = images.contiguous(memory_format=trainee.numerics.layout_of(trainee.network))
     with trainee.numerics.autocast():
         logits = trainee.forward(images)
-    loss = total_loss(LOSSES[trainee.recipe["loss"]], logits, masks)
+    loss = total_loss(LOSSES[trainee.recipe.loss], logits, masks)
     trainee.optimiser.zero_grad(set_to_none=True)
     scaler.scale(loss).backward()
-    if trainee.recipe["largest_gradient"] is not None:
+    if trainee.recipe.largest_gradient is not None:
         scaler.unscale_(trainee.optimiser)
-        nn.utils.clip_grad_norm_(trainee.network.parameters(), trainee.recipe["largest_gradient"])
+        nn.utils.clip_grad_norm_(trainee.network.parameters(), trainee.recipe.largest_gradient)
     scaler.step(trainee.optimiser)
     scaler.update()
-    if trainee.recipe["average"]:
+    if trainee.recipe.average:
         _update_average(trainee)
     return loss.item()
 
@@ -220,7 +247,7 @@ def _step(trainee: Trainee, images: torch.Tensor, masks: torch.Tensor) -> float:
 def _update_average(trainee: Trainee) -> None:
     """Exponential moving average of weights and statistics; it forgets its beginning faster than its rate says."""
     steps = trainee.optimiser.state[trainee.optimiser.param_groups[0]["params"][0]]["step"]
-    decay = min(trainee.recipe["average"], (1 + float(steps)) / (10 + float(steps)))
+    decay = min(trainee.recipe.average, (1 + float(steps)) / (10 + float(steps)))
     for mean, new in zip(trainee.averaged.state_dict().values(), trainee.network.state_dict().values(), strict=True):
         if mean.dtype.is_floating_point:
             mean.lerp_(new, 1 - decay)
@@ -231,9 +258,9 @@ def _update_average(trainee: Trainee) -> None:
 def _set_learning_rate(trainee: Trainee, epochs_done: float) -> None:
     """Warm up linearly, then stay, or fall along half a cosine to 0 at the last epoch."""
     recipe = trainee.recipe
-    rate = recipe["learning_rate"] * min(1.0, (epochs_done + 0.01) / max(recipe["warmup_epochs"], 0.01))
-    if recipe["schedule"] == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * epochs_done / recipe["epochs"]))
+    rate = recipe.learning_rate * min(1.0, (epochs_done + 0.01) / max(recipe.warmup_epochs, 0.01))
+    if recipe.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * epochs_done / recipe.epochs))
     for group in trainee.optimiser.param_groups:
         group["lr"] = rate
 
@@ -256,41 +283,19 @@ def _progress(trainee: Trainee) -> dict[str, Any]:
     """What the next epoch goes on from."""
     return {
         "network": trainee.network.state_dict(),
-        "averaged": trainee.averaged.state_dict() if trainee.recipe["average"] else None,
+        "averaged": trainee.averaged.state_dict() if trainee.recipe.average else None,
         "optimiser": trainee.optimiser.state_dict(),
         "scaler": trainee.numerics.scaler.state_dict(),
     }
 
 
-def _without_progress(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in state.items() if key not in ("network", "averaged", "optimiser", "scaler")}
-
-
-def _restore(trainee: Trainee, state: Mapping[str, Any]) -> None:
-    trainee.network.load_state_dict(state["network"])
-    trainee.optimiser.load_state_dict(state["optimiser"])
-    trainee.numerics.scaler.load_state_dict(state["scaler"])
-    if trainee.recipe["average"]:
-        trainee.averaged.load_state_dict(state["averaged"])
-
-
-def _first_state(settings: Mapping[str, Any]) -> dict[str, Any]:
-    plain = json.loads(json.dumps(settings))
-    return {"fingerprint": fingerprint_of(settings), "settings": plain, "epoch": 0, "history": [], "best_dice": -1.0}
+def _restore(trainee: Trainee, progress: Mapping[str, Any]) -> None:
+    trainee.network.load_state_dict(progress["network"])
+    trainee.optimiser.load_state_dict(progress["optimiser"])
+    trainee.numerics.scaler.load_state_dict(progress["scaler"])
+    if trainee.recipe.average:
+        trainee.averaged.load_state_dict(progress["averaged"])
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{epoch}".encode()).digest()[:8], "big") >> 1
-
-
-def _report(row: Mapping[str, Any], epochs: int, seconds: float, slices: int) -> None:
-    epoch = row["epoch"]
-    measured = (
-        "" if row["validation_dice"] is None else ", validation loss {validation_loss:.4f}, Dice {validation_dice:.4f}"
-    )
-    # The time left is read from the log for the terminal's bar (base/progress.py).
-    logging.info(
-        "epoch %d/%d: loss %.4f%s; %.1f slices/s, about %.0f s left",
-        *(epoch, epochs, row["training_loss"], measured.format(**row)),
-        *(slices / seconds, seconds * (epochs - epoch)),
-    )

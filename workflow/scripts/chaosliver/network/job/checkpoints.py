@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ import torch
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ..training import State
+
+STATE = tuple(field.name for field in fields(State))
 
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
@@ -28,23 +31,25 @@ def checkpoint_path(folder: Path, settings: Mapping[str, Any], epoch: int | None
     return folder / f"{fingerprint_of(settings)[:16]}{snapshot}.pt"
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a state atomically."""
-    write_atomically(path, partial(torch.save, dict(state)))
+def save_checkpoint(path: Path, settings: Mapping[str, Any], state: State) -> None:
+    """Write a training's state with its settings, atomically."""
+    plain = json.loads(json.dumps(settings))
+    saved = {"fingerprint": fingerprint_of(settings), "settings": plain, **vars(state)}
+    write_atomically(path, lambda partial: torch.save(saved, partial))
 
 
-def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> State | None:
     """The state saved by a training with these very settings, or None where there is none.
 
     Raises InputError where the file is unreadable or of other settings, which are named.
     """
     if not path.is_file():
         return None
-    state = _read(path)
-    if state["fingerprint"] != fingerprint_of(settings):
-        names = ", ".join(_changed(state, settings))
+    saved = _read(path)
+    if saved["fingerprint"] != fingerprint_of(settings):
+        names = ", ".join(_changed(saved, settings))
         raise InputError(f"{path}: is the checkpoint of other settings ({names}). Delete it to train from the start")
-    return state
+    return State(**{name: saved[name] for name in STATE})
 
 
 def tell_of_others(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -65,17 +70,17 @@ def remove_partials(folder: Path) -> None:
 
 def _read(path: Path, mmap: bool = False) -> dict[str, Any]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:
         raise InputError(f"{path}: is no readable checkpoint ({error}). Delete it to train from the start") from None
-    if not isinstance(state, dict) or not {"fingerprint", "settings"} <= set(state):
+    if not isinstance(saved, dict) or not {"fingerprint", "settings", *STATE} <= set(saved):
         raise InputError(f"{path}: is no checkpoint of this workflow. Delete it to train from the start")
-    return state
+    return saved
 
 
-def _changed(state: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+def _changed(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     """The settings, by dotted name, in which a checkpoint differs."""
-    old, new = _flat(state["settings"]), _flat(json.loads(json.dumps(settings)))
+    old, new = _flat(saved["settings"]), _flat(json.loads(json.dumps(settings)))
     return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
 
 

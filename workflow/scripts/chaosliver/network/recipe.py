@@ -1,0 +1,63 @@
+"""The settings of a training, as its parameters and its card hold them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..prepare.samples import Leaks
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """The network's pixels: `spacing_mm` a pixel around the middle of the body, or the whole image where it is None."""
+
+    rows: int
+    columns: int
+    spacing_mm: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; workflow/schemas/config.schema.yaml says what each setting may be.
+
+    `context` is the number of neighbouring slices on either side; `largest_gradient` the norm to which gradients are
+    cut; `average` the decay of the moving average of the weights, 0 for none; `patience` the number of epochs without
+    a better one after which a training stops.
+    """
+
+    grid: GridSettings
+    context: int
+    normalisation: Literal["window", "volume", "none"]
+    transforms: Literal["none", "strong"]
+    epochs: int
+    batch_size: int
+    loss: Literal["bce", "bce_dice"]
+    optimiser: Literal["adam", "adamw"]
+    learning_rate: float
+    weight_decay: float
+    largest_gradient: float | None
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: float
+    average: float
+    precision: Literal["auto", "float32"]
+    compile: bool
+    choose: Literal["last", "best"]
+    patience: int | None
+    snapshots: tuple[int, ...]
+    targets: Literal["binary", "grey"]
+    stays_in_evaluation_mode: bool
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything but the data that determines the weights.
+
+    `network` holds the network's name and its own settings, and `code` the digest of the code that computes.
+    """
+
+    network: dict[str, Any]
+    recipe: Recipe
+    keep_originals: bool
+    leaks: Leaks
+    seed: int
+    threads: int
+    code: str
