@@ -132,6 +132,6 @@ def _draw(samples: Sequence[Sample], share: float, seed: str) -> tuple[list[Samp
 
 
 def _sample(row: Mapping[str, str], folder: Path, masks: tuple[Path, ...]) -> Sample:
-    owner = {column: row[column] for column in OWNER}
+    owner: dict[str, Any] = {column: row[column] for column in OWNER}
     place: dict[str, Any] = {column: (int if column in OWN_SHAPE else float)(row[column]) for column in PLACE}
     return Sample(**owner, image=folder / row["file"], masks=masks, **place)
