@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from unit.study.configs import EVERYTHING, HELD_OUT, SHEET, TRAINING, VALIDATING
+from unit.study.configs import EVERYTHING, FOLD_TRAINING, HELD_OUT, SHEET, VALIDATING
 
 from chaosliver.study.provenance import computing_digest, digest_of
 
@@ -211,14 +211,14 @@ def test_every_fold_and_seed_of_every_experiment_is_trained_and_predicted_once(b
 @pytest.mark.parametrize("fold", [0, 1])
 def test_a_training_reads_its_folds_patients_in_its_own_encoding_and_organs(by_rule, fold):
     first = of(by_rule["train"], experiment="first", fold=fold, seed=2)
-    assert first["input"]["train_images"] == indexes("png/8bit", *places([T1], TRAINING[fold]))
-    assert first["input"]["train_masks"] == indexes("masks/liver", *places([T1], TRAINING[fold]))
+    assert first["input"]["train_images"] == indexes("png/8bit", *places([T1], FOLD_TRAINING[fold]))
+    assert first["input"]["train_masks"] == indexes("masks/liver", *places([T1], FOLD_TRAINING[fold]))
     assert first["input"]["validation_images"] == indexes("png/8bit", f"{T1}/{VALIDATING[fold]}")
     assert first["input"]["validation_masks"] == indexes("masks/liver", f"{T1}/{VALIDATING[fold]}")
     assert first["input"]["held_out_images"] == first["input"]["held_out_masks"] == []
     assert first["input"]["augmented"] == [f"augmented/augmentor/8bit/liver/{T1}/two_fold_fold{fold}.tsv"]
     kidney = of(by_rule["train"], experiment="kidney", fold=fold, seed=1)
-    learned = places([T2, T1], TRAINING[fold])
+    learned = places([T2, T1], FOLD_TRAINING[fold])
     assert kidney["input"]["augmented"] == []
     assert kidney["input"]["train_images"] == indexes("png/16bit", *learned)
     assert kidney["input"]["train_masks"] == indexes("masks/right_kidney", *learned) + indexes("masks/spleen", *learned)
@@ -262,8 +262,8 @@ def test_augmented_samples_are_drawn_from_the_folds_training_patients(by_rule):
     assert len(by_rule["augment"]) == 6
     for fold in (0, 1):
         job = of(by_rule["augment"], split="two_fold", fold=fold)
-        assert job["input"]["images"] == indexes("png/8bit", *places([T1], TRAINING[fold]))
-        assert job["input"]["masks"] == indexes("masks/liver", *places([T1], TRAINING[fold]))
+        assert job["input"]["images"] == indexes("png/8bit", *places([T1], FOLD_TRAINING[fold]))
+        assert job["input"]["masks"] == indexes("masks/liver", *places([T1], FOLD_TRAINING[fold]))
         assert job["input"]["held_out_images"] == job["input"]["held_out_masks"] == []
         leaking = of(by_rule["augment"], split="leaking", fold=fold)
         assert leaking["input"]["held_out_images"] == indexes("png/8bit", *places([T1], HELD_OUT[fold]))

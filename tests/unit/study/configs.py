@@ -1,6 +1,7 @@
 """The repository's configurations, and changed copies of them."""
 
 import copy
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -13,8 +14,13 @@ SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 
 
 def load(name):
-    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    return base if name == "config" else merge(base, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    """A configuration of the repository, over the default one."""
+    return copy.deepcopy(read("config") if name == "config" else merge(read("config"), read(name)))
+
+
+@cache
+def read(name):
+    return yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
 
 
 def change(config, key, value):
@@ -28,12 +34,12 @@ def change(config, key, value):
 
 
 def study_of_everything(**changes):
-    """A study with every case of the wiring: sequences that a patient lacks, folds, seeds, a snapshot, other organs,
+    """The configuration of EVERYTHING, changed at its top level, over the default one.
 
-    an encoding of its own, a split that leaks, fewer patients, and a test cohort without ground truth. Its folds, by
-    seed 1, are those of FOLDS.
+    Its cases: patients that lack a sequence, folds, seeds, snapshots, another organ, encoding and network, a split that
+    leaks, fewer training patients, and a test cohort without ground truth.
     """
-    return merge(load("config"), EVERYTHING | changes)
+    return merge(load("config"), copy.deepcopy(EVERYTHING | changes))
 
 
 EVERYTHING = {
@@ -88,4 +94,4 @@ SHEET = """patient\tcohort\tsequences
 # Held out by each fold, and what validates there unless the held-out patients do.
 HELD_OUT = [["3", "5", "6"], ["1", "2", "4"]]
 VALIDATING = ["2", "6"]
-TRAINING = [["1", "4"], ["3", "5"]]
+FOLD_TRAINING = [["1", "4"], ["3", "5"]]
