@@ -22,6 +22,7 @@ UNPLANNED = {"download_archive", "check_archive", "verify"}
 # What a rule names besides the parameters of its adapter's function: inputs that are only waited for, or whose content
 # another input tells.
 NOT_TAKEN: dict[str, set[str]] = {
+    "unpack_patient": {"receipt", "made"},
     "predict": {"checked"},
     "predict_logits": {"checked"},
     "draw_triplets": {"image_indexes", "mask_indexes"},
@@ -355,7 +356,7 @@ def test_pictures_show_each_runs_own_images_masks_and_predictions(by_rule):
 def test_a_patients_files_are_made_of_its_own_archive_and_tables(by_rule):
     for patient, cohort, sequences in (("3", "development", [T1]), ("11", "test", [T2])):
         unpacked = of(by_rule["unpack_patient"], patient=patient)
-        assert unpacked["input"] == {"receipt": f"raw/{cohort}.sha256", "archive": [f"raw/{cohort}.zip"]}
+        assert unpacked["input"] == {"receipt": f"raw/{cohort}.sha256", "made": [f"raw/{cohort}.zip"]}
         params = unpacked["params"]
         assert (params["cohort"], params["sequences"], params["ground_truth"]) == (cohort, sequences, patient == "3")
         assert params["archive"].endswith(f"raw/{cohort}.zip")
@@ -364,12 +365,8 @@ def test_a_patients_files_are_made_of_its_own_archive_and_tables(by_rule):
         assert (listed["params"]["sequences"], listed["params"]["ground_truth"]) == (sequences, patient == "3")
         paired = of(by_rule["pair_slices"], patient=patient)
         assert paired["input"] == {name: f"inventory/{patient}.{name}.tsv" for name in ("slices", "findings")}
-        image = (
-            of(by_rule["convert_images"], patient=patient, encoding="16bit", sequence=T2) if patient == "11" else None
-        )
-        assert image is None or image["params"]["encoding"]["bits"] == 16
     image = of(by_rule["convert_images"], patient="11", encoding="16bit", sequence=T2)
-    assert image["params"]["encoding"]["bits"] == 16
+    assert image["params"]["settings"]["bits"] == 16
     assert image["input"] == {"raw_index": "raw/11.tsv", "pairs": "inventory/11.pairs.tsv"}
     mask = of(by_rule["extract_masks"], patient="5", organ="right_kidney", sequence=T2)
     assert mask["params"]["grey_range"] == [110, 135]

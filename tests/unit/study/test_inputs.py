@@ -32,13 +32,13 @@ def indexes(tree, *volumes):
 def test_a_patient_is_unpacked_from_the_archive_of_its_cohort(plan, sheet):
     assert inputs.unpack_patient(plan, "11") == {
         "receipt": f"{R}/raw/test.sha256",
-        "archive": [f"{R}/raw/test.zip"],
+        "made": [f"{R}/raw/test.zip"],
     }
     config = study_of_everything(patients=sheet)
     config["archives"]["development"] = {"path": "/data/own.zip", "ground_truth": True}
     theirs = Plan.of(config, SCHEMA)
-    assert inputs.unpack_patient(theirs, "1") == {"receipt": f"{R}/raw/development.sha256", "archive": []}
-    assert inputs.unpack_patient(theirs, "10")["archive"] == [f"{R}/raw/test.zip"]
+    assert inputs.unpack_patient(theirs, "1") == {"receipt": f"{R}/raw/development.sha256", "made": []}
+    assert inputs.unpack_patient(theirs, "10")["made"] == [f"{R}/raw/test.zip"]
 
 
 def test_masks_of_the_test_cohort_are_compared_with_the_development_cohorts(plan):
