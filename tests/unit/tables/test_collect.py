@@ -202,3 +202,13 @@ def test_the_interval_of_each_measure_is_that_of_its_own_patients() -> None:
     assert (row["dice_3d_ci_low"], row["dice_3d_ci_high"]) == pytest.approx(mean_interval(dice))
     distances = np.array([9.0, 1, 49, 100, 4, 25, 16])
     assert (row["assd_mm_ci_low"], row["assd_mm_ci_high"]) == pytest.approx(mean_interval(distances))
+
+
+@pytest.mark.parametrize("which", ["slices", "patients"])
+def test_a_runs_table_without_its_columns_is_refused(tmp_path: Path, which: str) -> None:
+    tables = {"slices": SLICE_COLUMNS, "patients": PATIENT_COLUMNS}
+    tables[which] = tables[which][:-1]
+    for name, columns in tables.items():
+        write_tsv(tmp_path / f"{name}.tsv", columns, [])
+    with pytest.raises(InputError, match=rf"{which}\.tsv: lacks the column"):
+        collect_tables(**{name: [tmp_path / f"{name}.tsv"] for name in tables}, **outputs_in(tmp_path / "tables"))

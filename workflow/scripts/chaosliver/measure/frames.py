@@ -19,7 +19,7 @@ def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFram
     """Rows of text as a frame: names stay text (a patient may be called 08), all else becomes a number or NaN."""
     frame = pd.DataFrame(rows, columns=list(columns))
     for column in set(columns) - TEXT_COLUMNS:
-        frame[column] = pd.to_numeric(frame[column].replace("", None))
+        frame[column] = pd.to_numeric(frame[column])
     return frame
 
 

@@ -44,8 +44,8 @@ def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     truth whose ASSD does not exist.
     """
     _refuse_repeats(patients)
-    each_patient = average_over_seeds(patients).groupby(GROUP, sort=False)
-    each_slice = slices.groupby(GROUP, sort=False)
+    each_patient = average_over_seeds(patients).groupby(GROUP)
+    each_slice = slices.groupby(GROUP)
     pooled = each_slice["dice"].mean().to_dict()
     rows = []
     for names, volumes in patients.groupby(GROUP, sort=False):
