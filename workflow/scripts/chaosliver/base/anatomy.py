@@ -6,7 +6,7 @@ Source: Kavur et al., Medical Image Analysis 2021, doi 10.1016/j.media.2020.1019
 from typing import NamedTuple
 
 
-class Sequence(NamedTuple):
+class SequenceFolders(NamedTuple):
     """Where a sequence's files lie below a patient's folder, and what a figure calls it."""
 
     images: str
@@ -14,10 +14,10 @@ class Sequence(NamedTuple):
     title: str
 
 
-SEQUENCES: dict[str, Sequence] = {
-    "t1_in_phase": Sequence("T1DUAL/DICOM_anon/InPhase", "T1DUAL/Ground", "T1 in phase"),
-    "t1_out_of_phase": Sequence("T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground", "T1 out of phase"),
-    "t2_spir": Sequence("T2SPIR/DICOM_anon", "T2SPIR/Ground", "T2-SPIR"),
+SEQUENCES: dict[str, SequenceFolders] = {
+    "t1_in_phase": SequenceFolders("T1DUAL/DICOM_anon/InPhase", "T1DUAL/Ground", "T1 in phase"),
+    "t1_out_of_phase": SequenceFolders("T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground", "T1 out of phase"),
+    "t2_spir": SequenceFolders("T2SPIR/DICOM_anon", "T2SPIR/Ground", "T2-SPIR"),
 }
 
 # Inclusive grey ranges of the organs in the ground truth, by the challenge's rules.
