@@ -1,5 +1,6 @@
 """The digest of code changes with its meaning, and only with that."""
 
+import hashlib
 import shutil
 
 import pytest
@@ -134,3 +135,61 @@ def test_a_fingerprint_depends_on_what_computes_and_not_on_what_carries(scripts,
 def test_a_network_that_does_not_exist_has_no_fingerprint():
     with pytest.raises(FileNotFoundError):
         provenance.computing_digest("no_such_network")
+
+
+# A library of seven modules, of which the adapter reaches six, each by another form of import.
+SMALL = {
+    "draw.py": '"""Adapter."""\nimport os\nfrom chaosliver.one import first\n\nfirst( )\n',
+    "chaosliver/__init__.py": '"""Docstring alone."""\n',
+    "chaosliver/one.py": "from .pack.two import second\nfrom . import three\ndef first():\n 'Says.'\n return second\n",
+    "chaosliver/three.py": "class Third:\n    '''Only said.'''\n",
+    "chaosliver/pack/__init__.py": "",
+    "chaosliver/pack/two.py": "import chaosliver.pack.four\nasync def second(x):\n 'Says.'\n # Why.\n return  (x)\n",
+    "chaosliver/pack/four.py": "from ..three import Third\nfrom os import path\nFOUR = 'kept'\n",
+    "chaosliver/unused.py": "UNUSED = 1\n",
+}
+MEANING = {
+    "chaosliver/__init__.py": "pass",
+    "chaosliver/one.py": "from .pack.two import second\nfrom . import three\n\ndef first():\n    return second",
+    "chaosliver/pack/__init__.py": "",
+    "chaosliver/pack/four.py": "from ..three import Third\nfrom os import path\nFOUR = 'kept'",
+    "chaosliver/pack/two.py": "import chaosliver.pack.four\n\nasync def second(x):\n    return x",
+    "chaosliver/three.py": "class Third:\n    pass",
+    "draw.py": "import os\nfrom chaosliver.one import first\nfirst()",
+}
+
+
+def sha256_of_meanings(*names):
+    return hashlib.sha256("".join(f"{name}\n{MEANING[name]}\n" for name in names).encode()).hexdigest()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    for name, text in SMALL.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(provenance, "SCRIPTS", tmp_path)
+    return tmp_path
+
+
+def test_a_digest_is_that_of_names_and_code_of_all_that_is_reached(small):
+    assert digest("draw") == sha256_of_meanings(*MEANING)
+    reached = (
+        "chaosliver/__init__.py",
+        "chaosliver/pack/__init__.py",
+        "chaosliver/pack/four.py",
+        "chaosliver/three.py",
+    )
+    (small / "draw.py").write_text("import chaosliver.pack.four\n")
+    text = "".join(f"{name}\n{MEANING[name]}\n" for name in reached) + "draw.py\nimport chaosliver.pack.four\n"
+    assert digest("draw") == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_module_named_beside_the_adapter_is_part_of_the_digest(small):
+    (small / "chaosliver/unused.py").write_text("UNUSED = 2\n")
+    before = digest("draw", "unused")
+    assert before != digest("draw") == digest("draw", "pack.two")
+    (small / "chaosliver/unused.py").write_text("UNUSED = 3\n")
+    assert digest("draw", "unused") != before
+    (small / "chaosliver/pack/__init__.py").write_text("INSIDE = 1\n")
+    assert digest("draw", "pack") == digest("draw")
