@@ -15,7 +15,7 @@ RECIPE = {
     "context": 0,
     "normalisation": "window",
     "transforms": "none",
-    "epochs": 6,
+    "epochs": 4,
     "batch_size": 4,
     "loss": "bce",
     "optimiser": "adam",

@@ -55,6 +55,7 @@ def test_shrinking_averages_growing_interpolates_and_the_own_grid_is_left_alone(
 def test_the_window_becomes_0_to_1_and_what_lies_beyond_is_clipped_or_all_is_left_raw():
     pixels = np.repeat(np.array([[0, 100, 350, 1100, 2100, 65535, 600, 850]], np.uint16), 8, axis=0)
     plane = Plane(pixels, 100, 1100, (1, 1), 0, (8, 8))
+    assert view_of([plane], recipe())[1:] == ("window", 0, 1)
     seen, grid = seen_with([plane])
     assert seen.shape == (1, 8, 8) and seen.dtype == np.float32
     assert grid == Grid(8, 8, None)
@@ -114,7 +115,8 @@ def test_the_body_is_the_largest_bright_region_of_all_slices_together():
     assert middle == pytest.approx((39.5, 39.5))
     # Bright is above 15 % of the 99th percentile.
     plane = rectangle((80, 100), slice(20, 40), slice(30, 50))
-    plane.pixels[20:40, 50:60] = 149
+    plane.pixels[20:40, 50:60] = 150
+    plane.pixels[0, 0:5] = 60000
     plane.pixels[40:50, 30:50] = 151
     middle = grid_of([plane], GridSettings(3, 5, 1.0)).to_image @ (2, 1, 1)
     assert middle == pytest.approx((39.5, 34.5))

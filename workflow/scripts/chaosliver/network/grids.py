@@ -125,9 +125,9 @@ def neighbours_of(positions_mm: Sequence[float], context: int) -> np.ndarray:
     """
     own = np.arange(len(positions_mm))
     apart = np.abs(np.diff(positions_mm))
-    gaps = apart > GAP_LIMIT * np.median(apart) if apart.size else np.zeros(0, bool)
+    usual = np.median(apart) if apart.size else 0
     # Slices of one stretch have no gap between them.
-    stretch = np.concatenate([[0], np.cumsum(gaps)])
+    stretch = np.concatenate([[0], np.cumsum(apart > GAP_LIMIT * usual)])
     columns = []
     for step in range(-context, context + 1):
         beside = np.clip(own + step, 0, len(own) - 1)
