@@ -49,6 +49,9 @@ async def write(self):
             "all_inputs": list(map(str, job.input)),
             "output": named(job.output),
             "params": named(job.params),
+            "ageless": [str(path) for path in job.input if path.flags.get("ancient")],
+            "log": list(map(str, job.log)),
+            "gpu": job.resources.get("gpu", 0),
             "threads": job.threads,
             "script": job.rule.script,
         }
@@ -397,3 +400,90 @@ def test_tables_unite_every_run(by_rule):
     assert signed["input"]["receipts"] == ["raw/development.sha256", "raw/test.sha256"]
     assert sorted(signed["input"]["cards"]) == sorted(labelled)
     assert set(signed["params"]["all_code"]) > {"unet", "fast", "train", "predict_logits", "evaluate"}
+
+
+SINGLE = {
+    "compare_experiments": {"patients_table": "tables/patients.tsv"},
+    "price_errors": {"slices_table": "tables/slices.tsv"},
+    "write_publication_table": {"experiments_table": "tables/experiments.tsv"},
+    "plot_dice": {"patients_table": "tables/patients.tsv"},
+    "plot_differences": {"comparisons_table": "tables/comparisons.tsv"},
+    "plot_along_liver": {"slices_table": "tables/slices.tsv"},
+    "plot_volumes": {"patients_table": "tables/patients.tsv"},
+    "plot_learning_curve": {"patients_table": "tables/patients.tsv"},
+    "cross_sequence": {"experiments_table": "tables/experiments.tsv"},
+}
+
+
+@pytest.mark.parametrize("rule", SINGLE)
+def test_a_table_or_figure_of_the_study_reads_its_own_table(by_rule, rule):
+    (job,) = by_rule[rule]
+    assert job["input"] == SINGLE[rule]
+    figure = rule.removeprefix("plot_")
+    assert {"png", "svg"} <= set(job["output"]) or not rule.startswith("plot_")
+    for form in {"png", "svg"} & set(job["output"]):
+        assert job["output"][form] == f"figures/{figure}.{form}"
+
+
+def test_each_page_shows_the_table_of_its_name(by_rule):
+    (pages,) = by_rule["show_tables"]
+    assert set(pages["input"]) == set(pages["output"])
+    for name, table in pages["input"].items():
+        folder = "inventory" if name == "findings" else "tables"
+        assert table == f"{folder}/{name}.{'json' if name == 'provenance' else 'tsv'}"
+        assert pages["output"][name] == f"tables/pages/{name}.html"
+
+
+def test_figures_and_tables_are_told_the_studys_own_comparisons(by_rule):
+    params = {rule: jobs[0]["params"] for rule, jobs in by_rule.items() if len(jobs) == 1}
+    for rule in ("plot_dice", "plot_along_liver", "plot_volumes"):
+        assert params[rule]["experiments"] == ["first", "first_epoch2", "kidney", "leaks", "few"]
+        assert params[rule]["organs"] == {"kidney": "right_kidney"}
+    assert params["plot_learning_curve"]["training_patients"] == {"first": 2.0, "few": 1.0}
+    assert params["cross_sequence"]["train_on"] == {"first": [T1], "first_epoch2": [T1]}
+    assert params["compare_experiments"]["pairs"] == [[name, "first"] for name in ("first_epoch2", "leaks", "few")]
+    assert params["price_errors"]["prices"] == {}
+    assert list(params["write_methods"]["study"]["experiments"]) == list(
+        params["sign_tables"]["configuration"]["experiments"]
+    )
+
+
+def test_of_large_files_the_content_of_another_input_counts_and_not_the_age(jobs):
+    ageless = {
+        "unpack_patient": "made",
+        "predict": "weights",
+        "predict_logits": "weights",
+        "take_snapshot": "snapshots",
+    }
+    for job in jobs:
+        named = job["input"].get(ageless.get(job["rule"]), [])
+        assert job["ageless"] == ([named] if isinstance(named, str) else named), job["rule"]
+
+
+def test_networks_alone_ask_for_a_gpu(jobs):
+    assert {job["rule"] for job in jobs if job["gpu"]} == {"train", "predict", "predict_logits"}
+    assert {job["gpu"] for job in jobs} == {0, 1}
+
+
+def test_each_job_has_a_log_of_its_own_below_the_name_of_its_rule(jobs):
+    logs = [log for job in jobs for log in job["log"]]
+    assert len(set(logs)) == len(logs)
+    for job in jobs:
+        if job["script"]:
+            (log,) = job["log"]
+            assert log.startswith((f"logs/{job['rule']}/", f"logs/{job['rule']}.log"))
+            assert all(value in log for value in job["wildcards"].values())
+
+
+def test_the_whole_study_is_everything_that_its_rules_make(by_rule, jobs):
+    """No job is planned for nothing, and none of a training's or a table's files is left to chance."""
+    ((everything,),) = (by_rule["all"],)
+    wanted = set(everything["all_inputs"])
+    for rule in ("train", "take_snapshot"):
+        for job in by_rule[rule]:
+            assert {job["output"][name] for name in ("card", "weights", "history")} <= wanted
+    for rule in ("evaluate", "describe_model", "convert_images", "extract_masks", "draw_overlays", "split_patients"):
+        outputs = [path for job in by_rule[rule] for path in job["output"].values()]
+        made = {path for path in outputs if path.endswith((".tsv", ".json", ".png"))}
+        needed = wanted | {path for job in jobs for path in job["all_inputs"]}
+        assert made <= needed
