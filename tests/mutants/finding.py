@@ -21,7 +21,6 @@ ELSEWHERE = {
     "plausibility": ["test_inventory.py"],
     "slices": ["test_inventory.py"],
     "architectures": ["test_architectures.py"],
-    "samples": ["test_augmentation.py"],
 }
 
 

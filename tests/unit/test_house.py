@@ -22,12 +22,6 @@ TESTED_ELSEWHERE = {
     "base.anatomy": "prepare.masks",
     "base.errors": "base.jobs",
     "base.planes": "network.grids",
-    "prepare.admission": "prepare.inventory",
-    "prepare.checks": "prepare.inventory",
-    "prepare.findings": "prepare.inventory",
-    "prepare.pairing": "prepare.inventory",
-    "prepare.plausibility": "prepare.inventory",
-    "prepare.slices": "prepare.inventory",
     "study.architectures": "network.architectures",
 }
 

@@ -9,6 +9,10 @@ import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
+from chaosliver.base.anatomy import SEQUENCES
+from chaosliver.prepare.dicom import Slice
+from chaosliver.prepare.slices import Image
+
 
 def write(
     path: Path,
@@ -44,3 +48,28 @@ def write(
 @pytest.fixture(scope="session")
 def write_slice() -> Callable[..., Path]:
     return write
+
+
+def make(
+    stem: str = "IMG-1",
+    place: float = 0.0,
+    *,
+    sequence: str = "t2_spir",
+    pixels: list[list[int]] | np.ndarray | None = None,
+    mask: list[list[int]] | np.ndarray | None = None,
+    spacing: tuple[float, float] = (1.5, 2.25),
+    orientation: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
+    echo_time: float | None = 4.6,
+) -> Image:
+    """An axial slice of 2 x 3 pixels at a place along z in mm, perhaps with the mask of its stem."""
+    held = np.zeros((2, 3)) if pixels is None else np.asarray(pixels)
+    found = Slice(held.astype(np.uint16), 7, (-10.0, -20.0, place), orientation, spacing, echo_time)
+    file = f"{SEQUENCES[sequence].images}/{stem}.dcm"
+    if mask is None:
+        return Image(file, found)
+    return Image(file, found, f"{SEQUENCES[sequence].ground}/{stem}.png", np.asarray(mask, np.uint8))
+
+
+@pytest.fixture(scope="session")
+def make_image() -> Callable[..., Image]:
+    return make

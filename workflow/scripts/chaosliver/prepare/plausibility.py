@@ -96,9 +96,9 @@ def outline_sharpness(volume: np.ndarray, mask: np.ndarray, spacing: tuple[float
 
 
 def _edges(volume: np.ndarray) -> np.ndarray:
-    """Strength of the edges within each slice, 0 to 1, [slices, rows, columns].
+    """Strength of the edges along rows and columns, 0 to 1, [slices, rows, columns].
 
-    The gradient g of the smoothed slices as g / (g + median of g), so that neither fat nor air outweighs the rest.
+    The gradient g of the smoothed volume as g / (g + median of g), so that neither fat nor air outweighs the rest.
     """
     smooth = ndimage.gaussian_filter(volume.astype(np.float32), (0, 1, 1))
     gradient = np.hypot(ndimage.sobel(smooth, 1), ndimage.sobel(smooth, 2))
