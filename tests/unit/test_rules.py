@@ -487,3 +487,35 @@ def test_the_whole_study_is_everything_that_its_rules_make(by_rule, jobs):
         made = {path for path in outputs if path.endswith((".tsv", ".json", ".png"))}
         needed = wanted | {path for job in jobs for path in job["all_inputs"]}
         assert made <= needed
+
+
+def test_a_model_is_described_by_its_own_card_and_scores(by_rule):
+    assert len(by_rule["describe_model"]) == sum(map(len, MODELS.values()))
+    for job in by_rule["describe_model"]:
+        name, run = job["wildcards"]["experiment"], job["wildcards"]["run"]
+        assert job["input"] == {"card": f"models/{name}/{run}/card.json", "patients": f"volumes/{name}/{run}.tsv"}
+        assert job["output"] == {"model_card": f"models/{name}/{run}/model_card.json"}
+        assert job["params"]["source"] == "phantom"
+
+
+def test_quality_control_gathers_every_patient(by_rule):
+    (job,) = by_rule["quality_control"]
+    for name in ("slices", "findings"):
+        assert job["input"][name] == [f"inventory/{patient}.{name}.tsv" for patient in (*range(1, 7), 10, 11)]
+
+
+def test_outputs_lie_below_the_wildcards_that_made_them(jobs):
+    """So that two jobs never write the same file, and no job writes below another's name."""
+    outputs = [path for job in jobs for path in job["output"].values()]
+    assert len(set(outputs)) == len(outputs)
+    for job in jobs:
+        for path in job["output"].values():
+            assert all(value in path for value in job["wildcards"].values()), path
+
+
+def test_each_split_is_written_as_its_trainings_use_it(by_rule):
+    for split, held_out in (("two_fold", HELD_OUT), ("two_fold_1patients", HELD_OUT), ("leaking", HELD_OUT)):
+        folds = of(by_rule["split_patients"], split=split)["params"]["folds"]
+        assert [[patient for patient in roles if roles[patient] == "test"] for roles in folds] == held_out
+    few = of(by_rule["split_patients"], split="two_fold_1patients")["params"]["folds"]
+    assert [[patient for patient in roles if roles[patient] == "train"] for roles in few] == [["4"], ["5"]]
