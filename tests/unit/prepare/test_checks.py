@@ -76,6 +76,8 @@ def test_names_may_rise_or_fall_with_the_places(make_image):
         (("a", "c", "b", "d", "e"), "b, c"),
         (("e", "d", "b", "c", "a"), "b, c"),
         (("b", "c", "a"), "a, b, c"),
+        # Two of five steps rise.
+        (("e", "f", "d", "b", "a", "c"), "a, b, c, e, f"),
         (("b", "a", "d", "c", "f", "e", "h", "g"), "a, b, c, d, e, f and 2 more"),
     ],
 )
@@ -85,8 +87,10 @@ def test_names_that_neither_rise_nor_fall_with_the_places_are_a_warning(make_ima
     assert f" {apart} lie elsewhere" in findings[0].message
 
 
-def test_two_slices_at_one_place_do_not_disturb_the_order(at):
+def test_two_slices_at_one_place_do_not_disturb_the_order(make_image, at):
     assert flags(check_places(T2, at(0, 0, 9, 18))) == [("error", "same-position", f"{FOLDER}/IMG-2.dcm")]
+    falling = [make_image(stem, place) for stem, place in {"c": 0, "d": 0, "b": 9, "a": 18}.items()]
+    assert flags(check_places(T2, falling)) == [("error", "same-position", f"{FOLDER}/d.dcm")]
 
 
 def test_one_grid_is_no_finding_whatever_its_last_digits(make_image):
@@ -119,6 +123,8 @@ def test_another_grid_is_an_error_at_the_first_of_its_slices(make_image, other):
 def test_each_further_grid_is_an_error_of_its_own(make_image):
     images = [make_image(f"IMG-{n}", spacing=(length, 2)) for n, length in enumerate((1, 1, 3, 4))]
     assert [file for _, _, file in flags(check_grids(T2, images))] == [f"{FOLDER}/IMG-2.dcm", f"{FOLDER}/IMG-3.dcm"]
+    # Of two alone the first is the usual one.
+    assert [file for _, _, file in flags(check_grids(T2, images[1:3]))] == [f"{FOLDER}/IMG-2.dcm"]
 
 
 def phases(make_image, *times):
@@ -142,7 +148,9 @@ def test_swapped_phases_are_one_error_that_counts_the_slices(make_image):
 
 
 def test_a_missing_echo_time_is_an_error_at_the_slice_that_lacks_it(make_image):
-    assert flags(phases(make_image, (None, 2.3), (4.6, None), (2.3, 4.6))) == [
+    findings = list(phases(make_image, (None, 2.3), (4.6, None), (2.3, 4.6)))
+    assert "lacks EchoTime" in findings[0].message and "lacks EchoTime" in findings[1].message
+    assert flags(findings) == [
         ("error", "no-echo-time", f"{FOLDER}/in0.dcm"),
         ("error", "no-echo-time", f"{FOLDER}/out1.dcm"),
         ("error", "phases-swapped", f"{FOLDER}/in2.dcm"),

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, JPEGLSLossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless
 
 from chaosliver.acquire.phantom import draw_archive
 from chaosliver.base.errors import InputError
@@ -50,9 +50,70 @@ def test_a_sound_slice(path: Path) -> None:
     assert found.position_mm == pytest.approx(-60 + 5.5)
 
 
-def test_a_missing_echo_time_is_none(path: Path) -> None:
-    edit(path, lambda header: header.pop("EchoTime"))
+# Sagittal: a row runs to the back (y), a column to the feet (-z), so the normal points to the right (-x).
+SAGITTAL = (0, 1, 0, 0, 0, -1)
+
+
+def test_every_attribute_comes_as_it_stands_in_a_file_whose_rows_and_columns_differ(
+    tmp_path: Path, write_slice
+) -> None:
+    pixels = np.array([[1, 2, 65535, 4], [5, 6, 7, 8], [0, 10, 11, 12]])
+    geometry = {"position": (12.5, -20.25, 31.0), "orientation": SAGITTAL, "spacing": (1.5, 2.25)}
+    found = read_slice(write_slice(tmp_path / "a.dcm", pixels, **geometry, echo_time=70.5, number=12))
+    assert found.pixels.tolist() == pixels.tolist() and found.pixels.dtype == np.uint16
+    assert found.position == (12.5, -20.25, 31.0) and found.orientation == SAGITTAL
+    # Neighbouring rows are 1.5 mm apart, neighbouring columns 2.25 mm.
+    assert found.spacing == (1.5, 2.25)
+    assert (found.instance_number, found.echo_time_ms) == (12, 70.5)
+    assert found.position_mm == -12.5
+
+
+@pytest.mark.parametrize(
+    ("orientation", "place"),
+    [((1, 0, 0, 0, 1, 0), 31.0), ((1, 0, 0, 0, 0, -1), -20.25), ((0, 1, 0, 1, 0, 0), -31.0), (SAGITTAL, -12.5)],
+)
+def test_the_normal_is_the_row_direction_times_the_column_direction(orientation: tuple, place: float) -> None:
+    assert position_along_normal((12.5, -20.25, 31.0), orientation) == place
+
+
+@pytest.mark.parametrize("absent", ["removed", ""])
+def test_a_missing_echo_time_is_none(path: Path, absent: str) -> None:
+    edit(path, lambda header: header.pop("EchoTime") if absent else setattr(header, "EchoTime", None))
     assert read_slice(path).echo_time_ms is None
+
+
+def test_an_image_of_one_frame_may_say_so(path: Path) -> None:
+    edit(path, lambda header: setattr(header, "NumberOfFrames", 1))
+    assert read_slice(path).pixels.shape == (96, 96)
+
+
+def test_implicit_little_endian_is_read_too(path: Path) -> None:
+    header = pydicom.dcmread(path)
+    header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    expected = header.pixel_array
+    header.save_as(path, implicit_vr=True, little_endian=True)
+    assert np.array_equal(read_slice(path).pixels, expected)
+
+
+@pytest.mark.parametrize(("length", "read"), [(1.0004, True), (1.0007, False), (0.9993, False)])
+@pytest.mark.parametrize("direction", [0, 1])
+def test_directions_have_length_1_up_to_rounding(
+    tmp_path: Path, write_slice, length: float, read: bool, direction: int
+) -> None:
+    """The square of the length may differ by a thousandth."""
+    orientation = [(length, 0, 0, 0, 1, 0), (1, 0, 0, 0, length, 0)][direction]
+    path = write_slice(tmp_path / "a.dcm", [[1, 2, 3]], orientation=orientation)
+    if read:
+        assert read_slice(path).orientation == orientation
+    else:
+        with pytest.raises(InputError, match="perpendicular"):
+            read_slice(path)
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.5), (1.5, 0.0), (-1.5, 1.5)])
+def test_a_spacing_that_is_not_positive_is_refused(tmp_path: Path, write_slice, spacing: tuple) -> None:
+    with pytest.raises(InputError, match="PixelSpacing"):
+        read_slice(write_slice(tmp_path / "a.dcm", [[1, 2, 3]], spacing=spacing))
 
 
 @pytest.mark.parametrize("value", [5, -5])
@@ -98,6 +159,20 @@ def set_value(keyword: str, value: object) -> Callable[[pydicom.Dataset], object
         (set_value("PhotometricInterpretation", "MONOCHROME1"), "MONOCHROME1"),
         (set_value("BitsAllocated", 8), "BitsAllocated"),
         (set_value("NumberOfFrames", 2), "NumberOfFrames"),
+        (set_value("SamplesPerPixel", 3), "SamplesPerPixel is 3"),
+        (lambda header: header.pop("SamplesPerPixel"), "lacks SamplesPerPixel"),
+        (lambda header: header.pop("BitsAllocated"), "lacks BitsAllocated"),
+        (lambda header: header.pop("PhotometricInterpretation"), "lacks PhotometricInterpretation"),
+        (lambda header: header.pop("PixelRepresentation"), "lacks PixelRepresentation"),
+        (lambda header: header.pop("Columns"), "lacks Columns"),
+        (lambda header: header.pop("ImageOrientationPatient"), "lacks ImageOrientationPatient"),
+        (set_value("InstanceNumber", None), "lacks InstanceNumber"),
+        (set_value("PixelSpacing", [1.5]), "PixelSpacing is 1.5, not 2 numbers"),
+        (set_value("ImagePositionPatient", [1, 2]), "ImagePositionPatient is .*, not 3 numbers"),
+        (set_value("ImageOrientationPatient", [1, 0, 0, 0, 1]), "not 6 numbers"),
+        (set_value("PixelData", b""), "0 bytes instead of 18432 .96 x 96"),
+        (set_value("PixelData", b"\0" * 18434), "18434 bytes instead of 18432"),
+        (lambda header: (set_value("Rows", 0)(header), set_value("PixelData", b"")(header)), "0 bytes instead of 0"),
     ],
 )
 def test_a_wrong_header_is_refused(path: Path, change: Callable[[pydicom.Dataset], object], words: str) -> None:

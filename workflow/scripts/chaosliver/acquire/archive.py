@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from ..base.anatomy import SEQUENCES
 from ..base.errors import InputError
@@ -56,7 +56,7 @@ class Archive(Protocol):
 
     members: list[Member]
 
-    def open(self, member: Member) -> BinaryIO:
+    def open(self, member: Member) -> IO[bytes]:
         """The member's bytes as a stream."""
         ...
 
@@ -156,7 +156,7 @@ class _Zip:
         self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
         _refuse_bomb(path, self.members)
 
-    def open(self, member: Member) -> BinaryIO:
+    def open(self, member: Member) -> IO[bytes]:
         # Python seeks there unasked, and a place before the beginning looks like a fault of the disk.
         if not 0 <= self._opened.getinfo(member.name).header_offset < self._bytes:
             raise zipfile.BadZipFile("it lies outside the file")
@@ -173,7 +173,7 @@ class _Folder:
         files = [file for folder in folders for file in _children(folder) if file.is_file()]
         self.members = _arrange(path, ((f.relative_to(self._root).as_posix(), f.stat().st_size) for f in files))
 
-    def open(self, member: Member) -> BinaryIO:
+    def open(self, member: Member) -> IO[bytes]:
         return (self._root / member.name).open("rb")
 
 
@@ -183,7 +183,8 @@ def _children(folder: Path) -> list[Path]:
 
 def _arrange(path: Path, files: Iterable[tuple[str, int]]) -> list[Member]:
     """The members among `files` (name, bytes), after checking that each patient stands in one place only."""
-    members, roots = [], {}
+    members: list[Member] = []
+    roots: dict[str, str] = {}
     for name, size in files:
         placed = _place(name)
         if placed is None:

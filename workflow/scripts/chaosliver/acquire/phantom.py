@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pydicom
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 from scipy import ndimage
 
 from ..base.anatomy import SEQUENCES
@@ -307,9 +307,9 @@ def _encode_dicom(
     return stream.getvalue()
 
 
-def _uid(text: str) -> str:
+def _uid(text: str) -> UID:
     """A UID below 2.25, the root for 128-bit numbers, that depends on `text` alone."""
-    return f"2.25.{_number(text, bits=128)}"
+    return UID(f"2.25.{_number(text, bits=128)}")
 
 
 def _number(*parts: object, bits: int) -> int:

@@ -1,11 +1,12 @@
-"""Reading one MR slice from a DICOM file, strictly: what is damaged is refused by name, never guessed.
+"""Reading one MR slice from a DICOM file: what is damaged is refused by name, and nothing is guessed.
 
 pydicom reads a header cut short as a partial data set without an error, and unfolds deflated files before anyone can
-ask how large they get. So the transfer syntax is looked at first, and every attribute is asked for.
+ask how large they get. So the transfer syntax is checked first, and every attribute that is needed must be there.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -21,7 +22,11 @@ REMEDY = "Fetch the file anew from the archive, or drop the patient or sequence 
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice: pixels [rows, columns] (uint16) and where they lie in the patient (mm, DICOM axes)."""
+    """One slice: pixels uint16 [rows, columns], and where they lie in the patient (mm, DICOM axes).
+
+    `spacing` is the distance of neighbouring rows and that of neighbouring columns. `orientation` holds the directions
+    of a row and of a column.
+    """
 
     pixels: np.ndarray
     instance_number: int
@@ -32,7 +37,7 @@ class Slice:
 
     @property
     def position_mm(self) -> float:
-        """Place along the slice's normal."""
+        """Place along the slice's normal in mm."""
         return position_along_normal(self.position, self.orientation)
 
 
@@ -44,14 +49,15 @@ def read_slice(path: Path) -> Slice:
     """
     header = _read_data_set(path)
     try:
-        rows, columns = int(_value(header, "Rows")), int(_value(header, "Columns"))
         echo_time = header.get("EchoTime")
+        x, y, z = _numbers(header, "ImagePositionPatient", 3)
+        row_spacing, column_spacing = _numbers(header, "PixelSpacing", 2)
         found = Slice(
-            pixels=_pixels(header, rows, columns),
+            pixels=_pixels(header, int(_value(header, "Rows")), int(_value(header, "Columns"))),
             instance_number=int(_value(header, "InstanceNumber")),
-            position=_numbers(header, "ImagePositionPatient", 3),
+            position=(x, y, z),
             orientation=_numbers(header, "ImageOrientationPatient", 6),
-            spacing=_numbers(header, "PixelSpacing", 2),
+            spacing=(row_spacing, column_spacing),
             echo_time_ms=None if echo_time in (None, "") else float(echo_time),
         )
         _check_geometry(found)
@@ -92,7 +98,7 @@ def _read_data_set(path: Path) -> pydicom.Dataset:
         raise InputError(f"{path}: is not a readable DICOM file ({error}). {REMEDY}") from error
 
 
-def _value(header: pydicom.Dataset, keyword: str) -> object:
+def _value(header: pydicom.Dataset, keyword: str) -> Any:
     value = header.get(keyword)
     if value is None or value == "":
         raise _DamageError(f"the DICOM header lacks {keyword} (cut short?)")

@@ -168,7 +168,7 @@ def grey_levels(mask: np.ndarray) -> list[int]:
 
 def digest_of_mask(mask: np.ndarray) -> str:
     """SHA-256 of a mask's pixels, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(mask)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(mask).data).hexdigest()
 
 
 def organ_numbers(mask: np.ndarray) -> np.ndarray:
