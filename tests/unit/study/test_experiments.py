@@ -7,7 +7,7 @@ from unit.study.configs import SCHEMA, change
 
 from chaosliver.base.errors import InputError
 from chaosliver.study.configuration import check_config
-from chaosliver.study.experiments import Snapshot, resolve_experiments
+from chaosliver.study.experiments import Snapshot, merge, resolve_experiments
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,117 @@ def test_validation_slices_go_with_no_validation_patients_and_no_neighbours(conf
         resolve_experiments(change(study, "splits.five_fold_by_slice.validation", 1), SCHEMA)
     patient = change(study, "experiments.validation_by_slice.recipe", {"patience": 3})
     assert resolve_experiments(patient, SCHEMA)["validation_by_slice"].recipe["patience"] == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"encoding": "12bit"},
+            "experiments.original.encoding: no encoding is named '12bit'. Known: 8bit_drawn, 8bit_published, "
+            "8bit, 8bit_per_slice, 16bit",
+        ),
+        (
+            {"split": "none"},
+            "experiments.original.split: no split is named 'none'. Known: five_fold, five_fold_validated, "
+            "five_fold_by_slice, published, five_fold_published, five_fold_watched",
+        ),
+        (
+            {"recipe": {"grid": {"columns": 40}}},
+            "experiments.original.recipe.grid.columns: 40 is not 2, 3, ... times 16, as the experiment's unet needs",
+        ),
+        (
+            {"recipe": {"context": 2}, "augmentation": "augmentor"},
+            "experiments.original.augmentation: augmentor makes single slices with the mask of one organ, so "
+            "recipe.context must be 0 and other_organs empty. Set recipe.transforms to strong instead",
+        ),
+        (
+            {"other_organs": ["spleen"]},
+            "experiments.original.augmentation: augmentor makes single slices with the mask of one organ, so "
+            "recipe.context must be 0 and other_organs empty. Set recipe.transforms to strong instead",
+        ),
+        (
+            {"other_organs": ["spleen", "liver"], "augmentation": "none"},
+            "experiments.original.other_organs: liver is the organ itself. Leave it out",
+        ),
+        (
+            {"recipe": {"snapshots": [80]}},
+            "experiments.original.recipe.snapshots: 80 lies beyond the 79 epochs. Leave it out",
+        ),
+        (
+            {"recipe": {"choose": "best"}},
+            "experiments.original.recipe.choose: the best epoch is that of validation patients, which the "
+            "split has not. Set it to last, or splits.five_fold.validation to 1 or more",
+        ),
+        (
+            {"recipe": {"grid": {"spacing_mm": 2}}},
+            "experiments.original.recipe.grid.spacing_mm: 8bit_drawn draws all slices with the same number of "
+            "pixels, so that nothing can be resampled to a common spacing. Set it to null, or choose an encoding that "
+            "is not drawn",
+        ),
+        (
+            {"recipe": {"context": 1}, "augmentation": "none", "split": "published"},
+            "splits.published.copies: single slices have no neighbours. Set experiments.original.recipe.context to 0",
+        ),
+        (
+            {"recipe": {"context": 1}, "augmentation": "none", "split": "five_fold_by_slice"},
+            "splits.five_fold_by_slice.validation_slices: slices drawn one by one validate in place of "
+            "patients and have no neighbours: set its validation to 0, and experiments.original.recipe.context to 0",
+        ),
+        (
+            {"network": {"name": "fast", "dropout": 0.1}},
+            "experiments.original.network.dropout: fast has no such setting. Known: name, channels, depth",
+        ),
+    ],
+)
+def test_the_whole_message_names_key_fault_and_remedy(config, overrides, message):
+    study = change(change(config, "study", ["original"]), "experiments.original", overrides)
+    with pytest.raises(InputError) as refused:
+        resolve_experiments(study, SCHEMA)
+    assert str(refused.value) == f"config key {message}"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"recipe": {"snapshots": [79]}},
+        {"recipe": {"grid": {"rows": 32, "columns": 48}}},
+        {"recipe": {"choose": "best", "patience": 3}, "split": "five_fold_validated"},
+        {"recipe": {"choose": "best"}, "split": "five_fold_by_slice"},
+        {"recipe": {"context": 2}, "augmentation": "none"},
+        {"other_organs": ["spleen"], "augmentation": "none"},
+        {"recipe": {"grid": {"spacing_mm": 2}}, "encoding": "16bit"},
+        {"network": {"name": "denseunet65"}, "recipe": {"grid": {"rows": 64, "columns": 96}}},
+        {"split": "published"},
+    ],
+)
+def test_what_is_just_within_the_rules_is_taken(config, overrides):
+    study = change(change(config, "study", ["original"]), "experiments.original", overrides)
+    resolved = resolve_experiments(study, SCHEMA)["original"]
+    assert merge(resolved.plain(), overrides) == resolved.plain()
+
+
+def test_overrides_reach_through_every_ancestor_and_the_nearest_counts(config):
+    config["experiments"] |= {
+        "a": {"threshold": 0.1, "recipe": {"epochs": 1, "batch_size": 2}},
+        "b": {"based_on": "a", "threshold": 0.2, "recipe": {"epochs": 3}},
+        "c": {"based_on": "b", "recipe": {"learning_rate": 0.5}},
+    }
+    config["study"] = ["c", "a"]
+    c, a = resolve_experiments(config, SCHEMA).values()
+    assert (c.threshold, c.recipe["epochs"], c.recipe["batch_size"], c.recipe["learning_rate"]) == (0.2, 3, 2, 0.5)
+    assert (a.threshold, a.recipe["epochs"], a.recipe["learning_rate"]) == (0.1, 1, 0.001)
+    config["experiments"]["a"]["based_on"] = "c"
+    with pytest.raises(InputError, match=r"experiments\.a\.based_on: leads back to itself\. Known: original"):
+        resolve_experiments(config, SCHEMA)
+
+
+def test_plain_settings_are_those_of_the_configuration(config):
+    """In its order, with lists as lists: they go to params and JSON."""
+    config["study"] = ["fast"]
+    plain = resolve_experiments(config, SCHEMA)["fast"].plain()
+    assert list(plain) == [*config["baseline"], "snapshot"]
+    assert plain["other_organs"] == ["right_kidney", "left_kidney", "spleen"]
+    assert (plain["seeds"], plain["snapshot"], plain["training_patients"]) == ([1], None, None)
+    assert plain["network"] == {"name": "fast", "channels": 32, "depth": 4}
+    assert list(plain["network"]) == ["name", "channels", "depth"]

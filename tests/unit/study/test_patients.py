@@ -3,7 +3,7 @@
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.study.patients import read_sheet
+from chaosliver.study.patients import Patient, patients_in, read_sheet
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,54 @@ def test_a_wrong_row_of_the_sheet_is_named(config, tmp_path, row, words):
     sheet.write_text(f"patient\tcohort\tsequences\n1\tdevelopment\tt1_in_phase, t2_spir\n{row}\n")
     with pytest.raises(InputError, match=words):
         read_sheet(sheet, config["archives"])
+
+
+def sheet_of(tmp_path, *rows, header="patient\tcohort\tsequences"):
+    (tmp_path / "patients.tsv").write_text("\n".join([header, *rows]) + "\n")
+    return tmp_path / "patients.tsv"
+
+
+def test_a_sheet_gives_patients_in_its_order_and_their_sequences_in_the_librarys(tmp_path):
+    rows = (
+        "20\ttest\tt2_spir",
+        "3\tdevelopment\t t2_spir ,t1_in_phase,",
+        "p-1_b\tdevelopment\tt2_spir,t1_out_of_phase,t1_in_phase",
+    )
+    patients = read_sheet(sheet_of(tmp_path, *rows), ["development", "test"])
+    assert list(patients.items()) == [
+        ("20", Patient("test", ("t2_spir",))),
+        ("3", Patient("development", ("t1_in_phase", "t2_spir"))),
+        ("p-1_b", Patient("development", ("t1_in_phase", "t1_out_of_phase", "t2_spir"))),
+    ]
+    assert patients_in(patients, "development") == ["3", "p-1_b"]
+    assert patients_in(patients, "test") == ["20"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2\tdevelopment", "patient 2 has the sequences None. Known: t1_in_phase, t1_out_of_phase, t2_spir"),
+        ("2\tdevelopment\tt2_spir\tmore", "patient 2 has cells in unknown columns: (none)"),
+        ("2\t\tt2_spir", "patient 2 has the cohort ''. Known: development, test"),
+        ("\tdevelopment\tt2_spir", "patient '' must be named by letters A to Z, digits, - and _ alone"),
+    ],
+)
+def test_the_whole_message_names_sheet_patient_and_fault(tmp_path, row, message):
+    sheet = sheet_of(tmp_path, row)
+    with pytest.raises(InputError) as refused:
+        read_sheet(sheet, ["development"])
+    assert str(refused.value) == f"{sheet}: {message}"
+
+
+def test_unknown_columns_and_missing_ones_are_named(tmp_path):
+    sheet = sheet_of(tmp_path, "2\tdevelopment\tt2_spir\t7", header="patient\tcohort\tsequences\tage")
+    with pytest.raises(InputError, match="patient 2 has cells in unknown columns: age"):
+        read_sheet(sheet, ["development"])
+    with pytest.raises(InputError, match=r"lacks the column\(s\) sequences"):
+        read_sheet(sheet_of(tmp_path, "2\tdevelopment", header="patient\tcohort"), ["development"])
+
+
+def test_a_row_that_ends_before_the_patients_name_is_refused(tmp_path):
+    sheet = sheet_of(tmp_path, "development\tt2_spir", header="cohort\tsequences\tpatient")
+    with pytest.raises(InputError, match="patient '' must be named"):
+        read_sheet(sheet, ["development"])
