@@ -126,3 +126,18 @@ def test_the_learning_curve_joins_what_differs_in_the_number_of_patients_alone(c
         "patients_8",
         "patients_12",
     ]
+
+
+def test_as_many_held_out_patients_as_the_published_study_are_needed(config):
+    config["splits"]["three"] = {**config["splits"]["published"], "test": 3}
+    config["experiments"]["other"] = {"based_on": "as_published", "split": "three"}
+    config["prices"] = {"published": "as_published", "right": "other", "each": {}}
+    config["study"] = ["as_published", "other"]
+    with pytest.raises(InputError) as refused:
+        prices_of(resolve_experiments(config, SCHEMA), config)
+    assert str(refused.value) == (
+        "config key prices: other has another split than as_published, so that the two cannot be compared. Give both "
+        "the same, or name another experiment"
+    )
+    config["splits"]["three"]["test"] = 4
+    assert prices_of(resolve_experiments(config, SCHEMA), config)["right"] == "other"
