@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chaosliver.base.progress import Job, Jobs, seconds_left_in
-from chaosliver.network.training import _report
+from chaosliver.network.job.progress import report_epoch
 
 
 def run(jobs: Jobs, number: int, rule: str, began: float, ended: float) -> None:
@@ -106,7 +106,7 @@ def test_the_last_word_of_a_training_is_read_from_its_own_log(tmp_path):
     try:
         row = {"training_loss": 0.5, "validation_loss": 0.25, "validation_dice": 0.75}
         for epoch in range(1, 200):
-            _report({"epoch": epoch, **row}, 200, seconds=2.0, slices=40)
+            report_epoch({"epoch": epoch, **row}, 200, seconds=2.0, slices=40)
         logging.info("another word")
     finally:
         root.removeHandler(handler)
