@@ -98,7 +98,7 @@ rule plot_learning_curve:
 
 
 rule cross_sequence:
-    """Tabulate and draw what a network trained on one sequence is worth on another."""
+    """Tabulate and draw how well a network trained on one sequence segments another."""
     input:
         experiments_table=f"{RESULTS}/tables/experiments.tsv",
     output:

@@ -17,6 +17,7 @@ from unit.figures.looking import (
     texts_of,
     tick_labels,
 )
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import SLICE_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -222,3 +223,8 @@ def test_without_ground_truth_the_figure_says_so(tmp_path: Path, drawn: list[Fig
 def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     shared = {"slices_table": read_back(tmp_path, several()), "experiments": ["base", "new"], "organs": {}}
     assert_same_bytes(lambda png, svg: plot_along_liver(**shared, png=png, svg=svg), tmp_path)
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, several(), ["base", "new"])
+    assert_looks_as_kept(drawn[0], "along_liver")

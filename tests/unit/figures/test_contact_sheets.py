@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from unit.figures.looking import legend_of, texts_of
+from unit.figures.looks import assert_looks_as_kept
 from unit.figures.slices import Study, rectangle
 
 from chaosliver.base.columns import SLICE_COLUMNS
@@ -148,3 +149,8 @@ def test_tiles_stand_row_by_row_with_a_gap() -> None:
     assert picture[0].tolist() == [1, 1, 1, 255, 2, 2, 2, 255]
     assert picture[2].tolist() == [255] * 8
     assert picture[3].tolist() == [3, 3, 3, 255, 255, 255, 255, 255]
+
+
+def test_a_sheet_looks_as_it_did(study: Study, drawn: list[Figure]) -> None:
+    draw(study)
+    assert_looks_as_kept(drawn[1], "contact_sheets")

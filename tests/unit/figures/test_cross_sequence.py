@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from unit.figures.looking import assert_near, assert_same_bytes, texts_of, tick_labels
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, MATRIX_COLUMNS
 from chaosliver.base.errors import InputError
@@ -152,3 +153,8 @@ def test_an_experiment_that_the_table_lacks_is_named(table: Path) -> None:
     with pytest.raises(InputError, match=r"experiments\.tsv: has no row of the experiment gone"):
         draw(table, {"on_t1": ["t1_in_phase"], "gone": ["t2_spir"]})
     assert not (table.parent / "matrix.tsv").exists()
+
+
+def test_the_figure_looks_as_it_did(table: Path, drawn: list[Figure]) -> None:
+    draw(table, TRAIN_ON)
+    assert_looks_as_kept(drawn[0], "cross_sequence")

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from unit.figures.looking import assert_near, assert_same_bytes, lines_with, points_of, texts_of, tick_labels
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -157,3 +158,8 @@ def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     shared = {"patients_table": tmp_path / "patients.tsv", "experiments": ["base", "new"], "organs": {}}
     assert_same_bytes(lambda png, svg: plot_dice(**shared, png=png, svg=svg), tmp_path)
     assert not plt.get_fignums()
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, ["base", "new", "kidney"], {"kidney": "left_kidney"})
+    assert_looks_as_kept(drawn[0], "dice")

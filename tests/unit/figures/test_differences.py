@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 from unit.figures.looking import assert_near, assert_same_bytes, legend_of, lines_with, points_of, texts_of, tick_labels
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import COMPARISON_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -149,3 +150,8 @@ def test_without_comparisons_the_figure_says_so(tmp_path: Path, drawn: list[Figu
     draw(tmp_path, comparison("new", 0.03))
     assert [texts_of(figure).count("no ground truth") for figure in drawn] == [3, 0]
     assert not drawn[0].legends
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, [*comparison("fails", -0.7, 0.01), *comparison("new", 0.03), *comparison("wins", 0.2)])
+    assert_looks_as_kept(drawn[0], "differences")

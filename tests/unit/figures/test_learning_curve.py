@@ -15,6 +15,7 @@ from unit.figures.looking import (
     texts_of,
     tick_labels,
 )
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -157,3 +158,9 @@ def test_without_ground_truth_the_figure_says_so(tmp_path: Path, drawn: list[Fig
 def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     shared = {"patients_table": table(tmp_path), "training_patients": {"few": 4, "many": 8}}
     assert_same_bytes(lambda png, svg: plot_learning_curve(**shared, png=png, svg=svg), tmp_path)
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    further = [row(name, str(n), 0.4, sequence="t2_spir") for name in ("few", "many") for n in range(2)]
+    draw(tmp_path, {"many": 12, "few": 4}, further)
+    assert_looks_as_kept(drawn[0], "learning_curve")

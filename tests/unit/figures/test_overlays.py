@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from unit.figures.looking import legend_of, texts_of
+from unit.figures.looks import assert_looks_as_kept
 from unit.figures.slices import Study, rectangle
 
 from chaosliver.base.errors import InputError
@@ -258,3 +259,8 @@ def test_without_ground_truth_there_is_a_picture_that_says_so(study: Study, draw
     assert "No slice with ground truth to show" in texts_of(drawn[0])
     assert (study.root / "overlays.png").exists()
     assert len(drawn[0].axes) == 2
+
+
+def test_the_picture_looks_as_it_did(study: Study, drawn: list[Figure]) -> None:
+    draw(study)
+    assert_looks_as_kept(drawn[0], "overlays")

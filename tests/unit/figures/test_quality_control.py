@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from unit.figures.looking import assert_near, texts_of, tick_labels
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
@@ -230,3 +231,7 @@ def test_the_picture_has_150_pixels_an_inch_and_no_version(tmp_path: Path) -> No
     picture = run(tmp_path, *cohort())["picture"]
     assert cv2.imread(str(picture)).shape[:2] == (round(150 * 2.74), round(150 * 11.4))
     assert b"Software" not in picture.read_bytes()
+
+
+def test_the_picture_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    assert_looks_as_kept(overview(tmp_path, *cohort(), drawn), "quality_control")

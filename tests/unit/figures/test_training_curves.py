@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from unit.figures.looking import assert_near, assert_same_bytes, legend_of, lines_with, points_of, texts_of
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import HISTORY_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -128,3 +129,8 @@ def test_the_chosen_epoch_is_the_first_best(tmp_path: Path, dices: list[float | 
     history = read_frame(write_history(tmp_path / "history.tsv", dices), HISTORY_COLUMNS)
     chosen = chosen_epoch(history)
     assert (None if chosen is None else history.loc[chosen, "epoch"]) == expected
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, [(label("b", "1", "best"), [0.2, 0.4, 0.3]), (label("a", "0"), [None, None])])
+    assert_looks_as_kept(drawn[0], "training_curves")

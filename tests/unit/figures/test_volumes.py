@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from unit.figures.looking import assert_near, assert_same_bytes, lines_with, points_of, texts_of
+from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import PATIENT_COLUMNS
 from chaosliver.base.files import write_tsv
@@ -95,3 +96,8 @@ def test_without_ground_truth_the_figure_says_so(tmp_path: Path, drawn: list[Fig
     draw(tmp_path, [row("base", "1", None, 900.0)], "base")
     draw(tmp_path, ROWS, "base")
     assert [texts_of(figure).count("no ground truth") for figure in drawn] == [1, 0]
+
+
+def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
+    draw(tmp_path, ROWS, "base", "kidney", organs={"kidney": "left_kidney"})
+    assert_looks_as_kept(drawn[0], "volumes")

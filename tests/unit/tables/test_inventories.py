@@ -76,6 +76,11 @@ def test_slices_without_ground_truth_have_no_volumes() -> None:
     assert (row["slices"], row["slices_with_liver"], row["liver_ml"]) == (2, 1, 18.0)
 
 
+def test_a_liver_of_one_small_pixel_counts() -> None:
+    (row,) = summarise_inventories([slice_row("1", "t2_spir", 0, liver_mm2=0.8)], [])
+    assert (row["slices_with_liver"], row["liver_ml"]) == (1, pytest.approx(0.0072))
+
+
 def test_a_single_slice_has_no_distance_and_no_volume() -> None:
     (row,) = summarise_inventories([slice_row("1", "t2_spir", 1, slice_distance_mm="")], [])
     assert (row["slice_distance_mm"], row["liver_ml"]) == ("", 0.0)
