@@ -133,7 +133,7 @@ LATEX = r"""% In the preamble: \usepackage{booktabs,longtable,pdflscape}
 \toprule HEADS \\ \midrule \endfirsthead
 \toprule HEADS \\ \midrule \endhead
 \bottomrule \endlastfoot
-\texttt{a\_\textasciitilde{}\textasciicircum{}\textbackslash{}} & 10.250 $\pm$ 11.250 & 17.250 $\pm$ 18.250 & 24.250 $\pm$ 25.250 & 38.25 $\pm$ 39.25 & 45.2 $\pm$ 46.2 & 31.2 $\pm$ 32.2 & 52.2 $\pm$ 53.2 \\*
+\texttt{aX\_\textasciitilde{}\textasciicircum{}\textbackslash{}} & 10.250 $\pm$ 11.250 & 17.250 $\pm$ 18.250 & 24.250 $\pm$ 25.250 & 38.25 $\pm$ 39.25 & 45.2 $\pm$ 46.2 & 31.2 $\pm$ 32.2 & 52.2 $\pm$ 53.2 \\*
 T2-SPIR, test, 10 patients & [15.250, 16.250] & [22.250, 23.250] & [29.250, 30.250] & [43.25, 44.25] & [50.2, 51.2] & [36.2, 37.2] & [57.2, 58.2] \\*
 28\% of slices without organ & 12.250 (13.250 to 14.250) & 19.250 (20.250 to 21.250) & 26.250 (27.250 to 28.250) & 40.25 (41.25 to 42.25) & 47.2 (48.2 to 49.2) & 33.2 (34.2 to 35.2) & 54.2 (55.2 to 56.2) \\ \addlinespace
 \end{longtable}
@@ -145,7 +145,7 @@ HEADS = (
 
 
 def test_the_latex_to_the_last_character(tmp_path: Path) -> None:
-    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [numbered("a_~^\\", 10)])
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS, [numbered("aX_~^\\", 10)])
     note = NOTE.replace("%", r"\%").replace("±", r"$\pm$")
     assert publication_of(tmp_path)["tex"].read_text() == LATEX.replace("NOTE", note).replace("HEADS", HEADS)
 

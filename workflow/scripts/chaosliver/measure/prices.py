@@ -42,6 +42,14 @@ ERRORS_OF_READING = {
 Row = Mapping[str, str]
 
 
+class Arm(NamedTuple):
+    """A row of the table: the error put right, the experiments of one training by epochs, and how Dice is averaged."""
+
+    error: str
+    experiments: Sequence[str]
+    reading: Reading
+
+
 class Scores(NamedTuple):
     """Sums of the slices' Dice [epochs, patients], and each patient's number of slices and fold, of one seed."""
 
@@ -59,15 +67,15 @@ def price_errors(*, slices_table: Path, prices: Mapping[str, Any], prices_table:
     """
     rows: list[dict[str, Any]] = []
     if prices:
-        published = prices["published"]
+        published = Arm(NOTHING, prices["published"], PUBLISHED)
         arms = [
-            (NOTHING, published, PUBLISHED),
-            *((error, names, PUBLISHED) for error, names in prices["each"].items()),
-            *((error, published, reading) for error, reading in ERRORS_OF_READING.items()),
-            (ALL, [prices["right"]], RIGHT),
+            published,
+            *(Arm(error, names, PUBLISHED) for error, names in prices["each"].items()),
+            *(Arm(error, published.experiments, reading) for error, reading in ERRORS_OF_READING.items()),
+            Arm(ALL, [prices["right"]], RIGHT),
         ]
-        table = _comparable(read_tsv(slices_table, SLICE_COLUMNS), published[-1])
-        rows = [_priced(table, error, names, reading, published) for error, names, reading in arms]
+        table = _comparable(read_tsv(slices_table, SLICE_COLUMNS), published.experiments[-1])
+        rows = [_priced(table, arm, published) for arm in arms]
     write_tsv(prices_table, PRICE_COLUMNS, rows)
 
 
@@ -91,25 +99,23 @@ def _comparable(table: Sequence[Row], published: str) -> list[Row]:
     return [row for row in scored if row["sequence"] in sequences]
 
 
-def _priced(
-    table: Sequence[Row], error: str, names: Sequence[str], reading: Reading, published: Sequence[str]
-) -> dict[str, Any]:
-    scored = [row for row in table if row["experiment"] == names[-1]]
+def _priced(table: Sequence[Row], arm: Arm, published: Arm) -> dict[str, Any]:
+    scored = [row for row in table if row["experiment"] == arm.experiments[-1]]
     patients = sorted({row["patient"] for row in scored}, key=natural)
     everyone = np.full((1, len(patients)), 1 / len(patients))
     # Fewer patients have no interval.
     resampled = [resample_shares(len(patients))] if len(patients) >= FEWEST_PATIENTS else []
     shares = np.concatenate([everyone, *resampled])
-    found = _mean_of_seeds(table, names, reading, patients, shares)
-    base = _mean_of_seeds(table, published, PUBLISHED, patients, shares)
+    found = _mean_of_seeds(table, arm, patients, shares)
+    base = _mean_of_seeds(table, published, patients, shares)
     row = dict.fromkeys(PRICE_COLUMNS) | {
-        "put_right": error,
-        "experiment": names[-1],
+        "put_right": arm.error,
+        "experiment": arm.experiments[-1],
         "patients": len(patients),
         "slices": len({(row["patient"], row["sequence"], row["stem"]) for row in scored}),
     }
     row |= _with_interval(found, len(patients), ("dice", "ci_low", "ci_high"))
-    if error != NOTHING:
+    if arm is not published:
         columns = ("difference", "difference_ci_low", "difference_ci_high")
         row |= _with_interval(found - base, len(patients), columns)
     return row
@@ -121,23 +127,20 @@ def _with_interval(found: np.ndarray, patients: int, columns: Sequence[str]) -> 
     return dict(zip(columns, (float(found[0]), *ends), strict=True))
 
 
-def _mean_of_seeds(
-    table: Sequence[Row], names: Sequence[str], reading: Reading, patients: Sequence[str], shares: np.ndarray
-) -> np.ndarray:
-    seeds = sorted({row["seed"] for row in table if row["experiment"] == names[-1]})
-    return np.mean(
-        [dice_of(_scores(table, names, seed, reading.dice, patients), reading, shares) for seed in seeds], axis=0
-    )
+def _mean_of_seeds(table: Sequence[Row], arm: Arm, patients: Sequence[str], shares: np.ndarray) -> np.ndarray:
+    seeds = sorted({row["seed"] for row in table if row["experiment"] == arm.experiments[-1]})
+    return np.mean([dice_of(_scores(table, arm, seed, patients), arm.reading, shares) for seed in seeds], axis=0)
 
 
-def _scores(table: Sequence[Row], names: Sequence[str], seed: str, column: str, patients: Sequence[str]) -> Scores:
+def _scores(table: Sequence[Row], arm: Arm, seed: str, patients: Sequence[str]) -> Scores:
+    names = list(arm.experiments)
     place = {patient: number for number, patient in enumerate(patients)}
     sums, counts = np.zeros((len(names), len(patients))), np.zeros((len(names), len(patients)))
     folds = np.zeros(len(patients), int)
     for row in table:
         if row["seed"] == seed and row["experiment"] in names:
             where = names.index(row["experiment"]), place[row["patient"]]
-            sums[where] += float(row[column])
+            sums[where] += float(row[arm.reading.dice])
             counts[where] += 1
             folds[where[1]] = int(row["fold"])
     return Scores(sums, counts[-1], folds)
