@@ -174,6 +174,7 @@ def test_masks_of_known_grey_levels_that_differ_are_no_finding(make_image):
 def test_unknown_grey_levels_are_an_error_of_each_mask_that_has_some(make_image):
     images = [
         make_image("IMG-1", mask=LIVER),
+        make_image("IMG-9"),
         make_image("IMG-2", mask=[[54, 71, 63], [54, 0, 1]]),
         make_image("IMG-3", mask=[[0, 63, 63], [201, 0, 0]]),
     ]
@@ -203,7 +204,9 @@ def test_empty_masks_are_alike_without_a_finding(make_image):
 @pytest.mark.parametrize("level", [0, 54, 71, 126, 189, 252])
 def test_masks_without_any_liver_are_an_error(make_image, level):
     images = [make_image("a", mask=[[0, 0, level], [0, 0, 0]]), make_image("b", mask=[[level, 0, 0], [0, 0, 0]])]
-    found = flags(check_masks(T2, images))
+    findings = list(check_masks(T2, images))
+    found = flags(findings)
+    assert "grey levels 55-70" in findings[-1].message
     assert found[-1] == ("error", "no-liver", GROUND)
     assert (len(found) == 1) == (level not in (54, 71))
 
