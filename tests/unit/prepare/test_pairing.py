@@ -135,10 +135,10 @@ def test_without_images_in_phase_the_stem_plus_1_is_taken_with_a_warning(make_im
     assert [mask for _, _, mask in pairs_of(paired)] == [1, 2, None]
 
 
-def test_a_stem_without_a_number_counts_from_0(make_image):
-    images = out_of_phase(make_image, {"slice": 0.0})
-    paired, _ = pair(OUT, images, ground_of("slice1"), [], set())
-    assert pairs_of(paired) == [("slice", f"{T1_GROUND}/slice1.png", 1)]
+@pytest.mark.parametrize(("stem", "next_stem"), [("slice", "slice1"), ("X9", "X10"), ("7X009", "7X010")])
+def test_only_the_number_at_the_end_of_a_stem_counts_from_0_if_there_is_none(make_image, stem, next_stem):
+    paired, _ = pair(OUT, out_of_phase(make_image, {stem: 0.0}), ground_of(next_stem), [], set())
+    assert pairs_of(paired) == [(stem, f"{T1_GROUND}/{next_stem}.png", 1)]
 
 
 def test_images_in_phase_are_paired_by_stem(make_image, in_phase):

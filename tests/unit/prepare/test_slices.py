@@ -110,8 +110,13 @@ def test_slices_that_share_a_place_do_not_shrink_the_distance(make_image):
     assert stems(same_place(images, [make_image("a", 0.9), make_image("b", 9.2)])) == [("in1", "a"), ("in3", "b")]
 
 
+def test_the_distance_is_not_rounded_to_millimetres(make_image):
+    images = [make_image(f"in{n}", place) for n, place in enumerate((0, 1.4, 2.8))]
+    assert stems(same_place(images, [make_image("a", 2.93), make_image("b", 2.945)])) == [("in2", "a")]
+
+
 def test_beside_a_single_slice_the_same_place_is_a_tenth_of_a_millimetre(make_image):
-    others = [make_image(f"{place}", place) for place in (5.0625, 5.25)]
+    others = [make_image(f"{place}", place) for place in (5.0625, 5.15625)]
     assert stems(same_place([make_image("in", 5)], others)) == [("in", "5.0625")]
 
 

@@ -1,7 +1,7 @@
 """Reading the CHAOS archive's MR part, from a zip or an unpacked folder alike.
 
-Both hold `[CHAOS_Train_Sets/]Train_Sets/MR/<patient>/...` (or `Test_Sets`); a folder may as well be, or hold, `MR`.
-Only the files of known sequences are seen: no CT, no leftovers of a desktop.
+Both hold `[CHAOS_Train_Sets/]Train_Sets/MR/<patient>/...` (or `Test_Sets`); a folder may also be, or hold, `MR`.
+Files other than those of known sequences are ignored: CT, and what desktops leave in folders.
 """
 
 import logging
@@ -21,17 +21,18 @@ from ..base.indexes import write_index
 from ..base.patient_order import natural
 from .disk import room_for
 
-# Far above the real archives (a slice has 0.5 MB at most, the MR part of 20 patients 0.3 GB), far below a disk.
+# Far above the real archives, where a slice has at most 0.5 MB and the MR part of 20 patients 0.3 GB, and far below the
+# size of a disk.
 MEMBERS_AT_MOST = 200_000
 MEMBER_BYTES_AT_MOST = 64 << 20
 TOTAL_BYTES_AT_MOST = 8 << 30
-# Of the whole MR part: a single empty slice may well shrink a thousandfold.
+# Unpacked to packed bytes of the whole MR part; a single empty slice can be packed to a thousandth.
 RATIO_AT_MOST = 200
 
 BLOCK_BYTES = 1 << 20
 FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
 LEFTOVERS = ("thumbs.db", "desktop.ini")
-# What zipfile raises of damaged headers, ValueError for names that are no text.
+# What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
 UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
 
 logger = logging.getLogger(__name__)
@@ -66,8 +67,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
     """Open a zip or an unpacked folder.
 
     Raises InputError where there is no such file or folder, where it is neither a whole zip nor a folder of this
-    layout, and where a zip has a member that could harm: one that would land outside the folder, a link, a name given
-    twice, an encrypted one, more bytes than any real archive has.
+    layout, and where unpacking a zip could do harm: a member that would land outside the folder, a link, a name given
+    twice, an encrypted member, more bytes than any real archive has.
     """
     if path.is_dir():
         yield _Folder(path)
@@ -127,10 +128,10 @@ def unpack_patient(
     folder: Path,
     index: Path,
 ) -> None:
-    """Copy what a patient's `sequences` need from the archive to `folder`, and index it.
+    """Copy the files of a patient's `sequences` from the archive to `folder`, and index them.
 
-    With `ground_truth` the masks are needed too, else they are left out. Raises InputError that names what the archive
-    lacks of the patient, a member that is damaged, or a full disk.
+    The masks are copied only with `ground_truth`. Raises InputError that names what the archive lacks of the patient, a
+    member that is damaged, or a full disk.
     """
     wanted = _wanted_folders(sequences, ground_truth)
     # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
@@ -157,7 +158,7 @@ class _Zip:
         _refuse_bomb(path, self.members)
 
     def open(self, member: Member) -> IO[bytes]:
-        # Python seeks there unasked, and a place before the beginning looks like a fault of the disk.
+        # zipfile seeks there without a check, and a negative place would look like a fault of the disk.
         if not 0 <= self._opened.getinfo(member.name).header_offset < self._bytes:
             raise zipfile.BadZipFile("it lies outside the file")
         return self._opened.open(member.name)
@@ -166,7 +167,7 @@ class _Zip:
 class _Folder:
     def __init__(self, path: Path) -> None:
         path = path.absolute()  # "." has no name
-        # What MR holds is known as such only by names that begin with MR.
+        # Members are recognised by names that begin with MR.
         self._root = path.parent if path.name == "MR" else path
         roots = [path] if path.name == "MR" else [path / "MR", *path.glob("*/MR"), *path.glob("*/*/MR")]
         folders = [patient / folder for root in roots for patient in _children(root) for folder in FOLDERS]
@@ -205,7 +206,7 @@ def _arrange(path: Path, files: Iterable[tuple[str, int]]) -> list[Member]:
 
 
 def _place(name: str) -> tuple[str, str, str] | None:
-    """Root (up to MR), patient and file of a path in an archive; None for what is no file of a known sequence."""
+    """Root (up to MR), patient and file of a path in an archive; None for any other than a known sequence's file."""
     parts = name.split("/")
     if parts[0] == "__MACOSX" or "MR" not in parts[:3]:
         return None
@@ -222,7 +223,7 @@ def _refuse_harmful(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     seen = set()
     for entry in entries:
         fault = _fault(entry)
-        # Some disks do not tell capitals from small letters.
+        # Some file systems take capitals and small letters for the same.
         if entry.filename.casefold() in seen:
             fault = "its name is given twice"
         if fault:
@@ -245,7 +246,7 @@ def _fault(entry: zipfile.ZipInfo) -> str:
     if entry.flag_bits & 1:
         return "it is encrypted"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"its compression (method {entry.compress_type}) is unknown here"
+        return f"its compression (method {entry.compress_type}) is not supported"
     return ""
 
 

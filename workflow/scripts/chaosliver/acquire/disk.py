@@ -1,4 +1,4 @@
-"""A full disk, told before the work where that is possible, and in plain words where it is not."""
+"""One clear error for a full disk, before anything is written where the size is known."""
 
 import errno
 import shutil
@@ -11,10 +11,10 @@ from ..base.errors import InputError
 
 @contextmanager
 def room_for(folder: Path, needed: int) -> Iterator[None]:
-    """Hold a block that writes about `needed` bytes (0: unknown) below the existing `folder`.
+    """A context for writing about `needed` bytes (0: unknown) below the existing `folder`.
 
-    Raises InputError that names the folder, the bytes needed and the bytes free, at once where too few are free and
-    else when the disk is found full (or the quota used up) within the block.
+    Raises InputError that names the folder, the bytes needed and the bytes free: at once where too few are free, else
+    when the disk turns out to be full, or the quota used up, while writing.
     """
     if shutil.disk_usage(folder).free < needed:
         raise _full(folder, needed)

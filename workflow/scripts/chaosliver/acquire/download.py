@@ -1,4 +1,4 @@
-"""Fetching an archive over HTTP so that a lost connection costs no more than what was under way."""
+"""Fetching an archive over HTTP, so that after a lost connection the download resumes where it was."""
 
 import logging
 import os
@@ -21,10 +21,10 @@ from ..base.files import sha256_of
 from .archive import check_archive
 from .disk import room_for
 
-# Small, since what has come of a block is lost when the connection breaks within it.
+# Small, since a block is lost when the connection breaks within it.
 BLOCK_BYTES = 1 << 16
-# Answers that may be another one a moment later.
-PASSING = (408, 425, 429, 500, 502, 503, 504)
+# Statuses that are worth another attempt.
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 class Patience:
     """When to give up; all times in seconds.
 
-    `attempts` and `answer_s` count anew whenever bytes have come. `answer_s` bounds the wait for an answer over all
-    attempts and everything that precedes it: a name server that never answers has no time limit of its own.
+    `attempts` and `answer_s` start anew whenever bytes have arrived. `answer_s` limits the wait for an answer over all
+    attempts, looking up the server's name included, which has no time limit of its own.
     """
 
     attempts: int = 3
@@ -55,8 +55,8 @@ def download(
 ) -> None:
     """Fetch the zip at `url` to `target`, which appears only when it is whole and its SHA-256 is `sha256`.
 
-    What has come so far lies in `<target>.partial` and is resumed by the next call. Without a `sha256` (None) the file
-    must at least have a zip's directory at its end. `cohort` names the config keys in the messages.
+    Until then it is `<target>.partial`, with which the next call goes on. Without a `sha256` (None) the file must at
+    least be a whole zip. `cohort` names the config keys in the messages.
 
     Raises InputError where the server cannot be reached, refuses, breaks off again and again or sends other content,
     and where the disk is full.
@@ -65,7 +65,7 @@ def download(
     partial = _Partial(target)
     if not (sha256 and partial.size and sha256_of(partial.path) == sha256.lower()):
         if not sha256 and not partial.etag:
-            partial.discard()  # nothing would tell that the server's file is still the same
+            partial.discard()  # whether the server's file is still the same cannot be told
         _Fetch(url, partial, cohort, patience or Patience()).run()
         _check(url, sha256, partial, cohort)
     with partial.path.open("rb") as stream:
@@ -79,7 +79,7 @@ class _BrokenOffError(Exception):
 
 
 class _Partial:
-    """What has come of a file, and the tag by which the server knows the version it came from."""
+    """The part of a file that has arrived, and the server's tag (ETag) of the version that it is of."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -95,7 +95,7 @@ class _Partial:
         return self._etag_path.read_text(encoding="latin-1") if self._etag_path.exists() else ""
 
     def begin(self, etag: str) -> None:
-        """Forget what has come and start on the version called `etag`."""
+        """Discard what has arrived, and start on the version with this tag."""
         self.discard()
         # A weak tag does not promise the same bytes, and HTTP forbids it in If-Range.
         if etag and not etag.startswith("W/"):
@@ -150,13 +150,13 @@ class _Fetch:
             self.reached = True
             status = response.status_code
             total = _total(response)
-            if status in PASSING:
+            if status in TRANSIENT:
                 raise _BrokenOffError(f"the server answered {status} {response.reason}")
             if status == 416 and start and total == start:
-                return  # every byte had come already
+                return  # every byte had arrived already
             if start and (status == 416 or (status == 206 and _first(response) != start)):
                 self.partial.discard()
-                raise _BrokenOffError("what had come does not fit the server's file, so it is fetched anew")
+                raise _BrokenOffError("what had arrived does not fit the server's file, so it is fetched anew")
             if status not in (200, 206):
                 raise InputError(
                     f"{self.url}: the server answered {status} {response.reason}. Correct the address in "
@@ -167,7 +167,7 @@ class _Fetch:
             self._store(response, total)
 
     def _answer(self, start: int, deadline: float) -> requests.Response:
-        # Unpacking on the way would make the offsets of the file and those of the server differ.
+        # If the content were compressed on the way, offsets in the file and on the server would differ.
         headers = {"Accept-Encoding": "identity", "User-Agent": "chaos-liver"}
         if start:
             headers["Range"] = f"bytes={start}-"
@@ -179,7 +179,7 @@ class _Fetch:
                 deadline - time.monotonic(),
                 lambda: requests.get(self.url, headers=headers, timeout=timeout, stream=True),
             )
-        except (ValueError, requests.TooManyRedirects) as error:  # requests' errors of a malformed address
+        except (ValueError, requests.TooManyRedirects) as error:  # what requests raises for a malformed address
             raise InputError(f"archives.{self.cohort}.url: {self.url} is no address to download: {error}") from error
 
     def _store(self, response: requests.Response, total: int | None) -> None:
@@ -194,14 +194,14 @@ class _Fetch:
                 stream.write(block)
                 bar.update(len(block))
         if total is not None and self.partial.size != total:
-            raise _BrokenOffError(f"{self.partial.size:,} of {total:,} bytes came")
+            raise _BrokenOffError(f"{self.partial.size:,} of {total:,} bytes arrived")
 
     def _given_up(self, reason: str) -> InputError:
         what = "could not download" if self.reached else "could not reach"
         kept = ""
         if self.partial.size:
             kept = (
-                f"The {self.partial.size:,} bytes that came are kept in {self.partial.path}, and the same command "
+                f"The {self.partial.size:,} bytes that arrived are kept in {self.partial.path}, and the same command "
                 "resumes there. "
             )
         return InputError(f"{what} {self.url}: {reason}. {kept}Without a network, {self._remedy()}")
@@ -217,7 +217,7 @@ def _check(url: str, sha256: str | None, partial: _Partial, cohort: str) -> None
     if sha256 is None:
         if not zipfile.is_zipfile(partial.path):
             raise InputError(
-                f"{url}: what came is not a whole zip file. It is put aside as {partial.put_aside()}, and the next "
+                f"{url}: what arrived is not a whole zip file. It is put aside as {partial.put_aside()}, and the next "
                 f"run starts anew. Correct the address in archives.{cohort}.url"
             )
         return
@@ -253,7 +253,7 @@ def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.R
 
 
 def _total(response: requests.Response) -> int | None:
-    """Bytes of the whole file, as far as the answer tells."""
+    """Bytes of the whole file, or None where the answer does not tell."""
     if response.status_code in (206, 416):
         match = re.fullmatch(r"bytes .*/(\d+)", response.headers.get("Content-Range", ""))
         return int(match[1]) if match else None
@@ -262,7 +262,7 @@ def _total(response: requests.Response) -> int | None:
 
 
 def _first(response: requests.Response) -> int | None:
-    """Offset of the first byte of a partial answer."""
+    """Offset of the first byte of a partial answer, or None where it does not tell."""
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 

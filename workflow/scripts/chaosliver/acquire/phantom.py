@@ -1,8 +1,8 @@
-"""A drawn stand-in for the CHAOS MR archive: same folders, stems, headers and grey levels, no patient in it.
+"""A drawn stand-in for the CHAOS MR archive: the same folders, names, headers and grey levels, but no real patient.
 
 Each patient has a body with a rim of fat, a liver at the image's left, kidneys, spleen, spine, stomach, bowel and
-lungs. Spleen, muscle, stomach and heart have nearly the liver's intensity, and a bias field blurs what is left of the
-difference: a threshold cannot find the liver, its shape, place and texture can.
+lungs. Spleen, muscle, stomach and heart have nearly the liver's intensity, and a bias field hides what is left of the
+difference: the liver is found by its shape, place and texture, not by a threshold.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from .archive import check_archive
 
 Array = np.ndarray
 
-# The grey levels that the archive's ground truth bears.
+# The grey levels of the archive's ground truth.
 LEVELS = {"liver": 63, "right_kidney": 126, "left_kidney": 189, "spleen": 252}
 MATRICES = (96, 112)
 SPACINGS_MM = {96: 4.0, 112: 3.4}
@@ -40,7 +40,7 @@ NOISE = 0.02
 BIAS = 0.18
 TIMESTAMP = (2019, 4, 11, 0, 0, 0)
 
-# Relative signal of each tissue. Those around the liver's own are what makes a threshold fail.
+# Relative signal of each tissue. A threshold fails because so many lie near the liver's.
 SIGNALS: dict[str, dict[str, float]] = {
     "t1_in_phase": {
         "air": 0.0,
@@ -157,7 +157,7 @@ def _draw_patient(index: int, patient: str, seed: int, ground_truth: bool) -> It
         folders = SEQUENCES[sequence]
         for number, (stem, image) in enumerate(zip(stems, volume, strict=True)):
             yield f"{folders.images}/{stem}.dcm", _encode_dicom(image, stem, number, sequence, geometry, patient, seed)
-        # The ground truth of T1 bears the stems of the images in phase, and is written once.
+        # The ground truth of T1 has the names of the images in phase, and is written once.
         if ground_truth and sequence != "t1_out_of_phase":
             for stem, mask in zip(stems, ground, strict=True):
                 yield f"{folders.ground}/{stem}.png", cv2.imencode(".png", mask)[1].tobytes()
