@@ -3,15 +3,21 @@
 import ast
 import json
 import os
+import re
+import runpy
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import is_dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_type_hints
 
 import pytest
 import yaml
 from unit.study.configs import EVERYTHING, FOLD_TRAINING, HELD_OUT, SHEET, VALIDATING
 
+from chaosliver.base.jobs import arguments_of
 from chaosliver.study.provenance import computing_digest, digest_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -519,3 +525,64 @@ def test_each_split_is_written_as_its_trainings_use_it(by_rule):
         assert [[patient for patient in roles if roles[patient] == "test"] for roles in folds] == held_out
     few = of(by_rule["split_patients"], split="two_fold_1patients")["params"]["folds"]
     assert [[patient for patient in roles if roles[patient] == "train"] for roles in few] == [["4"], ["5"]]
+
+
+def test_rule_files_import_base_and_study_alone_and_hold_no_logic_of_the_study():
+    files = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert set(re.findall(r"^(?:from|import) chaosliver\.(\w+)", text, re.MULTILINE)) <= {"base", "study"}
+    assert not re.findall(r"^ +run:", text, re.MULTILINE)
+    assert len((ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8").splitlines()) < 200
+
+
+class Named(dict):
+    """Values by name, as Snakemake hands them to a script."""
+
+    __getattr__ = dict.__getitem__
+
+
+def handed(job, folder):
+    parts = {part: Named(job[part]) for part in PARTS}
+    # Only the text of a path matters here, but for the log, which is written.
+    return SimpleNamespace(
+        **parts,
+        log=[str(folder / "logs/job.log")],
+        resources=SimpleNamespace(mem_mb=1000),
+        config={"training": {"tensorboard": True}},
+    )
+
+
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name not in UNPLANNED and used_names(name)[0]])
+def test_what_a_rule_says_becomes_the_types_that_its_function_takes(by_rule, adapter, tmp_path):
+    """For every job of the rule: text to paths, mappings to the dataclasses of the settings."""
+    name, _ = used_names(adapter)
+    function = runpy.run_path(str(SCRIPTS / f"{adapter}.py"))[name]
+    for job in by_rule[adapter]:
+        arguments = arguments_of(handed(job, tmp_path), function)
+        hints = {key: hint for key, hint in get_type_hints(function).items() if key in arguments}
+        for key, hint in hints.items():
+            if hint is Path or is_dataclass(hint) or hint in (str, int, bool):
+                assert isinstance(arguments[key], hint), key
+            if hint == list[Path]:
+                assert all(isinstance(path, Path) for path in arguments[key]), key
+
+
+def test_the_fingerprint_of_a_training_holds_its_settings_and_the_digest_of_what_computes(
+    by_rule, tmp_path, monkeypatch
+):
+    called = {}
+    monkeypatch.setattr(
+        "chaosliver.network.job.run.run_training",
+        lambda settings, data, checkpoints, outputs, **rest: called.update(
+            settings=settings, data=data, checkpoints=checkpoints, outputs=outputs, **rest
+        ),
+    )
+    job = of(by_rule["train"], experiment="kidney", fold=1, seed=2)
+    runpy.run_path(str(SCRIPTS / "train.py"), init_globals={"snakemake": handed(job, tmp_path)})
+    assert called["settings"] == {**job["params"]["settings"], "code": computing_digest("fast")}
+    assert called["data"]._asdict() == {
+        name: [Path(path) for path in job["input"][name]] for name in called["data"]._fields
+    }
+    assert called["outputs"]._asdict() == {name: Path(path) for name, path in job["output"].items()}
+    assert called["checkpoints"] == Path(job["params"]["checkpoints"])
+    assert (called["memory_mb"], called["events"]) == (1000, Path(job["params"]["events"]))
