@@ -166,6 +166,7 @@ def test_the_sections_stand_in_the_order_of_a_paper(study, tmp_path):
     assert paragraphs(page)["Licence"] == f"{PHANTOM} {CODE_LICENCE}"
     (listed,) = re.findall(r"<ol>(.*)</ol>", page)
     assert html.unescape(listed) == "".join(f"<li>{reference}</li>" for reference in REFERENCES)
+    assert {"<h2>Training</h2>", "<h2>References</h2>"} <= set(page.splitlines())
     experiment = next(iter(study["experiments"]))
     assert f"\n<p><b>{experiment}.</b> Segmented: liver." in page
 
