@@ -56,14 +56,14 @@ test-cluster: setup .cluster/ready
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
 	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
 
-# MODULES="measure.metrics base" (all), SAMPLE=60 (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
+# MODULES="measure.metrics base" (all), SAMPLE=60 or EACH=20 of each module (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
 mutants: setup
-	PYTHONPATH=tests $(BIN)/python -m mutants $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+	PYTHONPATH=tests $(BIN)/python -m mutants $(MODULES) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(EACH),--each $(EACH)) $(if $(SEED),--seed $(SEED)) \
 		--jobs $(or $(JOBS),$(CORES)) $(if $(TABLE),--table $(TABLE))
 
 # After the tests have passed; a mutant that takes a minute is killed.
 mutants-sample: setup
-	PYTHONPATH=tests $(BIN)/python -m mutants --sample 80 --jobs $(CORES) --limit 60 --bar 75
+	PYTHONPATH=tests $(BIN)/python -m mutants --sample 100 --jobs $(CORES) --limit 60 --bar 75
 
 lint: setup
 	$(BIN)/ruff check

@@ -18,14 +18,29 @@ from .finding import draw, equivalents, modules, tests_of
 from .planting import Mutant
 from .running import GRACE_S, ROOT, SLOWER, copies, import_big_libraries, path_of, test_each, test_unmutated
 
-COLUMNS = ("module", "drawn", "killed", "survived", "equivalent", "share_killed", "command", "date", "commit")
+COLUMNS = (
+    "module",
+    "drawn",
+    "killed",
+    "by_time_limit",
+    "survived",
+    "equivalent",
+    "share_killed",
+    "command",
+    "date",
+    "commit",
+)
 
 
 @dataclass
 class Count:
-    """What became of a module's mutants; those known as equivalent are left out of `killed` and of `survivors`."""
+    """What became of a module's mutants; those known as equivalent are left out of `killed` and of `survivors`.
+
+    Those that a time limit ended count as killed.
+    """
 
     killed: int = 0
+    timed_out: int = 0
     equivalent: int = 0
     survivors: list[Mutant] = field(default_factory=list)
 
@@ -42,9 +57,12 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", help="such as measure.metrics, or measure for a whole package; all")
     parser.add_argument("--sample", type=int, help="how many mutants are drawn; all of them")
+    parser.add_argument("--each", type=int, help="how many mutants are drawn of each module; all of them")
     parser.add_argument("--seed", type=int, default=1, help="decides which are drawn")
     parser.add_argument("--jobs", type=int, default=1, help="how many mutants are tested at once")
-    parser.add_argument("--limit", type=float, help="seconds for one mutant; measured where not given")
+    parser.add_argument(
+        "--limit", type=float, help="seconds of the processor's time for one mutant; measured where not given"
+    )
     parser.add_argument("--bar", type=float, default=0, help="exit with 1 below this percentage of killed mutants")
     parser.add_argument("--table", type=Path, help="a table of figures by module, in which its rows are replaced")
     return parser.parse_args()
@@ -90,6 +108,7 @@ def count_killed(mutants: Sequence[Mutant], jobs: int, limit_s: float | None) ->
                 print(report(mutant), flush=True)
             else:
                 counts[mutant.module].killed += 1
+                counts[mutant.module].timed_out += outcome.timed_out
     return counts
 
 
@@ -102,7 +121,8 @@ def print_shares(counts: Mapping[str, Count]) -> float:
         )
     killed, tried = sum(count.killed for count in counts.values()), sum(count.tried for count in counts.values())
     share = 100 * killed / tried if tried else 100.0
-    print(f"{killed} of {tried} killed: {share:.1f} %")
+    timed_out = sum(count.timed_out for count in counts.values())
+    print(f"{killed} of {tried} killed: {share:.1f} %; {timed_out} of them by a time limit")
     return share
 
 
@@ -121,6 +141,7 @@ def update_table(path: Path, counts: Mapping[str, Count]) -> None:
             "module": module,
             "drawn": count.tried + count.equivalent,
             "killed": count.killed,
+            "by_time_limit": count.timed_out,
             "survived": len(count.survivors),
             "equivalent": count.equivalent,
             "share_killed": f"{count.share:.3f}",
@@ -136,7 +157,7 @@ def update_table(path: Path, counts: Mapping[str, Count]) -> None:
 
 def main() -> None:
     options = arguments()
-    mutants = draw(chosen(options.modules), options.sample, options.seed)
+    mutants = draw(chosen(options.modules), options.sample, options.each, options.seed)
     counts = count_killed(mutants, options.jobs, options.limit)
     share = print_shares(counts)
     if options.table:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .planting import Module, Mutant, unique
 from .running import LIBRARY, ROOT, path_of
@@ -80,10 +81,14 @@ def equivalents() -> set[tuple[str, str, str, str]]:
     return {(module, function, before, after) for module, function, before, after, _ in rows}
 
 
-def draw(names: Sequence[str], sample: int | None, seed: int) -> list[Mutant]:
-    """Mutants of modules: all of them, or so many drawn at random."""
+def draw(names: Sequence[str], sample: int | None, each: int | None, seed: int) -> list[Mutant]:
+    """Mutants of modules: all of them, or so many drawn at random, or at most so many `each`."""
     found = {name: Module(name, (ROOT / path_of(name)).read_text(encoding="utf-8")) for name in names}
-    numbers = [(name, number) for name, module in found.items() for number in range(len(module))]
-    if sample is not None and sample < len(numbers):
-        numbers = sorted(random.Random(seed).sample(numbers, sample))
-    return unique(found[name].plant(number) for name, number in numbers)
+    numbers = [(name, number) for name, module in found.items() for number in _some(range(len(module)), each, seed)]
+    return unique(found[name].plant(number) for name, number in _some(numbers, sample, seed))
+
+
+def _some(numbers: Sequence[Any], count: int | None, seed: int) -> list[Any]:
+    if count is None or count >= len(numbers):
+        return list(numbers)
+    return sorted(random.Random(seed).sample(numbers, count))

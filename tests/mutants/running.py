@@ -4,6 +4,7 @@ import contextlib
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -37,18 +38,28 @@ ENVIRONMENT = {
     "CI": "true",
 }
 FLAGS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=short")
-# A mutant may take this many times as long as no mutant, and so many seconds more, on a busy machine.
+# Of the processor's time a mutant may take this many times as much as no mutant, and so many seconds more.
 SLOWER, GRACE_S = 5, 20
+# A mutant that waits for what never comes takes none of it: so many times that limit by the clock end it.
+WAITING = 10
 # A mutant that asks for more fails, before the machine does.
 MEMORY_BYTES = 6 << 30
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run of the tests: whether all passed, in how many seconds, and their output."""
+    """What became of one run of the tests.
+
+    Attributes:
+        passed: whether all passed.
+        seconds: the processor's time that they took.
+        timed_out: whether a time limit ended them.
+        output: what pytest printed.
+    """
 
     passed: bool
     seconds: float
+    timed_out: bool
     output: str
 
 
@@ -99,8 +110,9 @@ class Quickest:
         self.path.write_text(json.dumps(self.before | self.seconds), encoding="utf-8")
 
 
-def _test(tree: Path, tests: Sequence[str], output: Path, *, mutated: bool) -> None:
+def _test(tree: Path, tests: Sequence[str], output: Path, limit_s: float, *, mutated: bool) -> None:
     """Runs pytest in this process, a fork, and ends it."""
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit_s), math.ceil(limit_s)))
     os.setsid()
     os.chdir(tree)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -143,25 +155,28 @@ class Run:
         sys.stdout.flush()
         process = os.fork()
         if not process:
-            _test(tree, tests, tree.parent / "output", mutated=mutant is not None)
+            _test(tree, tests, tree.parent / "output", limit_s, mutated=mutant is not None)
         return cls(tree, mutant, process, time.monotonic(), limit_s)
 
     def ended(self) -> Outcome | None:
         """The outcome, or None while the tests run; a run beyond its limit is ended as failed."""
-        process, status = os.waitpid(self.process, os.WNOHANG)
-        seconds = time.monotonic() - self.started
-        if not process and seconds < self.limit_s:
+        process, status, usage = os.wait4(self.process, os.WNOHANG)
+        waited = not process and time.monotonic() - self.started > WAITING * self.limit_s
+        if not process and not waited:
             return None
         # The tests may have left processes behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process, signal.SIGKILL)
-        if not process:
-            os.waitpid(self.process, 0)
+        if waited:
+            _, status, usage = os.wait4(self.process, 0)
         if self.mutant:
             path = path_of(self.mutant.module)
             shutil.copyfile(ROOT / path, self.tree / path)
         text = (self.tree.parent / "output").read_text(encoding="utf-8", errors="replace")
-        return Outcome(bool(process) and os.waitstatus_to_exitcode(status) == 0, seconds, text)
+        code = os.waitstatus_to_exitcode(status)
+        # The kernel says either at the hard limit.
+        timed_out = waited or code in (-signal.SIGXCPU, -signal.SIGKILL)
+        return Outcome(code == 0, usage.ru_utime + usage.ru_stime, timed_out, text)
 
 
 def path_of(module: str) -> Path:
@@ -185,7 +200,7 @@ def test_each(
 
     Args:
         trees: the copies.
-        work: a mutant, its test files and the seconds that they may take, each.
+        work: a mutant, its test files and the seconds of the processor's time that they may take, each.
 
     Yields:
         Mutants and what became of them, in the order in which they end.

@@ -85,7 +85,7 @@ def test_a_mutant_is_killed_by_a_test_that_notices_it_and_the_tree_stays_as_it_i
     tests = finding.tests_of("measure.example")
     assert tests == ("tests/unit/measure/test_example.py",)
     assert running.test_unmutated(tree, tests).passed
-    every = finding.draw(["measure.example"], None, 1)
+    every = finding.draw(["measure.example"], None, None, 1)
     drawn = [mutant for mutant in every if mutant.after in ("return value / factor", "if value <= 0:")]
     passed = {
         (mutant.before, mutant.after): outcome.passed
@@ -98,9 +98,11 @@ def test_a_mutant_is_killed_by_a_test_that_notices_it_and_the_tree_stays_as_it_i
 
 
 def test_a_draw_is_decided_by_its_seed():
-    drawn = [finding.draw(["base.indexes"], 5, seed) for seed in (1, 1, 2)]
+    drawn = [finding.draw(["base.indexes", "base.png"], 5, None, seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(drawn[0]) == 5
+    each = finding.draw(["base.indexes", "base.png"], None, 3, 1)
+    assert [mutant.module for mutant in each] == ["base.indexes"] * 3 + ["base.png"] * 3
 
 
 def test_known_equivalents_are_of_lines_that_still_stand():

@@ -119,6 +119,21 @@ def left(target: Path) -> list[str]:
     return sorted(path.name for path in target.parent.iterdir())
 
 
+def test_an_archive_comes_with_its_receipt_and_another_is_refused(server: Server, target: Path) -> None:
+    server.content = small_zip()
+    found = hashlib.sha256(server.content).hexdigest()
+    receipt = target.with_name("development.sha256")
+    job = {"url": server.url, "cohort": "test", "archive": target, "receipt": receipt}
+    download.download_archive(**job, sha256=found)
+    assert target.read_bytes() == server.content
+    assert receipt.read_text() == f"{found}\n"
+    target.unlink()
+    receipt.unlink()
+    with pytest.raises(InputError, match=r"archives\.test\.sha256"):
+        download.download_archive(**job, sha256="0" * 64)
+    assert left(target) == ["development.zip.wrong"]
+
+
 def small_zip() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
