@@ -7,23 +7,19 @@ from pathlib import Path
 from chaosliver.acquire.archive import patient_sheet
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_text
-
-
-def main(*, archive: Path, cohort: str, output: Path | None) -> None:
-    """Write the sheet to `output`, or print it."""
-    sheet = patient_sheet(archive, cohort)
-    if output:
-        write_text(output, sheet)
-    else:
-        print(sheet, end="")
-
+from chaosliver.study.patients import COHORTS
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("archive", type=Path, help="the zip or folder")
-    parser.add_argument("--cohort", default="development", choices=["development", "test"])
+    parser.add_argument("--cohort", default=COHORTS[0], choices=COHORTS)
     parser.add_argument("--output", type=Path, help="file to write; printed if not given")
+    arguments = parser.parse_args()
     try:
-        main(**vars(parser.parse_args()))
+        sheet = patient_sheet(arguments.archive, arguments.cohort)
+        if arguments.output:
+            write_text(arguments.output, sheet)
+        else:
+            print(sheet, end="")
     except (InputError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -34,7 +34,9 @@ def comparisons_of(experiments: Mapping[str, Experiment], config: Mapping[str, A
 def prices_of(
     experiments: Mapping[str, Experiment], config: Mapping[str, Any]
 ) -> dict[str, str | list[str] | dict[str, list[str]]]:
-    """Whose slices price the published study's errors, by the config's `prices`; nothing where the study lacks them.
+    """The experiments whose slices give the price of each published error, by the config's `prices`.
+
+    Empty where the study lacks `published` or `right`.
 
     `published` and each of `each` become the experiment with its snapshots, in the order of their epochs, since the
     original study took the best of these; what the study does not run is left out of `each`. Raises InputError where

@@ -1,6 +1,6 @@
 """The study as it will run: its experiments, patients, folds and runs, and the parameters of its jobs.
 
-Methods take the wildcards of a job by their names.
+Methods that tell a job's parameters take its wildcards, under their names.
 """
 
 from collections.abc import Mapping
@@ -158,7 +158,7 @@ class Plan:
 
     @cached_property
     def prices(self) -> dict[str, Any]:
-        """The experiments that price a published study's errors."""
+        """The experiments that tell the price of each published error: see `comparisons.prices_of`."""
         return prices_of(self.experiments, self.config)
 
     # Roles of patients.
@@ -168,9 +168,9 @@ class Plan:
         return self._with_role(selection_of(self.experiments[experiment]), fold, role)
 
     def validation_patients(self, experiment: str, fold: str) -> list[str]:
-        """Those who draw the validation curve: of the training side, or the held-out ones where the split says so."""
-        watched = self.split_of(experiment).validation == HELD_OUT
-        return self.patients_in(experiment, fold, "test" if watched else "validation")
+        """The patients that a training is validated on: of that role, or the held-out ones where the split says so."""
+        role = "test" if self.split_of(experiment).validation == HELD_OUT else "validation"
+        return self.patients_in(experiment, fold, role)
 
     def scored_patients(self, experiment: str, run: str) -> list[str]:
         """The patients that a run's network never saw, or the test cohort."""
@@ -189,7 +189,7 @@ class Plan:
     # Parameters of jobs.
 
     def training_settings(self, experiment: str, seed: str) -> dict[str, Any]:
-        """What makes the weights, and nothing else: an experiment's name or threshold retrains nothing."""
+        """What decides the weights, and nothing else: another name or threshold of the experiment retrains nothing."""
         settings = self.experiments[experiment]
         return {
             "network": settings.network,

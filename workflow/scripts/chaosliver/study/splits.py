@@ -10,28 +10,28 @@ from ..base.errors import InputError
 from ..base.files import write_tsv
 from ..base.patient_order import natural
 
-# As `validation`: the held-out patients draw the validation curve too, as in the original study.
+# As `validation`: the held-out patients are those validated on, as in the original study.
 HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True)
 class Split:
-    """How patients are shared out, under the keys of the configuration: either `folds` or `test` is given."""
+    """How patients are divided, under the keys of the configuration: either `folds` or `test` is given."""
 
     seed: int
-    # How many patients of the training side validate, or HELD_OUT, which draws none.
+    # How many of the training patients are used for validation, or HELD_OUT, which takes none of them.
     validation: int | str
-    # Each patient is held out by one of so many folds.
+    # How many folds; each patient is held out by one of them.
     folds: int | None = None
-    # One fold that holds out so many patients, as the original study, or the patients listed.
+    # One fold, as in the original study, that holds out so many patients, or those listed.
     test: int | tuple[str, ...] | None = None
-    # Shares of slices: of the training patients' for validation, of the held-out patients' copied into training.
+    # Shares of slices: of the training patients', used for validation; of the held-out patients', copied into training.
     validation_slices: float = 0
     copies: float = 0
 
     @property
     def validating(self) -> int:
-        """How many patients of the training side validate."""
+        """How many of the training patients are used for validation."""
         return self.validation if isinstance(self.validation, int) else 0
 
     @property
