@@ -40,7 +40,7 @@ rule train:
 
 
 rule take_snapshot:
-    """Hand on a snapshot of a training as the model of an experiment of its own."""
+    """Make a snapshot of a training the model of an experiment of its own."""
     input:
         unpack(inputs_of(inputs.take_snapshot, age_ignored=["snapshots"])),
     output:

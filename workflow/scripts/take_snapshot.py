@@ -1,4 +1,4 @@
-"""Hand on a snapshot of a training as a model of its own."""
+"""Make a snapshot of a training a model of its own."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from chaosliver.network.job.snapshots import take_snapshot
 def main(
     *, epoch: int, card: Path, history: Path, folder: Path, to_card: Path, to_weights: Path, to_history: Path
 ) -> None:
-    """Write what a training of so many epochs would have handed on."""
+    """Write the model that a training of so many epochs would have given."""
     made = {"to_card": to_card, "to_weights": to_weights, "to_history": to_history}
     take_snapshot(epoch, card=card, history=history, folder=folder, **made)
 

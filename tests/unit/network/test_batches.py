@@ -45,7 +45,7 @@ def test_volumes_of_several_matrices_become_one_array_and_no_slice_has_another_p
     assert slices.patients.tolist() == ["1", "1", "2", "2"]
     assert slices.neighbours.tolist() == [[0, 0, 1], [0, 1, 1], [2, 2, 3], [2, 3, 3]]
     assert slices.images.mean((1, 2)).tolist() == [0.25, 0.5, 0.25, 0.5]
-    assert slices.held_bytes == 4 * 16 * 24 * (4 + 2)
+    assert slices.bytes_in_memory == 4 * 16 * 24 * (4 + 2)
 
 
 def test_sequences_of_a_patient_and_sets_of_a_sequence_are_volumes_of_their_own(tmp_path):
@@ -83,7 +83,7 @@ def test_a_stream_gives_the_same_numbers_as_memory_in_the_order_asked_for(sample
     held, streamed = (load_slices(samples, chosen, room, 2) for room in (ROOM, 0))
     assert isinstance(held, SliceSet) and isinstance(streamed, SliceStream)
     assert (held.organs, streamed.organs) == (2, 2)
-    assert streamed.held_bytes == 0
+    assert streamed.bytes_in_memory == 0
     assert held.patients.tolist() == streamed.patients.tolist() == list("11123333")
     batches = [np.array(rows) for rows in ([7, 0, 3], [1], [2, 6], [4, 5], [0, 7])]
     for first, second in zip(held.read(batches), streamed.read(batches), strict=True):
@@ -117,7 +117,7 @@ def test_what_takes_just_the_room_is_held_and_a_byte_less_streams(samples, caplo
         needed = 8 * 16 * 24 * (4 + 2 * a_mask)
         chosen = recipe(grid=GRID, targets=targets)
         held = load_slices(samples, chosen, needed, 1)
-        assert isinstance(held, SliceSet) and held.held_bytes == needed
+        assert isinstance(held, SliceSet) and held.bytes_in_memory == needed
         assert not caplog.messages
         assert isinstance(load_slices(samples, chosen, needed - 1, 1), SliceStream)
         assert caplog.messages == ["8 slices need 0.0 GB and 0.0 GB are free: streaming them"]

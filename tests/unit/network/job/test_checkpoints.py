@@ -13,9 +13,9 @@ from chaosliver.network.job.checkpoints import (
     checkpoint_path,
     fingerprint_of,
     load_checkpoint,
+    log_other_settings,
     remove_partials,
     save_checkpoint,
-    tell_of_others,
 )
 from chaosliver.network.training import State
 
@@ -112,23 +112,23 @@ def test_a_checkpoint_of_a_gpu_is_read_on_the_cpu_and_its_settings_without_its_w
         torch, "load", lambda path, **how: asked.append((how["map_location"], how["mmap"])) or load(path, **how)
     )
     load_checkpoint(path, OTHERS)
-    tell_of_others(tmp_path, SETTINGS)
+    log_other_settings(tmp_path, SETTINGS)
     assert asked == [("cpu", False), ("cpu", True)]
 
 
 def test_why_a_training_starts_anew_is_logged(tmp_path, caplog):
     caplog.set_level("INFO")
-    tell_of_others(tmp_path, SETTINGS)
+    log_other_settings(tmp_path, SETTINGS)
     assert not caplog.text
     save(tmp_path, OTHERS, epoch=1)
     # Its own, which it would have taken, and its own snapshots are no others.
     save(tmp_path, SETTINGS)
-    tell_of_others(tmp_path, SETTINGS)
+    log_other_settings(tmp_path, SETTINGS)
     assert not caplog.text
     paths = [save(tmp_path, {**OTHERS, "seed": seed}) for seed in (7, 8, 9)]
     for path, age in zip(paths, (2, 3, 1), strict=True):
         os.utime(path, (age, age))
-    tell_of_others(tmp_path, SETTINGS)
+    log_other_settings(tmp_path, SETTINGS)
     (line,) = caplog.messages
     assert line == (
         f"{paths[1]} is of other settings (code, recipe.epochs, seed) and stays as it is: training starts anew"

@@ -1,4 +1,4 @@
-"""From slices on disk to what a network sees: all of them in memory where they fit, else read as they are needed."""
+"""Batches for a network from slices on disk: all of them in memory where they fit, else read as they are needed."""
 
 import logging
 from collections import deque
@@ -29,7 +29,7 @@ class Slices(Protocol):
         ...
 
     @property
-    def held_bytes(self) -> int:
+    def bytes_in_memory(self) -> int:
         """Bytes of pixels that lie in memory."""
         ...
 
@@ -57,7 +57,7 @@ class SliceSet(NamedTuple):
         return self.masks.shape[1]
 
     @property
-    def held_bytes(self) -> int:
+    def bytes_in_memory(self) -> int:
         """Bytes of pixels that lie in memory."""
         return self.images.nbytes + self.masks.nbytes
 
@@ -73,7 +73,7 @@ class SliceStream:
     In memory lie a few batches, each slice's file names, and each volume's grid and grey statistics.
     """
 
-    held_bytes = 0
+    bytes_in_memory = 0
 
     def __init__(self, samples: Sequence[Sample], recipe: Recipe, workers: int) -> None:
         self.patients = np.array([sample.patient for sample in samples])
@@ -111,14 +111,16 @@ class SliceStream:
         return normalise(self._samples[row].plane(), self._views[self._volume_of[row]])
 
 
-def load_slices(samples: Sequence[Sample], recipe: Recipe, room: int, workers: int) -> Slices:
-    """All samples as the recipe's network sees them: in memory if that takes at most `room` bytes, else streamed.
+def load_slices(samples: Sequence[Sample], recipe: Recipe, free_bytes: int, workers: int) -> Slices:
+    """All samples as the recipe's network sees them: in memory if that takes at most `free_bytes` bytes, else streamed.
 
     Both give the same numbers, so that a training does not depend on the machine's memory.
     """
-    if (needed := _bytes_of(samples, recipe)) <= room:
+    if (needed := _bytes_needed(samples, recipe)) <= free_bytes:
         return _in_memory(samples, recipe)
-    logging.info("%d slices need %.1f GB and %.1f GB are free: streaming them", len(samples), needed / 1e9, room / 1e9)
+    logging.info(
+        "%d slices need %.1f GB and %.1f GB are free: streaming them", len(samples), needed / 1e9, free_bytes / 1e9
+    )
     return SliceStream(samples, recipe, workers)
 
 
@@ -139,7 +141,7 @@ def _in_memory(samples: Sequence[Sample], recipe: Recipe) -> SliceSet:
     return SliceSet(images, masks, patients, np.concatenate(neighbours))
 
 
-def _bytes_of(samples: Sequence[Sample], recipe: Recipe) -> int:
+def _bytes_needed(samples: Sequence[Sample], recipe: Recipe) -> int:
     pixels = recipe.grid.rows * recipe.grid.columns
     masks = len(samples[0].masks) * _target_type(recipe).itemsize
     return len(samples) * pixels * (np.dtype(np.float32).itemsize + masks)

@@ -1,11 +1,11 @@
-"""What training lowers."""
+"""The losses that training minimises."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn import functional as F
 
-# The other organs are supervision for free, not the aim.
+# The other organs help the network to learn; only the first one is scored.
 SHARE_OF_OTHER_ORGANS = 0.25
 # Of the first deeper level; each further one weighs half of the one before.
 SHARE_OF_DEEPER_LEVEL = 0.4
@@ -20,8 +20,8 @@ def bce(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 def bce_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy plus soft Dice over the batch (Milletari et al., 3DV 2016, doi 10.1109/3DV.2016.79)."""
-    chance = torch.sigmoid(logits)
-    shared, sizes = (chance * masks).sum((0, 2, 3)), (chance + masks).sum((0, 2, 3))
+    probability = torch.sigmoid(logits)
+    shared, sizes = (probability * masks).sum((0, 2, 3)), (probability + masks).sum((0, 2, 3))
     return bce(logits, masks) + 1 - (2 * shared + 1) / (sizes + 1)
 
 
@@ -29,7 +29,7 @@ LOSSES: dict[str, Loss] = {"bce": bce, "bce_dice": bce_dice}
 
 
 def total_loss(loss: Loss, logits: torch.Tensor | Sequence[torch.Tensor], masks: torch.Tensor) -> torch.Tensor:
-    """The loss over all organs; of several logits the deeper ones are held against masks reduced to their size."""
+    """The loss over all organs; deeper levels are compared with masks reduced to their size."""
     finest, *deeper = (logits,) if isinstance(logits, torch.Tensor) else logits
     total = weighted(loss(finest.float(), masks))
     for level, coarse in enumerate(deeper):

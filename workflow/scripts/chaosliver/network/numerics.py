@@ -1,4 +1,4 @@
-"""With which numbers a network computes: their precision, their order in memory, and the same ones each time."""
+"""Precision, memory layout and repeatability of what a network computes."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -9,11 +9,11 @@ from torch import nn
 
 
 class Numerics(NamedTuple):
-    """The numbers of a training or prediction on `device`.
+    """Precision and gradient scaling of a training or a prediction on `device`.
 
     `autocast_dtype` is the type that autocast gives to matrix products and convolutions, None for float32 throughout.
     `scaler` keeps the gradients of float16 from vanishing; elsewhere it is disabled and leaves everything as it is, so
-    that the same lines of a training serve all devices. Its state belongs into a checkpoint.
+    that the same lines of a training serve all devices. Its state is part of a checkpoint.
     """
 
     device: torch.device
@@ -21,11 +21,11 @@ class Numerics(NamedTuple):
     scaler: torch.amp.GradScaler
 
     def layout_of(self, network: nn.Module) -> torch.memory_format:
-        """The order in memory of a network's weights and images that is fastest with these numbers.
+        """The memory layout of a network's weights and images that is fastest at this precision.
 
         Channels last, except in float32 on a CPU without AVX-512 for networks that say `channels_first_on_avx2`.
-        By rule and not by trial, which other work on the machine could decide otherwise: the layout alters the last
-        digits of the weights. Measured: docs/measurements/layout.tsv.
+        It is fixed by rule, not by timing, whose outcome depends on what else the machine does: the layout alters the
+        last digits of the weights. Measured: docs/measurements/layout.tsv.
         """
         in_float32 = self.device.type == "cpu" and self.autocast_dtype is None
         without_avx512 = in_float32 and torch.backends.cpu.get_cpu_capability() != "AVX512"
@@ -37,7 +37,7 @@ class Numerics(NamedTuple):
 
 
 def numerics_for(device: torch.device, precision: str) -> Numerics:
-    """The numbers for `precision`: "float32", or "auto" for what the device computes fastest and safely with.
+    """The numerics for a `precision`: "float32", or "auto" for the fastest that is safe on the device.
 
     Auto is bfloat16 where the device multiplies it natively, float16 with scaled gradients on other CUDA devices, and
     float32 elsewhere. `set_tf32` decides how CUDA multiplies float32.

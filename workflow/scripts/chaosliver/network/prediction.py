@@ -96,9 +96,9 @@ def answers_of(
 
 
 def for_inference(network: nn.Module, device: torch.device, precision: str) -> nn.Module:
-    """A copy of a network in evaluation mode, on the device, with all done that each batch would otherwise repeat.
+    """A copy of a network for predicting on the device, in evaluation mode, prepared once for all batches.
 
-    BatchNorm is folded into the convolution before it, and convolutions hold weights of the type they compute in.
+    BatchNorm is folded into the convolution before it, and convolutions keep their weights in the type they compute in.
     """
     network = copy.deepcopy(network).eval()
     for block in network.modules():

@@ -44,7 +44,7 @@ def augment(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, to
 def draw(images: torch.Tensor) -> Draw:
     """Draw for a batch from torch's global generator, for the device and the size of `images`."""
     count, _, rows, columns = images.shape
-    # On the processor, so that every device draws the same.
+    # On the CPU, so that every device draws the same.
     grid = F.affine_grid(_affine(count, rows / columns), [count, 1, rows, columns], align_corners=False)
     bent = (torch.rand(count, 1, 1, 1) < ELASTIC_PROBABILITY) * ELASTIC * torch.randn(count, 2, *ELASTIC_NODES)
     grid = grid + _smooth(bent, rows, columns).permute(0, 2, 3, 1)

@@ -1,11 +1,11 @@
-"""DenseUNet: a DenseNet that contracts, and a way back up on which what it passed is added in.
+"""DenseUNet: a DenseNet as encoder, and a decoder to whose levels the encoder's features are added.
 
 After Li et al., H-DenseUNet, IEEE TMI 2018, doi 10.1109/TMI.2018.2845918, and its authors' code
 (github.com/xmengli/H-DenseUNet). The encoder is a DenseNet of Huang et al., CVPR 2017,
 doi 10.1109/CVPR.2017.243, with bottlenecks and halving transitions. As there: nearest-neighbour upsampling, sums
-instead of a U-Net's concatenations, a 1x1 convolution on the way from the third dense block to the fourth's channels,
-and dropout before the last BatchNorm. Otherwise than there: no weights from ImageNet, BatchNorm's own scale and shift
-in place of a layer that repeats them, and no bias where a BatchNorm follows.
+instead of a U-Net's concatenations, a 1x1 convolution from the third dense block's channels to the fourth's, and
+dropout before the last BatchNorm. Different from there: no weights from ImageNet, BatchNorm's own scale and shift in
+place of a layer that repeats them, and no bias where a BatchNorm follows.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,9 @@ class DenseUNet(nn.Module):
                 beside, channels = channels, channels // 2
         self.transitions.append(nn.Sequential(*normalised_activation(channels)))
         self.lateral = nn.Conv2d(beside, channels, 1, bias=False)
-        self.up = nn.ModuleList(level(given, made) for given, made in pairwise([channels, *widths[:-1]]))
+        self.up = nn.ModuleList(
+            level(in_channels, out_channels) for in_channels, out_channels in pairwise([channels, *widths[:-1]])
+        )
         self.last = level(widths[-2], widths[-1], dropout)
         self.head = nn.Conv2d(widths[-1], outputs, 1)
         self.sums_first = sums_first
@@ -76,14 +78,14 @@ class DenseUNet(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Maps `given` channels to those and, after them, `growth` more for each of its layers."""
+    """Keeps the `in_channels` channels that it is given, and adds `growth` more for each of its layers."""
 
-    def __init__(self, given: int, layers: int, growth: int) -> None:
+    def __init__(self, in_channels: int, layers: int, growth: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(dense_layer(given + number * growth, growth) for number in range(layers))
+        self.layers = nn.ModuleList(dense_layer(in_channels + number * growth, growth) for number in range(layers))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The features, and what each layer made of all before it."""
+        """The features, and what each layer makes of all before it."""
         for layer in self.layers:
             features = torch.cat([features, layer(features)], dim=1)
         return features
@@ -94,23 +96,27 @@ def normalised_activation(channels: int) -> tuple[nn.Module, nn.Module]:
     return nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
 
 
-def dense_layer(given: int, growth: int) -> nn.Sequential:
+def dense_layer(in_channels: int, growth: int) -> nn.Sequential:
     """A 1x1 convolution to a bottleneck and a 3x3 convolution, each behind BatchNorm and ReLU."""
     return nn.Sequential(
-        *normalised_activation(given),
-        nn.Conv2d(given, BOTTLENECK * growth, 1, bias=False),
+        *normalised_activation(in_channels),
+        nn.Conv2d(in_channels, BOTTLENECK * growth, 1, bias=False),
         *normalised_activation(BOTTLENECK * growth),
         nn.Conv2d(BOTTLENECK * growth, growth, 3, padding=1, bias=False),
     )
 
 
-def transition(given: int) -> nn.Sequential:
+def transition(in_channels: int) -> nn.Sequential:
     """Half the channels at half the resolution."""
-    return nn.Sequential(*normalised_activation(given), nn.Conv2d(given, given // 2, 1, bias=False), nn.AvgPool2d(2))
+    return nn.Sequential(
+        *normalised_activation(in_channels), nn.Conv2d(in_channels, in_channels // 2, 1, bias=False), nn.AvgPool2d(2)
+    )
 
 
-def level(given: int, made: int, dropout: float = 0.0) -> nn.Sequential:
+def level(in_channels: int, out_channels: int, dropout: float = 0.0) -> nn.Sequential:
     """A 3x3 convolution with dropout, BatchNorm and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(given, made, 3, padding=1, bias=False), nn.Dropout(dropout), *normalised_activation(made)
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.Dropout(dropout),
+        *normalised_activation(out_channels),
     )

@@ -1,7 +1,8 @@
 """A small U-Net that works at half resolution: space-to-depth before it and depth-to-space behind it.
 
-Three quarters of a U-Net's work lies at full resolution, where little is decided. Folding 2 x 2 pixels into channels
-(Shi et al., CVPR 2016, doi 10.1109/CVPR.2016.207, use the inverse) keeps every pixel and leaves a quarter of the work.
+Three quarters of a U-Net's computation is at full resolution, where it matters least. Folding 2 x 2 pixels into
+channels (Shi et al., CVPR 2016, doi 10.1109/CVPR.2016.207, use the inverse) keeps every pixel and leaves a quarter of
+the computation.
 """
 
 import torch
@@ -31,8 +32,8 @@ class FastUNet(nn.Module):
     def __init__(self, channels: int, depth: int, inputs: int, outputs: int) -> None:
         super().__init__()
         widths = [min(channels * 2**level, WIDEST) for level in range(depth + 1)]
-        given = [inputs * FOLD**2, *widths]
-        self.down = nn.ModuleList(double_convolution(a, b, bias=False) for a, b in zip(given, widths, strict=False))
+        pairs = zip([inputs * FOLD**2, *widths], widths, strict=False)
+        self.down = nn.ModuleList(double_convolution(before, after, bias=False) for before, after in pairs)
         upwards = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, wide, 2, stride=2) for deep, wide in upwards)
         self.merge = nn.ModuleList(double_convolution(2 * wide, wide, bias=False) for _, wide in upwards)

@@ -7,7 +7,7 @@ BatchNorm, transposed convolutions on the way up, dropout after each pooling and
 import torch
 from torch import nn
 
-# Channels of the first level from which channels first is the faster layout in float32 on a processor without AVX-512.
+# Channels of the first level from which channels first is the faster layout in float32 on a CPU without AVX-512.
 WIDE = 32
 
 
@@ -27,13 +27,14 @@ class UNet(nn.Module):
         self.channels_first_on_avx2 = channels >= WIDE
         widths = [channels * 2**level for level in range(depth + 1)]
         self.down = nn.ModuleList(
-            double_convolution(given, made) for given, made in zip([inputs, *widths], widths, strict=False)
+            double_convolution(in_channels, out_channels)
+            for in_channels, out_channels in zip([inputs, *widths], widths, strict=False)
         )
         self.up, self.merge = nn.ModuleList(), nn.ModuleList()
         # Level by level, as the original makes them, so that one seed gives both the same first weights.
-        for made in reversed(widths[:-1]):
-            self.up.append(nn.ConvTranspose2d(2 * made, made, 2, stride=2))
-            self.merge.append(double_convolution(2 * made, made))
+        for out_channels in reversed(widths[:-1]):
+            self.up.append(nn.ConvTranspose2d(2 * out_channels, out_channels, 2, stride=2))
+            self.merge.append(double_convolution(2 * out_channels, out_channels))
         self.head = nn.Conv2d(channels, outputs, 1)
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout(dropout)
@@ -50,13 +51,13 @@ class UNet(nn.Module):
         return self.head(features)
 
 
-def double_convolution(given: int, made: int, bias: bool = True) -> nn.Sequential:
+def double_convolution(in_channels: int, out_channels: int, bias: bool = True) -> nn.Sequential:
     """Two 3x3 convolutions, each with BatchNorm and ReLU; BatchNorm's shift makes a `bias` redundant."""
     return nn.Sequential(
-        nn.Conv2d(given, made, 3, padding=1, bias=bias),
-        nn.BatchNorm2d(made),
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
-        nn.Conv2d(made, made, 3, padding=1, bias=bias),
-        nn.BatchNorm2d(made),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=bias),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

@@ -1,6 +1,6 @@
-"""Checkpoints of a training: one file for each settings, so that settings taken back find their own again.
+"""Checkpoints of a training: one file for each set of settings, so that going back to old settings finds the old file.
 
-They lie outside what Snakemake knows, since it deletes the outputs of a job that failed.
+Snakemake does not know of them: it deletes the outputs that it knows of when a job fails.
 """
 
 import hashlib
@@ -52,8 +52,8 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> State | None:
     return State(**{name: saved[name] for name in STATE})
 
 
-def tell_of_others(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Log in what the latest checkpoint of the same training differs: why a training starts anew."""
+def log_other_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Log in which settings the latest other checkpoint of this training differs: why the training starts anew."""
     others = sorted(folder.glob("*.pt"), key=lambda path: path.stat().st_mtime)
     others = [path for path in others if ".epoch" not in path.name and path != checkpoint_path(folder, settings)]
     if others:

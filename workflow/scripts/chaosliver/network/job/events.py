@@ -1,4 +1,4 @@
-"""The history of a training as TensorBoard events, for those who watch one."""
+"""The history of a training as TensorBoard events, for those who want to watch it."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -20,9 +20,9 @@ from .checkpoints import (
     checkpoint_path,
     fingerprint_of,
     load_checkpoint,
+    log_other_settings,
     remove_partials,
     save_checkpoint,
-    tell_of_others,
 )
 from .events import EventLog
 from .gpus import claimed_device
@@ -86,7 +86,7 @@ def _saved_state(checkpoints: Path, identity: Mapping[str, Any], recipe: Recipe)
     path = checkpoint_path(checkpoints, identity)
     state = load_checkpoint(path, identity)
     if state is None:
-        tell_of_others(checkpoints, identity)
+        log_other_settings(checkpoints, identity)
         return None
     due = [epoch for epoch in recipe.snapshots if epoch <= state.epoch or is_finished(state, recipe)]
     missing = [lost for epoch in due if not (lost := checkpoint_path(checkpoints, identity, epoch)).is_file()]
@@ -110,7 +110,7 @@ def _train(
     free_bytes = bytes_for_data(memory_mb)
     samples, validating = training_and_validation(data, settings)
     training = load_slices(samples, recipe, free_bytes, settings.threads)
-    free_bytes -= training.held_bytes
+    free_bytes -= training.bytes_in_memory
     validation = load_slices(validating, recipe, free_bytes, settings.threads) if validating else None
 
     def save_snapshot(epoch: int, state: State) -> None:

@@ -1,4 +1,4 @@
-"""A training's snapshot as a model of its own: what a training of so many epochs would have handed on."""
+"""A snapshot of a training as a model of its own: the model that a training of so many epochs would have given."""
 
 import json
 import shutil
