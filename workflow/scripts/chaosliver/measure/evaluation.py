@@ -80,14 +80,14 @@ def _refuse_unmatched(
     admitted: Mapping[VolumeId, Rows],
     masks: Mapping[VolumeId, Path],
 ) -> None:
-    for volume in sorted(predicted.keys() - admitted.keys()):
+    if unknown := sorted(predicted.keys() - admitted.keys()):
         raise InputError(
-            f"{prediction_index}: predicts {_named(volume)}, which no table of admitted slices lists. "
+            f"{prediction_index}: predicts {_named(unknown[0])}, which no table of admitted slices lists. "
             "Predict anew, or give that patient's pairs.tsv"
         )
-    for volume in sorted(masks.keys() - predicted.keys()):
+    if missing := sorted(masks.keys() - predicted.keys()):
         raise InputError(
-            f"{prediction_index}: lacks {_named(volume)}, whose masks {masks[volume]} lists. "
+            f"{prediction_index}: lacks {_named(missing[0])}, whose masks {masks[missing[0]]} lists. "
             "Delete this index and run again"
         )
 
