@@ -13,7 +13,10 @@ from snakemake.cli import get_argument_parser
 from chaosliver.study.configuration import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "workflow/scripts/chaosliver"
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")})
+# In the other two such names are the library's modules.
+WITH_KEYS = [page for page in PAGES if page not in (ROOT / "benchmarks/README.md", ROOT / "docs/architecture.md")]
 SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 EXPERIMENT = SCHEMA["$defs"]["experiment"]
 # An experiment holds any part of the baseline, and what it is based on.
@@ -150,9 +153,7 @@ def test_every_key_in_a_configuration_that_is_shown_exists():
         assert set(overlay.get("study", [])) <= set(study["experiments"]) | set(overlay.get("experiments", {}))
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.parent.name != "benchmarks"], ids=lambda page: str(page.relative_to(ROOT))
-)
+@pytest.mark.parametrize("page", WITH_KEYS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_key_that_is_named_with_its_place_exists(page):
     """Such as `archives.*.sha256`, or within an experiment `recipe.choose`; `prices.tsv` is a file."""
     for code in re.findall(r"`([a-z]\w*(?:\.[\w*<>]+)+)`", prose_of(page)):
@@ -176,6 +177,15 @@ def test_each_key_of_the_schema_is_explained():
     keys = {key for schema in (SCHEMA, *SCHEMA["$defs"].values()) for key in keys_of(schema)}
     assert len(keys) > 60
     assert keys <= explained
+
+
+def test_the_library_is_listed_package_by_package_and_module_by_module():
+    rows = re.findall(
+        r"^\| `([a-z.]+)` \| [^|]+ \| `([a-z0-9_ ]+)` \|$", text_of(ROOT / "docs/architecture.md"), re.MULTILINE
+    )
+    listed = [f"{package}.{module}" for package, modules in rows for module in modules.split()]
+    files = [path.relative_to(LIBRARY) for path in LIBRARY.rglob("*.py") if path.stem != "__init__"]
+    assert sorted(listed) == sorted(".".join(file.with_suffix("").parts) for file in files)
 
 
 def test_the_releases_agree():
