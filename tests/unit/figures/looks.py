@@ -61,8 +61,14 @@ def _panel(axes: Axes) -> Iterator[str]:
     yield from (f"  {_text(title)}" for title in _shown(titles))
     for artist in axes.get_children():
         if isinstance(artist, Line2D | Collection | AxesImage) or artist in axes.patches:
-            yield f"  {_words(artist)}"
-    yield from (f"  {_text(text)}" for text in _shown(axes.texts))
+            yield f"  {_words(artist)}, in units of {_units(artist, axes)}"
+    yield from (f"  {_text(text)}, in units of {_units(text, axes)}" for text in _shown(axes.texts))
+
+
+def _units(artist: Artist, axes: Axes) -> str:
+    """Whether an artist's places are shares of the panel, values of its axes, or else."""
+    known = {id(axes.transAxes): "the panel", id(axes.transData): "the axes"}
+    return known.get(id(artist.get_transform()), type(artist.get_transform()).__name__)
 
 
 def _ticks(axes: Axes) -> Iterator[str]:
