@@ -179,6 +179,20 @@ def test_each_key_of_the_schema_is_explained():
     assert keys <= explained
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WITH_KEYS], ids=lambda page: page.stem)
+def test_every_name_of_the_library_exists(page):
+    """Such as `network.training.train_epoch`: a package, modules within it, and what the last one defines."""
+    for code in re.findall(r"`([a-z_]+(?:\.\w+)+)`", prose_of(page)):
+        place, names = LIBRARY, code.split(".")
+        while names and (place / names[0]).is_dir():
+            place /= names.pop(0)
+        if place == LIBRARY or not names or code.endswith(".smk"):
+            continue
+        module = place / f"{names.pop(0)}.py"
+        assert module.is_file(), code
+        assert all(re.search(rf"^ *(?:def|class) {name}\b", text_of(module), re.MULTILINE) for name in names), code
+
+
 def test_the_library_is_listed_package_by_package_and_module_by_module():
     rows = re.findall(
         r"^\| `([a-z.]+)` \| [^|]+ \| `([a-z0-9_ ]+)` \|$", text_of(ROOT / "docs/architecture.md"), re.MULTILINE
