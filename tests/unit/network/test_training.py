@@ -15,6 +15,7 @@ from chaosliver.base.errors import InputError, StoppedError
 from chaosliver.network import training
 from chaosliver.network.architectures.registry import build_network
 from chaosliver.network.batches import SliceSet
+from chaosliver.network.numerics import Numerics
 from chaosliver.network.training import (
     Callbacks,
     State,
@@ -128,6 +129,55 @@ def test_patience_ends_a_training_that_gets_no_better_and_fills_its_later_snapsh
     assert (state.epoch, state.chosen_epoch, state.progress) == (4, 2, None)
     assert kept[1].chosen_epoch == 1
     assert same_weights(kept[5], state)
+
+
+def test_a_fresh_training_has_chosen_nothing_and_its_caller_need_not_listen(data):
+    assert vars(State()) == {
+        "epoch": 0,
+        "history": [],
+        "best": {},
+        "best_dice": -1.0,
+        "chosen_epoch": 0,
+        "progress": None,
+    }
+    assert train(settings({"epochs": 1, "snapshots": [1]}), data).epoch == 1
+
+
+def test_a_report_says_how_long_its_epoch_took(data, monkeypatch):
+    clock = iter([100.0, 103.0, 200.0, 207.5])
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    seconds = []
+    train(settings({"epochs": 2}), data, report=lambda row, taken: seconds.append(taken))
+    assert seconds == [3.0, 7.5]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_weights_and_images_lie_in_memory_as_is_fastest(monkeypatch, layout):
+    monkeypatch.setattr(Numerics, "layout_of", lambda self, network: {3: layout}[network.down[0][0].in_channels])
+    trainee = make_trainee(NETWORK, recipe(context=1, average=0.9), 1, CPU)
+    for network in (trainee.network, trainee.averaged):
+        assert network.down[0][0].weight.is_contiguous(memory_format=layout)
+    seen = []
+    trainee = trainee._replace(
+        forward=lambda images: seen.append(images) or trainee.network(images),
+        averaged=Listening(trainee.averaged, seen),
+    )
+    slices = discs(4, 1)._replace(neighbours=np.zeros((4, 3), int))
+    train_epoch(trainee, slices, 1)
+    validate(trainee, slices)
+    assert len(seen) == 2 and all(images.is_contiguous(memory_format=layout) for images in seen)
+
+
+def test_one_pass_over_the_weights_serves_a_step_of_the_optimiser_and_only_matrices_decay():
+    trainee = trainee_with(weight_decay=0.25, learning_rate=0.125)
+    matrices, vectors = trainee.optimiser.param_groups
+    assert trainee.optimiser.defaults["fused"] is True and trainee.optimiser.defaults["lr"] == 0.125
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.25, 0.0)
+    assert {tensor.ndim for tensor in matrices["params"]} == {4} and {tensor.ndim for tensor in vectors["params"]} == {
+        1
+    }
+    held = len(matrices["params"]) + len(vectors["params"])
+    assert held == len(list(trainee.network.parameters()))
 
 
 @pytest.mark.parametrize(
@@ -370,6 +420,18 @@ def test_the_average_keeps_its_rate_of_the_old_and_less_at_the_beginning():
 def test_without_an_average_the_network_itself_is_handed_on():
     trainee = trainee_with()
     assert trainee.averaged is trainee.network and trainee.forward is trainee.network
+
+
+class Listening(torch.nn.Module):
+    """A network whose images are kept."""
+
+    def __init__(self, network, seen):
+        super().__init__()
+        self.network, self.seen = network, seen
+
+    def forward(self, images):
+        self.seen.append(images)
+        return self.network(images)
 
 
 class FirstChannel(torch.nn.Module):
