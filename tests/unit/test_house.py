@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -106,6 +107,38 @@ def test_each_rule_has_the_adapter_of_its_name_a_docstring_and_a_log():
                 assert "log:" in block and "conda:" in block, name
                 assert "run:" not in block.split("script:")[0].split()
     assert scripts == {path.stem for path in ADAPTERS} - COMMAND_LINE_TOOLS
+
+
+# Packages whose name is not that of their module.
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "Pillow", "yaml": "PyYAML"}
+
+
+def rules_with_environments() -> dict[str, str]:
+    """The conda environment of each rule that has an adapter."""
+    blocks = [block for path in RULES for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]]
+    return {block.split(":")[0]: re.search(r"envs/(\w+)\.yaml", block)[1] for block in blocks if "script:" in block}
+
+
+@pytest.mark.parametrize(("rule", "environment"), rules_with_environments().items())
+def test_a_rules_environment_holds_the_packages_that_its_code_imports(rule, environment):
+    waiting, reached, packages = [SCRIPTS / f"{rule}.py"], set(), set()
+    if environment == "network":
+        waiting += [path for module, path in MODULES.items() if module.startswith("network.architectures.")]
+    while waiting:
+        path = waiting.pop()
+        for name in imported(path):
+            module = MODULES.get(name.removeprefix("chaosliver."))
+            if module and module not in reached:
+                reached.add(module)
+                waiting.append(module)
+            packages.add(name.split(".")[0])
+    packages -= {"chaosliver", *sys.stdlib_module_names}
+    (listed,) = [
+        entry["pip"]
+        for entry in yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text())["dependencies"]
+        if isinstance(entry, dict)
+    ]
+    assert {DISTRIBUTIONS.get(package, package) for package in packages} <= set(pins(listed))
 
 
 def pins(requirements: list) -> dict[str, str]:
