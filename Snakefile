@@ -21,11 +21,11 @@ include: "workflow/rules/draw.smk"
 include: "workflow/rules/verify.smk"
 
 
-# What asks for no GPU takes seconds: a cluster gets the rest, and this runs where Snakemake runs (docs/cluster.md).
+# Rules without a GPU take seconds and run where Snakemake runs; a cluster gets the others (docs/cluster.md).
 workflow.localrules(*(rule.name for rule in workflow.rules if "gpu" not in rule.resources))
 
 
-# The terminal shows stages, a bar and what goes wrong; `--verbose` and `--quiet` show what Snakemake shows with them.
+# The terminal shows stages, a bar and errors; with `--verbose` or `--quiet` it shows what Snakemake itself shows.
 take_bar_away = shorten_output()
 
 

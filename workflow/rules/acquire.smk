@@ -1,4 +1,4 @@
-"""Archive to patients.
+"""From the archive to each patient's files.
 
 Requires the config's archives and the patient sheet.
 Makes raw/{patient}/ and its index raw/{patient}.tsv.
@@ -6,7 +6,7 @@ Makes raw/{patient}/ and its index raw/{patient}.tsv.
 
 
 rule download_archive:
-    """Fetch an archive, resuming what an earlier call left."""
+    """Download an archive, resuming an earlier download."""
     output:
         archive=protected(f"{RESULTS}/raw/{{cohort}}.zip"),
         receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
@@ -24,7 +24,7 @@ rule download_archive:
 
 
 rule draw_phantom:
-    """Draw a small phantom archive, laid out as the challenge's own."""
+    """Draw a small phantom archive with the layout of the challenge's archive."""
     output:
         archive=f"{RESULTS}/raw/{{cohort}}.zip",
         receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
@@ -61,7 +61,7 @@ rule check_archive:
 
 
 rule unpack_patient:
-    """Unpack what the study needs of one patient."""
+    """Unpack the files of one patient that the study needs."""
     input:
         unpack(inputs_of(inputs.unpack_patient, age_ignored=["made"])),
     output:
@@ -69,7 +69,7 @@ rule unpack_patient:
         index=f"{RESULTS}/raw/{{patient}}.tsv",
     log:
         f"{RESULTS}/logs/unpack_patient/{{patient}}.log",
-    # All patients are looked at before one with errors stops the study: then every error is told at once.
+    # All patients are checked before one with errors stops the study, so that all errors are shown at once.
     priority: 1
     conda:
         "../../envs/data.yaml"

@@ -1,4 +1,4 @@
-"""The configuration, checked, and the plan of the study; how rules ask it for inputs and parameters. No rules."""
+"""Checks the configuration, plans the study, and lets rules ask the plan for inputs and parameters. No rules."""
 
 import logging
 import re
@@ -36,13 +36,13 @@ wildcard_constraints:
 
 
 def of_job(function):
-    """An input or parameter: what a function of the plan says of a job, given the wildcards that it names."""
+    """An input or parameter: what a function of the plan returns for a job's wildcards, found by their names."""
     _, *names = signature(function).parameters
     return lambda wildcards: function(PLAN, *(wildcards[name] for name in names))
 
 
 def inputs_of(function, age_ignored=()):
-    """The input function of a rule: the plan's files by name. Where age is ignored, another input tells the content."""
+    """A rule's input function: the plan's files by name. If age is ignored, another input has the content's checksum."""
     wanted = of_job(function)
 
     def files(wildcards):
@@ -52,12 +52,12 @@ def inputs_of(function, age_ignored=()):
 
 
 def entry_of(table, wildcard):
-    """A parameter: the entry of a table that the job's wildcard names. `lookup` walks the whole table for each job."""
+    """A parameter: a table's entry under a wildcard of the job. `lookup` would walk the whole table for each job."""
     return lambda wildcards: table[wildcards[wildcard]]
 
 
 def experiment_setting(key):
-    """A parameter: what the job's experiment says of a key."""
+    """A parameter: a setting of the job's experiment."""
     return lambda wildcards: getattr(PLAN.experiments[wildcards.experiment], key)
 
 
@@ -67,12 +67,12 @@ def code_with_network(adapter):
 
 
 def one_of(names):
-    """A pattern that matches the names alone, or nothing where there are none."""
+    """A pattern that matches only these names, and nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def in_report(path, caption, category, subcategory=None, **labels):
-    """An output below the results folder that the report shows, its caption from workflow/report/<caption>.rst."""
+    """An output in the results folder that the report shows, with the caption workflow/report/<caption>.rst."""
     caption = f"../report/{caption}.rst"
     return report(f"{RESULTS}/{path}", caption=caption, category=category, subcategory=subcategory, labels=labels)
 
@@ -88,12 +88,12 @@ def table_page(name, caption, label):
 
 
 def study_figure(name, label):
-    """A figure of the whole study, in the report under its own name's caption."""
+    """A figure of the whole study, shown in the report with the caption of its name."""
     return in_report(f"figures/{name}.png", name, "4 Figures", figure=label)
 
 
 def show_summary():
-    """Print the Dice table, if this call made it, and where the rest lies."""
+    """Print the Dice table, if this call made it, and where the other results are."""
     summary = Path(RESULTS) / "tables" / "summary.txt"
     if summary.is_file() and summary.stat().st_mtime >= STARTED:
         said = f"Tables: {RESULTS}/tables   Figures: {RESULTS}/figures"
@@ -101,7 +101,7 @@ def show_summary():
 
 
 def shorten_output():
-    """Keep the pages on every job off the terminal, unless other output was asked for; returns what ends its bar."""
+    """Show the brief output, unless other output was asked for; returns the function that removes its bar."""
     asked = workflow.output_settings
     if not workflow.is_main_process or asked.verbose or asked.quiet or asked.debug_dag:
         return lambda: None

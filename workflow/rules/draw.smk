@@ -1,4 +1,4 @@
-"""Tables, predictions, masks and images to figures.
+"""From tables, predictions, masks and images to figures.
 
 Requires tables/, models/, dice/, predictions/, masks/ and png/.
 Makes figures/, and the table of training by scored sequence.
@@ -25,7 +25,7 @@ rule plot_dice:
 
 
 rule plot_differences:
-    """Draw how far the experiments' Dice differ, with intervals."""
+    """Draw the differences in Dice between experiments, with intervals."""
     input:
         comparisons_table=f"{RESULTS}/tables/comparisons.tsv",
     output:
@@ -61,7 +61,7 @@ rule plot_along_liver:
 
 
 rule plot_volumes:
-    """Draw how far predicted volumes agree with the ground truth."""
+    """Draw the agreement of predicted volumes with the ground truth."""
     input:
         patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
@@ -117,7 +117,7 @@ rule cross_sequence:
 
 
 rule plot_training:
-    """Draw loss and validation Dice of every training, and the best epoch where it is the one that is used."""
+    """Draw loss and validation Dice of every training, and the best epoch if its weights are used."""
     input:
         histories=[f"{RESULTS}/models/{run.experiment}/{run.name}/history.tsv" for run in PLAN.trainings],
     output:

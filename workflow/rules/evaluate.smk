@@ -1,4 +1,4 @@
-"""Networks to figures per slice and per patient.
+"""From networks to predictions, and scores per slice and per patient.
 
 Requires models/, png/, masks/ and inventory/.
 Makes predictions/, dice/, volumes/ and triplets/.
@@ -33,7 +33,7 @@ rule predict:
 
 
 rule predict_logits:
-    """Write the grey logits that the original study scored in place of masks, for experiments that do so too."""
+    """Write the grey logits that the original study scored instead of masks, for experiments that do the same."""
     input:
         unpack(inputs_of(inputs.predict, age_ignored=["weights"])),
     output:
@@ -56,7 +56,7 @@ rule predict_logits:
 
 
 rule evaluate:
-    """Measure a run's predictions against the ground truth, per slice and per patient."""
+    """Score a run's predictions against the ground truth, per slice and per patient."""
     input:
         unpack(inputs_of(inputs.evaluate)),
         prediction_index=f"{RESULTS}/predictions/{{experiment}}/{{run}}.tsv",
@@ -95,7 +95,7 @@ rule draw_triplets:
 
 
 rule describe_model:
-    """Write the card that goes with a network: use, licence, split, scores on patients it never saw, training."""
+    """Write a network's model card: use, licence, split, scores on patients that it never saw, training."""
     input:
         card=f"{RESULTS}/models/{{experiment}}/{{run}}/card.json",
         patients=f"{RESULTS}/volumes/{{experiment}}/{{run}}.tsv",
@@ -113,7 +113,7 @@ rule describe_model:
 
 
 rule evaluated:
-    """Every figure per slice and per patient, the triplets and the models' cards."""
+    """All scores per slice and per patient, the triplets and the model cards."""
     input:
         rules.quality_control.output,
         [

@@ -1,4 +1,4 @@
-"""Patients to training pairs.
+"""From each patient's files to images, masks and augmented samples.
 
 Requires raw/{patient}.tsv.
 Makes inventory/, splits/, masks/, png/ and augmented/.
@@ -6,7 +6,7 @@ Makes inventory/, splits/, masks/, png/ and augmented/.
 
 
 rule inventory_patient:
-    """Describe every slice of a patient, and flag what is wrong with it."""
+    """Describe every slice of a patient, and report what is wrong with it."""
     input:
         raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
     output:
@@ -26,7 +26,7 @@ rule inventory_patient:
 
 
 rule check_cohort:
-    """Stop the study where a patient of a cohort has an error, or the same mask as another."""
+    """Stop the study if a patient of a cohort has an error, or the same mask as another patient."""
     input:
         unpack(inputs_of(inputs.check_cohort)),
     output:
@@ -43,7 +43,7 @@ rule check_cohort:
 
 
 rule quality_control:
-    """Gather what the inventory found over all patients, as tables and a picture."""
+    """Summarise the inventory of all patients, as tables and a picture."""
     input:
         slices=expand(f"{RESULTS}/inventory/{{patient}}.slices.tsv", patient=PLAN.patients),
         findings=expand(f"{RESULTS}/inventory/{{patient}}.findings.tsv", patient=PLAN.patients),
@@ -63,7 +63,7 @@ rule quality_control:
 
 
 rule pair_slices:
-    """Admit a patient without errors to the study, each image paired with its ground truth."""
+    """Pair each image of a patient without errors with its ground truth."""
     input:
         slices=f"{RESULTS}/inventory/{{patient}}.slices.tsv",
         findings=f"{RESULTS}/inventory/{{patient}}.findings.tsv",
@@ -95,7 +95,7 @@ rule split_patients:
 
 
 rule extract_masks:
-    """Turn the ground truth of a patient's sequence into masks of one organ."""
+    """Convert the ground truth of a patient's sequence to masks of one organ."""
     input:
         raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
         pairs=f"{RESULTS}/inventory/{{patient}}.pairs.tsv",
@@ -114,7 +114,7 @@ rule extract_masks:
 
 
 rule convert_images:
-    """Turn the DICOM slices of a patient's sequence into PNG."""
+    """Convert the DICOM slices of a patient's sequence to PNG."""
     input:
         raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
         pairs=f"{RESULTS}/inventory/{{patient}}.pairs.tsv",
@@ -156,7 +156,7 @@ rule augment:
 
 
 rule prepared:
-    """Every slice checked, split, converted and augmented: all that training needs."""
+    """All that training needs: every slice checked, split, converted and augmented."""
     input:
         rules.quality_control.output,
         expand(f"{RESULTS}/raw/{{patient}}.tsv", patient=PLAN.patients),

@@ -1,4 +1,4 @@
-"""Measures per slice and per patient to tables.
+"""From scores per slice and per patient to tables.
 
 Requires dice/, volumes/, models/, raw/ and inventory/.
 Makes tables/.
@@ -6,7 +6,7 @@ Makes tables/.
 
 
 rule collect_tables:
-    """Collect all runs into tidy tables, one row per slice, per patient and per experiment."""
+    """Collect all runs into tables with one row per slice, per patient and per experiment."""
     input:
         slices=[f"{RESULTS}/dice/{name}/{run}.tsv" for name, runs in PLAN.predictions.items() for run in runs],
         patients=[f"{RESULTS}/volumes/{name}/{run}.tsv" for name, runs in PLAN.predictions.items() for run in runs],
@@ -26,7 +26,7 @@ rule collect_tables:
 
 
 rule compare_experiments:
-    """Compare each experiment with the study's first and with what it is based on, patient by patient."""
+    """Compare each experiment with the first and with the one that it is based on, paired by patient."""
     input:
         patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
@@ -43,7 +43,7 @@ rule compare_experiments:
 
 
 rule price_errors:
-    """Tell by how much each error of a published study changed its Dice, alone and all of them together."""
+    """Tabulate by how much each error of a published study changed its Dice, alone and all together."""
     input:
         slices_table=f"{RESULTS}/tables/slices.tsv",
     output:
@@ -60,7 +60,7 @@ rule price_errors:
 
 
 rule write_publication_table:
-    """Print the table of experiments as a paper does."""
+    """Write the table of experiments for a paper."""
     input:
         experiments_table=f"{RESULTS}/tables/experiments.tsv",
     output:
@@ -78,7 +78,7 @@ rule write_publication_table:
 
 
 rule list_trainings:
-    """Tabulate every training: what it learned from, the epoch taken, and validation beside held-out Dice."""
+    """Tabulate every training: its patients, the chosen epoch, validation and held-out Dice."""
     input:
         cards=inputs.cards_of(PLAN, PLAN.runs),
         patients_table=f"{RESULTS}/tables/patients.tsv",
@@ -96,7 +96,7 @@ rule list_trainings:
 
 
 rule sign_tables:
-    """Say where the tables come from: configuration, code, packages, archives and trainings."""
+    """Record what the tables were made from: configuration, code, packages, archives and trainings."""
     input:
         tables=[f"{RESULTS}/tables/{name}.tsv" for name in TABLES],
         receipts=[f"{RESULTS}/raw/{cohort}.sha256" for cohort in PLAN.archives],
@@ -116,7 +116,7 @@ rule sign_tables:
 
 
 rule write_methods:
-    """Write the methods of the study as a page, from the configuration that was run."""
+    """Write the page of methods, from the configuration that was run."""
     input:
         cards=inputs.cards_of(PLAN, PLAN.trainings),
     output:

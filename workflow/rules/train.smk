@@ -1,4 +1,4 @@
-"""Training pairs to networks.
+"""From training samples to networks.
 
 Requires png/, masks/ and augmented/.
 Makes models/{experiment}/fold{fold}_seed{seed}/.
@@ -6,7 +6,7 @@ Makes models/{experiment}/fold{fold}_seed{seed}/.
 
 
 rule train:
-    """Train one network, or take its finished checkpoint of the same settings, data and code."""
+    """Train one network, or take the finished checkpoint with the same settings, data and code."""
     input:
         unpack(inputs_of(inputs.train)),
         checked=f"{RESULTS}/inventory/development.checked.tsv",
@@ -30,7 +30,7 @@ rule train:
         runtime=config["training"]["runtime_minutes"],
     params:
         settings=of_job(Plan.training_settings),
-        # Undeclared as outputs: Snakemake would delete them when the job is killed.
+        # Not declared as outputs, since Snakemake would delete them if the job is killed.
         checkpoints=f"{RESULTS}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}",
         events=f"{RESULTS}/tensorboard/{{experiment}}/fold{{fold}}_seed{{seed}}",
         computing=of_job(Plan.computing_code),
@@ -64,7 +64,7 @@ rule trained:
     """Every network of the study."""
     input:
         rules.quality_control.output,
-        # Each file by itself: Snakemake makes nothing anew that is deleted and that no target names.
+        # File by file: Snakemake does not make a deleted file again unless a target names it.
         [
             f"{RESULTS}/models/{run.experiment}/{run.name}/{name}"
             for run in PLAN.runs

@@ -1,4 +1,4 @@
-"""On request: are the files still those that were made?
+"""On request: is every file still as it was made?
 
 Reads all folders that have an index, and models/. Makes nothing.
 """
