@@ -8,6 +8,7 @@ from unit.tables.test_pages import Cells
 from unit.tables.test_publication import experiment, numbered
 
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, PATIENT_COLUMNS, PRICE_COLUMNS, STATISTICS
+from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.tables.printed import NOTE
 from chaosliver.tables.tablepages import show_tables
@@ -182,3 +183,16 @@ def test_the_page_of_provenance_by_hand(tmp_path, page):
         *("tables sha256", "slices.tsv", "ab", "commit", "", "c0ffee"),
         *("trainings", "a/f0 data_sha256", "d"),
     ]
+
+
+def test_numbers_without_a_point_stay_as_they_are(tmp_path, page):
+    row = {"p": "5e-05", "p_holm": "1.23456e-05", "pairs": "1234567", "mean_difference": "1e+06"}
+    write_tsv(tmp_path / "comparisons.tsv", [*row], [row])
+    show_tables(tables={"comparisons": tmp_path / "comparisons.tsv"}, pages={"comparisons": page})
+    assert cells(page) == ["5e-05", "1.235e-05", "1234567", "1e+06"]
+
+
+def test_a_table_of_experiments_that_lacks_a_column_is_refused(tmp_path, page):
+    write_tsv(tmp_path / "experiments.tsv", EXPERIMENT_COLUMNS[:-1], [])
+    with pytest.raises(InputError, match="lacks the column"):
+        show_tables(tables={"experiments": tmp_path / "experiments.tsv"}, pages={"experiments": page})

@@ -117,7 +117,7 @@ def _text(value: str) -> str:
         return PRINTED[value].heading
     if all(name in SEQUENCES for name in value.split("+")):
         return " + ".join(title_of(name) for name in value.split("+"))
-    if "." not in value and "e" not in value:
+    if "." not in value:
         return value
     try:
         return f"{float(value):.{DIGITS}g}"
