@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -141,6 +142,22 @@ def test_as_many_batches_are_read_at_once_as_there_are_workers(samples, monkeypa
     monkeypatch.setattr(stream, "_batch", lambda rows: together.wait())
     # Fewer would wait for one another for ever.
     assert sorted(stream.read([np.array([row]) for row in range(6)])) == [0, 0, 1, 1, 2, 2]
+
+
+def test_no_more_batches_are_read_at_once_than_there_are_workers(samples, monkeypatch):
+    stream, busy, most, lock = SliceStream(samples, RECIPE, 2), set(), [], threading.Lock()
+
+    def batch(rows):
+        with lock:
+            busy.add(int(rows[0]))
+            most.append(len(busy))
+        time.sleep(0.002)
+        with lock:
+            busy.remove(int(rows[0]))
+
+    monkeypatch.setattr(stream, "_batch", batch)
+    assert len(list(stream.read([np.array([row]) for row in range(30)]))) == 30
+    assert max(most) <= 2
 
 
 def test_a_slice_that_vanished_while_it_is_streamed_stops_the_reading(samples):

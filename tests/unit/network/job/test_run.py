@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -14,6 +15,7 @@ from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
 from chaosliver.network.job import run as runs
+from chaosliver.network.job.checkpoints import fingerprint_of
 from chaosliver.network.job.run import Outputs
 from chaosliver.network.job.stopping import SIGNALS
 from chaosliver.network.models import load_model
@@ -46,6 +48,49 @@ def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
     assert (card["train_on"], card["validate_on"]) == (["t2_spir/1"], ["t2_spir/2"])
     assert card["versions"]["torch"]
     load_model(made.card, made.weights)
+
+
+def test_the_card_says_what_makes_this_training_itself(data, tmp_path):
+    made = outputs(tmp_path / "m")
+    # A second organ: the same masks below another folder.
+    for index in (*data.train_masks, *data.validation_masks):
+        copied = tmp_path / "spleen" / index.relative_to(tmp_path / "masks")
+        shutil.copytree(index.with_suffix(""), copied.with_suffix(""))
+        shutil.copyfile(index, copied)
+    organs = data._replace(
+        train_masks=[*data.train_masks, tmp_path / "spleen/t2_spir/1.tsv"],
+        validation_masks=[*data.validation_masks, tmp_path / "spleen/t2_spir/2.tsv"],
+    )
+    run_training(SETTINGS, organs, tmp_path / "c", made)
+    card = json.loads(made.card.read_text())
+    assert {key: card[key] for key in SETTINGS} == SETTINGS
+    assert card["data"] == organs.digest() != data.digest()
+    assert card["fingerprint"] == fingerprint_of({**SETTINGS, "data": organs.digest()})
+    assert card["outputs"] == 2
+    assert (card["snapshots"], card["copies_of_held_out"]) == ({}, [])
+    assert set(card["versions"]) == {"torch", "numpy", "opencv-python-headless", "Augmentor", "pydicom"}
+    network, _ = load_model(made.card, made.weights)
+    assert network.head.out_channels == 2
+    assert list(made.snapshots.iterdir()) == []
+
+
+@pytest.mark.parametrize("changed", [{"code": "d"}, {"seed": 2}, {"threads": 2}, {"keep_originals": False}])
+def test_other_code_or_settings_train_anew(data, tmp_path, monkeypatch, changed):
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
+    monkeypatch.setattr(runs, "train_network", lambda *_: pytest.fail("it trained"))
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "b"))
+    with pytest.raises(pytest.fail.Exception, match="it trained"):
+        run_training({**SETTINGS, **changed}, data, tmp_path / "c", outputs(tmp_path / "b"))
+
+
+def test_validation_slices_are_held_in_the_memory_that_the_training_slices_leave(data, tmp_path, monkeypatch):
+    # Of 8 slices of 16 x 24 pixels, 5 bytes each.
+    free, asked = 8 * 16 * 24 * 5 + 100, []
+    load = runs.load_slices
+    monkeypatch.setattr(runs, "bytes_for_data", lambda requested: free if requested == 1000 else 0)
+    monkeypatch.setattr(runs, "load_slices", lambda *given: asked.append(given[2:]) or load(*given))
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
+    assert asked == [(free, 1), (100, 1)]
 
 
 def test_a_finished_training_is_re_emitted_to_the_byte_without_reading_a_slice(data, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.files import read_tsv, sha256_of, write_tsv
+from chaosliver.base.files import sha256_of, write_tsv
 from chaosliver.network.job.snapshots import take_snapshot
 
 
@@ -38,7 +38,11 @@ def test_card_history_and_weights_are_those_of_its_epoch(training):
     assert (card["chosen_epoch"], card["validation_dice"], card["seed"]) == (1, 0.5, 1)
     assert card["weights_sha256"] == sha256_of(made["to_weights"])
     assert card["snapshot_of"] == {"card_sha256": sha256_of(training / "card.json"), "epoch": 2}
-    assert [row["epoch"] for row in read_tsv(made["to_history"])] == ["1", "2"]
+    assert card["snapshots"] == {}
+    text = made["to_card"].read_text()
+    assert text == json.dumps(card, indent=2, sort_keys=True) + "\n"
+    assert made["to_weights"].read_bytes() == b"weights after two epochs"
+    assert made["to_history"].read_text() == "epoch\tvalidation_dice\n1\t0.1\n2\t0.1\n"
 
 
 def test_weights_that_the_card_does_not_describe_are_refused(training):
@@ -46,3 +50,9 @@ def test_weights_that_the_card_does_not_describe_are_refused(training):
     with pytest.raises(InputError, match=r"epoch2\.safetensors: is not what .*card\.json describes"):
         take(training)
     assert not (training / "made").exists()
+
+
+def test_weights_that_are_not_there_are_refused(training):
+    (training / "snapshots/epoch2.safetensors").unlink()
+    with pytest.raises(InputError, match=r"epoch2\.safetensors: is not what .*card\.json describes"):
+        take(training)
