@@ -168,6 +168,17 @@ def test_what_is_made_ready_for_inference_gives_the_networks_own_probabilities(n
     assert not ready.training
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_weights_and_images_lie_in_memory_as_is_fastest(monkeypatch, layout):
+    network, seen = build_network({"name": "unet", "channels": 4, "depth": 1, "dropout": 0.0, "inputs": 3}), []
+    monkeypatch.setattr(numerics.Numerics, "layout_of", lambda self, given: {3: layout}[given.down[0][0].in_channels])
+    ready = for_inference(network, CPU, "float32")
+    assert ready.down[0][0].weight.is_contiguous(memory_format=layout)
+    ready.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    answers_of([ready], np.zeros((2, 3, 12, 20), np.float32), recipe(), CPU)
+    assert len(seen) == 2 and all(images.is_contiguous(memory_format=layout) for images in seen)
+
+
 def test_normalisation_is_folded_into_the_convolution_before_it():
     network = build_network({"name": "unet", "channels": 4, "depth": 1, "dropout": 0.0})
     ready = for_inference(network, CPU, "float32")
