@@ -245,9 +245,10 @@ def test_a_slice_without_image_is_named(study: Study) -> None:
         draw(study)
 
 
-def test_a_mask_on_another_grid_is_never_drawn(study: Study) -> None:
-    write_png(FIRST.folder(study.root / "masks") / "a.png", np.zeros((10, 10), dtype=np.uint8))
-    with pytest.raises(InputError, match=r"masks/t1_in_phase/1/a\.png: is 10 ?x ?10 where the image is 20 ?x ?24"):
+@pytest.mark.parametrize("kind", ["masks", f"predictions/{RUN}"])
+def test_a_mask_on_another_grid_is_never_drawn(study: Study, kind: str) -> None:
+    write_png(FIRST.folder(study.root / kind) / "a.png", np.zeros((10, 10), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"/t1_in_phase/1/a\.png: is 10 ?x ?10 where the image is 20 ?x ?24"):
         draw(study)
 
 
