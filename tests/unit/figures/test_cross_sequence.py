@@ -90,6 +90,16 @@ def test_the_cells_hold_the_means_and_their_intervals(table: Path, drawn: list[F
     assert drawn[0].get_size_inches().tolist() == pytest.approx([6.2, 2.84])
 
 
+def test_a_long_name_is_broken_after_34_letters(table: Path, drawn: list[Figure]) -> None:
+    names = [f"{'a' * 16}_{'b' * 17}", f"{'a' * 16}_{'b' * 18}"]
+    write_tsv(table, EXPERIMENT_COLUMNS, [experiment(name, "t2_spir", 0.9) for name in names])
+    draw(table, {name: ["t2_spir"] for name in names})
+    assert tick_labels(drawn[0].axes[0], "y") == [
+        f"T2-SPIR\n({'a' * 16}_{'b' * 17})",
+        f"T2-SPIR\n({'a' * 16}_\n{'b' * 18})",
+    ]
+
+
 def test_a_frame_stands_around_what_was_seen_in_training(table: Path, drawn: list[Figure]) -> None:
     draw(table, TRAIN_ON)
     assert_near(frames(drawn[0].axes[0]), [[-0.46, 0.46, -0.44, 0.44], [0.54, 1.46, 0.56, 1.44]])
@@ -106,10 +116,10 @@ def test_the_colours_run_from_below_the_lowest_mean_to_1(table: Path, drawn: lis
 
 
 def test_a_mean_half_way_along_the_scale_is_written_in_white(table: Path, drawn: list[Figure]) -> None:
-    values = {"a": 0.25, "b": 0.6, "c": 0.61}
+    values = {"a": 0.04, "b": 0.5, "c": 0.51}
     write_tsv(table, EXPERIMENT_COLUMNS, [experiment(name, "t2_spir", value) for name, value in values.items()])
     draw(table, {name: ["t2_spir"] for name in values})
-    # The scale runs from 0.2 to 1.
+    # The scale runs from 0 to 1.
     assert [colour for _, colour in cells(drawn[0].axes[0]).values()] == ["white", "white", "black"]
     assert [patch.get_edgecolor()[:3] for patch in drawn[0].axes[0].patches] == [(1, 1, 1), (1, 1, 1), (0, 0, 0)]
 
