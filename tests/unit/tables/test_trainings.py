@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chaosliver.base.columns import PATIENT_COLUMNS, TRAINING_COLUMNS
+from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.tables.trainings import list_trainings
 
@@ -93,3 +94,10 @@ def test_of_several_trainings_each_has_its_own_card_label_and_patients(tmp_path:
     assert [float(row["optimism"]) for row in found] == pytest.approx([0.4, 0.2, 0])
     assert {row["validated_on"] for row in found} == {"1 other patient"}
     assert {row["training_sequences"] for row in found} == {"t1_in_phase"}
+
+
+def test_a_table_of_patients_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS[:-1], [])
+    tables = {"patients_table": tmp_path / "patients.tsv", "trainings_table": tmp_path / "trainings.tsv"}
+    with pytest.raises(InputError, match=r"patients\.tsv: lacks the column"):
+        list_trainings(cards=[], labels=[], **tables)

@@ -26,7 +26,6 @@ PRINTED = {
     "challenge_score": Measure("Challenge score", 1),
 }
 EXPERIMENT_HEADINGS = ("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD")
-MATRIX_HEADINGS = ("Experiment", "Trained on", "Scored on", "Cohort", "Seen in training", "Patients")
 STATISTICS_NOTE = "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients"
 NOTE = (
     f"{STATISTICS_NOTE}, the seeds of "

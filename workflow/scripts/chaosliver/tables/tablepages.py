@@ -12,7 +12,6 @@ from ..base.files import read_tsv
 from .pages import Cell, sortable_table, write_page
 from .printed import (
     EXPERIMENT_HEADINGS,
-    MATRIX_HEADINGS,
     NOTE,
     PRINTED,
     STATISTICS_NOTE,
@@ -21,6 +20,7 @@ from .printed import (
     title_of,
 )
 
+MATRIX_HEADINGS = ("Experiment", "Trained on", "Scored on", "Cohort", "Seen in training", "Patients")
 SORTED = "Click on a heading to sort, again to turn the order round."
 DIGITS = 4
 # Columns whose text may look like a number or a sequence.
