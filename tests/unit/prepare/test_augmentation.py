@@ -144,6 +144,13 @@ def test_the_operations_are_applied_in_the_order_of_the_original_study():
     assert np.array_equal(np.asarray(all_at_once), np.asarray(picture))
 
 
+def test_augmentor_itself_is_told_to_apply_every_operation():
+    """Whether one is applied is drawn here, by the probability beside it."""
+    operations = operations_of(SETTINGS)
+    assert [probability for probability, _ in operations] == [0.8, 0.5, 0.3]
+    assert [operation.probability for _, operation in operations] == [1, 1, 1]
+
+
 def test_bicubic_overshoot_is_clipped():
     edge = np.zeros((64, 64), np.uint8)
     edge[:, 32:] = 255

@@ -179,7 +179,7 @@ def test_a_wrong_header_is_refused(path: Path, change: Callable[[pydicom.Dataset
     edit(path, change)
     with pytest.raises(InputError, match=words) as caught:
         read_slice(path)
-    assert str(path) in str(caught.value)
+    assert str(path) in str(caught.value) and "patient sheet" in str(caught.value)
 
 
 def test_an_empty_file_is_refused(path: Path) -> None:
@@ -216,5 +216,16 @@ def test_other_transfer_syntaxes_are_refused_unread(path: Path, syntax: pydicom.
         pydicom.filewriter.write_file_meta_info(stream, header.file_meta)
         # A body that would unfold to 100 MB, were it read.
         stream.write(zlib.compress(b"\0" * 100_000_000, 9))
-    with pytest.raises(InputError, match="transfer syntax"):
+    with pytest.raises(InputError, match="transfer syntax") as caught:
+        read_slice(path)
+    assert syntax.name in str(caught.value)
+
+
+def test_a_file_that_does_not_name_its_transfer_syntax_is_refused(path: Path) -> None:
+    header = pydicom.dcmread(path)
+    del header.file_meta.TransferSyntaxUID
+    with path.open("wb") as stream:
+        stream.write(b"\0" * 128 + b"DICM")
+        pydicom.filewriter.write_file_meta_info(stream, header.file_meta, enforce_standard=False)
+    with pytest.raises(InputError, match="transfer syntax is unknown"):
         read_slice(path)
