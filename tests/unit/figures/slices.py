@@ -28,7 +28,7 @@ class Study:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.rows: dict[str, list[dict[str, object]]] = {}
-        self.files: dict[VolumeId, list[dict[str, object]]] = {}
+        self.files: dict[VolumeId, dict[str, dict[str, object]]] = {}
 
     def add(
         self,
@@ -41,17 +41,18 @@ class Study:
         run: str = "fold0_seed1",
         position_mm: float = 5.5,
     ) -> dict[str, object]:
-        """Write a slice, its image of 8-bit greys as 16 bit, and return its row in the table of the run."""
-        images = volume.folder(self.root / "png")
-        pixels = np.round(LOW + grey / 255 * (HIGH - LOW)).astype(np.uint16)
-        write_png(images / f"{stem}.png", pixels)
-        write_png(volume.folder(self.root / "masks") / f"{stem}.png", reference.astype(np.uint8) * 255)
+        """Write a slice, its image of 8-bit greys as 16 bit, and return its row in the table of the run.
+
+        Image and ground truth are those of the first run that has the slice.
+        """
         write_png(volume.folder(self.root / "predictions" / run) / f"{stem}.png", prediction.astype(np.uint8) * 255)
-        place = {"low": LOW, "high": HIGH, "rows": grey.shape[0], "columns": grey.shape[1]}
-        files = self.files.setdefault(volume, [])
-        if all(each["file"] != f"{stem}.png" for each in files):
-            files.append({"file": f"{stem}.png", **place})
-        write_index(volume.index(self.root / "png"), images, files, GREY_COLUMNS)
+        files = self.files.setdefault(volume, {})
+        if stem not in files:
+            pixels = np.round(LOW + grey / 255 * (HIGH - LOW)).astype(np.uint16)
+            write_png(volume.folder(self.root / "png") / f"{stem}.png", pixels)
+            write_png(volume.folder(self.root / "masks") / f"{stem}.png", reference.astype(np.uint8) * 255)
+            place = {"low": LOW, "high": HIGH, "rows": grey.shape[0], "columns": grey.shape[1]}
+            files[stem] = {"file": f"{stem}.png", **place}
         row = self.row(volume, stem, reference, prediction, position_mm)
         self.rows.setdefault(run, []).append(row)
         return row
@@ -66,7 +67,10 @@ class Study:
         return {**names, **volume._asdict(), **numbers, **scores}
 
     def arguments(self) -> dict[str, object]:
-        """Tables and folders, as the rules of the pictures give them."""
+        """Tables and folders, as the rules of the pictures give them; the tables and the indexes are written here."""
+        images = self.root / "png"
+        for volume, files in self.files.items():
+            write_index(volume.index(images), volume.folder(images), files.values(), GREY_COLUMNS)
         tables = []
         for run, rows in self.rows.items():
             tables.append(self.root / f"{run}.tsv")

@@ -7,6 +7,7 @@ import pytest
 
 from chaosliver.base.columns import GREY_COLUMNS, PREDICTION_COLUMNS
 from chaosliver.base.errors import InputError
+from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import read_index, write_index
 from chaosliver.base.png import read_png, write_png
 from chaosliver.base.volumes import VolumeId
@@ -43,7 +44,8 @@ class Study:
         self.index = root / "predictions/fold0_seed1.tsv"
         rows = []
         for (volume, stem), (_, _, prediction) in SLICES.items():
-            file = f"{volume}/{stem}.png"
+            # Wherever the predictions lie, the triplets lie by sequence and patient.
+            file = f"somewhere/{volume}/{stem}.png"
             write_png(root / "predictions/fold0_seed1" / file, prediction)
             rows.append({"file": file, "cohort": "development", **volume._asdict(), "stem": stem})
         write_index(self.index, root / "predictions/fold0_seed1", rows, PREDICTION_COLUMNS)
@@ -116,8 +118,15 @@ def test_a_missing_image_is_named(study: Study) -> None:
 
 
 def test_an_altered_prediction_is_named(study: Study) -> None:
-    write_png(study.root / f"predictions/fold0_seed1/{FIRST}/{STEMS[1]}.png", mask((0, 0)))
+    write_png(study.root / f"predictions/fold0_seed1/somewhere/{FIRST}/{STEMS[1]}.png", mask((0, 0)))
     with pytest.raises(InputError, match=r"7/IMG-0004-00004\.png: its content differs"):
+        study.draw()
+
+
+def test_an_index_of_predictions_without_their_cohort_is_refused(study: Study) -> None:
+    rows = [{key: value for key, value in row.items() if key != "cohort"} for row in read_tsv(study.index)]
+    write_tsv(study.index, list(rows[0]), rows)
+    with pytest.raises(InputError, match=r"fold0_seed1\.tsv.*cohort"):
         study.draw()
 
 
@@ -130,4 +139,5 @@ def test_a_mask_of_another_size_is_named(study: Study) -> None:
 def test_panels_are_told_apart_by_a_grey_gap() -> None:
     panels = [np.full((2, 3), value, dtype=np.uint8) for value in (1, 2, 3)]
     assert side_by_side(panels).tolist() == [[*[1] * 3, *[128] * 4, *[2] * 3, *[128] * 4, *[3] * 3]] * 2
+    assert side_by_side(panels).dtype == np.uint8
     assert (GAP_WIDTH, GAP_GREY) == (4, 128)
