@@ -15,6 +15,9 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 SPEAKING = {"print", "warn", "debug", "info", "warning", "error", "exception", "log", "getLogger", "cast"}
 # `encoding` is UTF-8 by default where the tests run; `strict` guards against lists of unequal length.
 WITHOUT_EFFECT = {"encoding", "strict"}
+# What a name stands for that is used in annotations alone.
+TYPES = {"Any", "ndarray", "Tensor"}
+GENERIC_TYPES = {"Callable", "Iterable", "Mapping", "Sequence", "dict", "list", "set", "tuple"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,22 @@ class Mutant:
 def is_wording(text: cst.SimpleString) -> bool:
     """Whether a string is prose: one with a space, or one over several lines."""
     return " " in text.value or text.value.startswith(('"""', "'''"))
+
+
+def called(node: cst.BaseExpression) -> str:
+    """The last part of what an expression names or calls: `array` of `np.array(1)`; empty for any other."""
+    if isinstance(node, cst.Call):
+        return called(node.func)
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def is_type(node: cst.BaseExpression) -> bool:
+    """Whether an expression is a type, or makes a type variable."""
+    if isinstance(node, cst.Subscript):
+        return called(node.value) in GENERIC_TYPES
+    return called(node) in (TYPES if not isinstance(node, cst.Call) else {"TypeVar"})
 
 
 def strings(node: cst.BaseString) -> Iterator[cst.CSTNode]:
@@ -76,9 +95,10 @@ class Visitor(MutationVisitor):
             return True
         if isinstance(node, cst.Arg) and node.keyword and node.keyword.value in WITHOUT_EFFECT:
             return True
-        if isinstance(node, cst.Call):
-            name = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
-            return isinstance(name, cst.Name) and (name.value in SPEAKING or super()._skip_node_and_children(node))
+        if isinstance(node, cst.Assign) and is_type(node.value):
+            return True
+        if isinstance(node, cst.Call) and called(node) in SPEAKING:
+            return True
         return super()._skip_node_and_children(node)
 
 

@@ -9,7 +9,9 @@ from mutants.planting import Module, unique
 SOURCE = '''"""A module."""
 
 from functools import cache
+from typing import Any
 
+Value = Any
 LIMIT = 1.5
 
 
@@ -36,21 +38,21 @@ def mutants():
 def test_numbers_operators_comparisons_and_names_are_mutated(mutants):
     planted = {(mutant.line, mutant.function, mutant.before, mutant.after) for mutant in mutants}
     assert {
-        (5, "", "LIMIT = 1.5", "LIMIT = 2.5"),
-        (5, "", "LIMIT = 1.5", "LIMIT = None"),
-        (11, "scale", "if value < 0:", "if value <= 0:"),
-        (11, "scale", "if value < 0:", "if value < 1:"),
-        (14, "scale", "return value * factor", "return value / factor"),
+        (7, "", "LIMIT = 1.5", "LIMIT = 2.5"),
+        (7, "", "LIMIT = 1.5", "LIMIT = None"),
+        (13, "scale", "if value < 0:", "if value <= 0:"),
+        (13, "scale", "if value < 0:", "if value < 1:"),
+        (16, "scale", "return value * factor", "return value / factor"),
     } <= planted
     text = 'return sorted(row["name"].read_text(encoding="utf-8"), reverse=True)'
-    assert (18, "name", text, text.replace("name", "XXnameXX")) in planted
+    assert (20, "name", text, text.replace("name", "XXnameXX")) in planted
 
 
 def test_wording_types_and_arguments_without_effect_are_left_alone(mutants):
     # Not the error's text, the docstrings, the printed line and the encoding.
-    assert {mutant.line for mutant in mutants} == {5, 9, 11, 14, 18}
+    assert {mutant.line for mutant in mutants} == {7, 11, 13, 16, 20}
     last = 'return sorted(row["name"].read_text(encoding="utf-8"), reverse=True)'
-    assert {mutant.after for mutant in mutants if mutant.line == 18} == {
+    assert {mutant.after for mutant in mutants if mutant.line == 20} == {
         last.replace("name", "XXnameXX"),
         last.replace("True", "False"),
         "return sorted(None, reverse=True)",

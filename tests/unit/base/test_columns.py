@@ -1,8 +1,12 @@
 """The tables' columns: no name twice, and the headers that readers outside this project rely on."""
 
+from pathlib import Path
+
 import pytest
 
 from chaosliver.base import columns
+
+MEASURED = Path(__file__).resolve().parents[3] / "docs" / "measurements"
 
 TABLES = sorted(name for name in vars(columns) if name.endswith("_COLUMNS") and name != "TEXT_COLUMNS")
 
@@ -29,3 +33,63 @@ def test_the_headers_of_the_studys_tables():
         *("volumes_without_distance", "pooled_dice", "mean_dice_all_slices_mean"),
     )
     assert len(columns.EXPERIMENT_COLUMNS) == 3 + 5 + 1 + 7 * 7
+
+
+def test_the_headers_of_what_leads_to_them():
+    assert {name: " ".join(getattr(columns, name)) for name in TABLES} == {
+        "COMPARISON_COLUMNS": (
+            "baseline experiment cohort sequence measure better pairs baseline_mean experiment_mean mean_difference "
+            "ci_low ci_high median_difference rank_biserial p p_holm note"
+        ),
+        "EXPERIMENT_COLUMNS": " ".join(columns.EXPERIMENT_COLUMNS),
+        "FINDING_COLUMNS": "patient sequence file severity flag message",
+        "FOLD_COLUMNS": "fold patient role",
+        "GREY_COLUMNS": "low high rows columns",
+        "HISTORY_COLUMNS": "epoch training_loss validation_loss validation_dice learning_rate",
+        "INDEX_COLUMNS": "file sha256",
+        "INVENTORY_COLUMNS": (
+            "patient sequence stem image ground instance_number position_mm row_spacing_mm column_spacing_mm "
+            "slice_distance_mm rows columns echo_time_ms minimum maximum grey_levels ground_digest liver_mm2 "
+            "right_kidney_mm2 left_kidney_mm2 spleen_mm2"
+        ),
+        "MATRIX_COLUMNS": " ".join(columns.MATRIX_COLUMNS),
+        "PATIENT_COLUMNS": " ".join(columns.PATIENT_COLUMNS),
+        "PREDICTION_COLUMNS": "cohort patient sequence stem",
+        "PRICE_COLUMNS": (
+            "put_right experiment patients slices dice ci_low ci_high difference difference_ci_low difference_ci_high"
+        ),
+        "PUBLICATION_COLUMNS": (
+            "experiment cohort sequence patients slices share_of_empty_slices empty_predictions "
+            "volumes_without_distance measure mean sd median min max ci_low ci_high"
+        ),
+        "SHEET_COLUMNS": "patient cohort sequences",
+        "SLICE_COLUMNS": " ".join(columns.SLICE_COLUMNS),
+        "TRAINING_COLUMNS": (
+            "experiment fold seed training_patients training_sequences validated_on epochs chosen_epoch "
+            "validation_dice test_patients test_dice_3d optimism"
+        ),
+        "VOLUME_COLUMNS": (
+            "patient sequence slices slices_with_liver rows columns row_spacing_mm column_spacing_mm "
+            "slice_distance_mm echo_time_ms minimum maximum liver_ml right_kidney_ml left_kidney_ml spleen_ml "
+            "errors warnings"
+        ),
+    }
+    assert {
+        *("experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"),
+        *("baseline", "measure", "better", "note", "put_right"),
+    } == columns.TEXT_COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("file", "table"),
+    [
+        ("study_comparisons.tsv", columns.COMPARISON_COLUMNS),
+        ("study_cross_sequence.tsv", columns.MATRIX_COLUMNS),
+        ("study_trainings.tsv", columns.TRAINING_COLUMNS),
+        # It was measured before the pooled Dice was added.
+        ("study_experiments.tsv", [name for name in columns.EXPERIMENT_COLUMNS if name != "pooled_dice"]),
+    ],
+)
+def test_the_tables_that_were_measured_can_still_be_read(file, table):
+    header = (MEASURED / file).read_text().splitlines()[0].split("\t")
+    assert header == [*table, "command", "date", "commit", "machine"]

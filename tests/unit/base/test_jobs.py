@@ -1,6 +1,8 @@
 """An error that a user can mend is one line; a defect keeps its traceback."""
 
+import io
 import logging
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,3 +114,21 @@ def test_wrong_settings_end_the_job_with_their_message_alone(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(wrong, function)
     assert "Window" in capsys.readouterr().err
+
+
+def test_a_message_takes_the_place_of_a_terminals_bar(tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    run_job(logging.warning, log=str(tmp_path / "logs/train/small.log"), msg="a gap")
+    # To the beginning of the line, and clear it.
+    assert sys.stderr.getvalue() == "\r\x1b[KWARNING train/small: a gap\n"
+
+
+def test_annotations_that_are_text_are_understood():
+    def function(*, card: "Path", names: "list[Path]") -> None: ...
+
+    found = arguments_of(job(input={"card": "card.json", "names": ["a", "b"]}), function)
+    assert found == {"card": Path("card.json"), "names": [Path("a"), Path("b")]}
