@@ -7,14 +7,42 @@ import pytest
 
 from chaosliver.study import provenance
 
+SCRIPTS = provenance.SCRIPTS
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    return tmp_path_factory.mktemp("copied") / "scripts"
+
 
 @pytest.fixture
-def scripts(tmp_path, monkeypatch):
+def scripts(copied, monkeypatch):
     """A copy of the scripts that a test may edit."""
-    copy = tmp_path / "scripts"
-    shutil.copytree(provenance.SCRIPTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "SCRIPTS", copy)
-    return copy
+    shutil.copytree(SCRIPTS, copied, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    monkeypatch.setattr(provenance, "SCRIPTS", copied)
+    return copied
+
+
+@pytest.fixture(autouse=True)
+def _files_are_read_anew(monkeypatch):
+    """What is kept of a file within a process is kept as long as its content is the same."""
+    for name in CACHES:
+        monkeypatch.setattr(provenance, name, CACHES[name])
+
+
+def by_content(function):
+    kept = {}
+
+    def of(path):
+        key = (path, path.read_text(encoding="utf-8"))
+        if key not in kept:
+            kept[key] = function(path)
+        return kept[key]
+
+    return of
+
+
+CACHES = {name: by_content(getattr(provenance, name).__wrapped__) for name in ("_tree", "_imports", "_meaning")}
 
 
 def digest(*names):
@@ -28,8 +56,7 @@ def computing(architecture):
 
 
 def forget():
-    cached = ("digest_of", "computing_digest", "_tree", "_imports", "_meaning")
-    for name in cached:
+    for name in ("digest_of", "computing_digest"):
         getattr(provenance, name).cache_clear()
 
 
@@ -191,5 +218,10 @@ def test_a_module_named_beside_the_adapter_is_part_of_the_digest(small):
     assert before != digest("draw") == digest("draw", "pack.two")
     (small / "chaosliver/unused.py").write_text("UNUSED = 3\n")
     assert digest("draw", "unused") != before
-    (small / "chaosliver/pack/__init__.py").write_text("INSIDE = 1\n")
-    assert digest("draw", "pack") == digest("draw")
+
+
+def test_a_file_that_is_no_python_is_named(small):
+    (small / "chaosliver/three.py").write_text("class:\n")
+    with pytest.raises(SyntaxError) as refused:
+        digest("draw")
+    assert refused.value.filename == str(small / "chaosliver/three.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1].name
 # They name and report, and alter no weight. So does `network.job`, whose imports are followed.
-CARRIERS = ("base.columns", "base.errors", "base.jobs", "base.wording")
+CARRIERS = ("base.columns", "base.errors")
 
 
 @cache
@@ -56,8 +56,7 @@ def _reached(*start: Path, without: Collection[Path] = ()) -> set[Path]:
 
 
 def _module_file(module: str) -> Path:
-    path = SCRIPTS / PACKAGE / Path(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return (SCRIPTS / PACKAGE).joinpath(*module.split(".")).with_suffix(".py")
 
 
 @cache
@@ -85,7 +84,7 @@ def _imported_names(path: Path) -> Iterator[str]:
 
 def _base_of(node: ast.ImportFrom, path: Path) -> str:
     if not node.level:
-        return node.module or ""
+        return str(node.module)
     package = path.relative_to(SCRIPTS).parent.parts
     return ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
 
