@@ -163,5 +163,5 @@ def demo(tmp_path_factory) -> Study:
     folder = tmp_path_factory.mktemp("demo") / "study"
     copy_workflow(folder)
     study = Study(folder, "config/demo.yaml")
-    (folder / "printed.txt").write_text(study.succeed())
+    (folder / "printed.txt").write_text(study.succeed("--resources", "gpu=2"))
     return study

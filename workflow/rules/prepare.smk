@@ -85,6 +85,8 @@ rule split_patients:
         table=f"{RESULTS}/splits/{{split}}.tsv",
     log:
         f"{RESULTS}/logs/split_patients/{{split}}.log",
+    # People alone read the table: nothing waits for it, and it would be the last of its stage.
+    priority: 1
     conda:
         "../../envs/data.yaml"
     params:
