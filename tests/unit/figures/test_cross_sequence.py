@@ -146,6 +146,12 @@ def test_each_cohort_has_a_panel_with_the_same_scale(table: Path, drawn: list[Fi
     assert drawn[0].get_size_inches().tolist() == pytest.approx([3.4 + 2 * 2.8, 2.84])
 
 
+def test_a_table_of_experiments_that_lacks_a_column_is_refused(table: Path) -> None:
+    write_tsv(table, [name for name in EXPERIMENT_COLUMNS if name != "slices"], read_tsv(table))
+    with pytest.raises(InputError, match=r"experiments\.tsv.*slices"):
+        draw(table, TRAIN_ON)
+
+
 def test_the_figure_has_the_same_bytes_each_time(table: Path) -> None:
     shared = {"experiments_table": table, "train_on": TRAIN_ON, "matrix_table": table.parent / "matrix.tsv"}
     assert_same_bytes(lambda png, svg: cross_sequence(**shared, png=png, svg=svg), table.parent)

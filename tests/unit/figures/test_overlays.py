@@ -12,7 +12,9 @@ from unit.figures.looking import legend_of, texts_of
 from unit.figures.looks import assert_looks_as_kept
 from unit.figures.slices import Study, rectangle
 
+from chaosliver.base.columns import SLICE_COLUMNS
 from chaosliver.base.errors import InputError
+from chaosliver.base.files import write_tsv
 from chaosliver.base.png import write_png
 from chaosliver.base.volumes import VolumeId
 from chaosliver.figures.overlays import (
@@ -193,6 +195,13 @@ def test_the_rows_of_a_run_carry_its_name_and_have_ground_truth(study: Study) ->
         ("2", "a", RUN),
         ("3", "c", "fold1_seed1"),
     ]
+
+
+def test_a_table_of_slices_that_lacks_a_column_is_refused(study: Study) -> None:
+    arguments = study.arguments()
+    write_tsv(arguments["slices"][1], [name for name in SLICE_COLUMNS if name != "fold"], study.rows["fold1_seed1"])
+    with pytest.raises(InputError, match=r"fold1_seed1\.tsv.*fold"):
+        draw_overlays(**arguments, organ="liver", picture=study.root / "overlays.png")
 
 
 def test_the_picture_has_the_same_bytes_each_time(study: Study) -> None:

@@ -16,6 +16,7 @@ from unit.figures.looking import assert_near, texts_of, tick_labels
 from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
+from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.figures.quality_control import draw_overview, quality_control
 
@@ -122,6 +123,21 @@ def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: py
     errors = {row["patient"]: row["errors"] for row in read_tsv(outputs["patients_table"])}
     assert errors["2"] == "1"
     assert outputs["picture"].is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "lacking"), [("s", INVENTORY_COLUMNS, "echo_time_ms"), ("f", FINDING_COLUMNS, "flag")]
+)
+def test_an_inventory_that_lacks_a_column_is_refused(
+    tmp_path: Path, kind: str, columns: tuple[str, ...], lacking: str
+) -> None:
+    run(tmp_path, *cohort())
+    table = tmp_path / f"2.{kind}.tsv"
+    write_tsv(table, [name for name in columns if name != lacking], read_tsv(table))
+    inputs = {name: sorted(tmp_path.glob(f"*.{name[0]}.tsv")) for name in ("slices", "findings")}
+    outputs = {name: tmp_path / name for name in ("patients_table", "findings_table")}
+    with pytest.raises(InputError, match=rf"2\.{kind}\.tsv.*{lacking}"):
+        quality_control(**inputs, **outputs, picture=tmp_path / "qc.png")
 
 
 def test_each_sequence_has_a_panel_and_each_patient_a_place(tmp_path: Path, drawn: list[Figure]) -> None:
