@@ -54,8 +54,8 @@ def _panel(axes: Axes) -> Iterator[str]:
     if axes.axison:
         yield from _ticks(axes)
         spines = [side for side, spine in axes.spines.items() if spine.get_visible()]
-        grid = [line.get_visible() for line in axes.xaxis.get_gridlines()[:1]]
-        yield f"  spines {' '.join(spines)}, grid {grid}"
+        grid = [_properties(line, LINE[:3]) for line in axes.xaxis.get_gridlines()[:1] if line.get_visible()]
+        yield f"  spines {' '.join(spines)}, grid {' '.join(grid) or 'none'}, below {axes.get_axisbelow()}"
     yield f"  limits {_number([*axes.get_xlim(), *axes.get_ylim()])}"
     titles = [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]
     yield from (f"  {_text(title)}" for title in _shown(titles))
@@ -74,10 +74,12 @@ def _units(artist: Artist, axes: Axes) -> str:
 def _ticks(axes: Axes) -> Iterator[str]:
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         labels = [label.get_text().replace("\n", " / ") for label in axis.get_ticklabels()]
-        tick = axis.get_major_ticks()[0] if axis.get_major_ticks() else None
-        size = "" if tick is None else f" {_number([tick.label1.get_fontsize(), tick.tick1line.get_markersize()])}"
+        sizes = [
+            f"{_number([tick.label1.get_fontsize(), tick.tick1line.get_markersize()])} {tick.tick1line.get_visible()}"
+            for tick in axis.get_major_ticks()[:1]
+        ]
         sides = " ".join(label.get_ha() for label in axis.get_ticklabels())
-        yield f"  ticks {name} {_number(axis.get_ticklocs())} {labels}{size} {sides}"
+        yield f"  ticks {name} {_number(axis.get_ticklocs())} {labels} {' '.join(sizes)} {sides}"
 
 
 def _words(artist: Artist) -> str:

@@ -5,10 +5,15 @@ from pathlib import Path
 import cv2
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.figure import Figure
 from unit.figures.looking import assert_same_bytes, texts_of
+from unit.figures.looks import assert_looks_as_kept
 
+from chaosliver.base.columns import MEASURES
 from chaosliver.figures.style import (
     DICE_PANELS,
+    LEGEND,
+    PALETTE,
     STYLE,
     dice_rows,
     experiment_title,
@@ -31,6 +36,29 @@ def test_a_saved_figure_holds_no_date_and_no_version(tmp_path: Path) -> None:
     svg = (tmp_path / "1.svg").read_text()
     assert "dc:date" not in svg and "Matplotlib v" not in svg
     assert b"Software" not in (tmp_path / "1.png").read_bytes()
+
+
+def test_another_figure_stays_open(tmp_path: Path) -> None:
+    figure, _ = plt.subplots(figsize=(1, 1))
+    other, _ = plt.subplots(figsize=(1, 1))
+    save(figure, [tmp_path / "one.png"])
+    assert plt.get_fignums() == [other.number]
+    plt.close(other)
+
+
+def test_figures_look_as_they_did(drawn: list[Figure], tmp_path: Path) -> None:
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(4, 2))
+        for number, colour in enumerate(PALETTE):
+            axes.plot([0, 1], [number, number], color=colour)
+        axes.set(title="title", xlabel="x", ylabel="y")
+        figure.legend(handles=axes.lines[:1], labels=["first"], **LEGEND)
+        save(figure, [tmp_path / "one.png"])
+    assert_looks_as_kept(drawn[0], "style")
+
+
+def test_the_panels_of_dice_are_the_measures_of_dice() -> None:
+    assert list(DICE_PANELS) == [name for name in MEASURES if "dice" in name]
 
 
 def test_a_saved_figure_has_150_pixels_an_inch_and_its_layout_made(tmp_path: Path) -> None:
