@@ -36,7 +36,9 @@ def test_none_stays_none_and_a_default_may_be_left_out():
 @pytest.mark.parametrize(
     ("mapping", "named"),
     [
-        ({"grid": {"rows": 64, "spacing_mm": None}}, "rate"),
+        ({"grid": {"rows": 64, "spacing_mm": None}}, "rate missing"),
+        ({"grid": {"rows": 64}, "rate": 0.1}, "grid.spacing_mm missing"),
+        ({"rate": 0.1}, "grid missing"),
         ({"grid": {"rows": 64, "spacing_mm": None}, "rate": 0.1, "rates": 1}, "rates"),
         ({"grid": {"rows": "64", "spacing_mm": None}, "rate": 0.1}, "grid.rows"),
     ],
