@@ -37,14 +37,17 @@ browser:
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
 
+# Two files of tests at a time: a test's own Snakemake uses one core most of the time.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-unit: setup
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 test-workflow: setup
-	$(BIN)/python -m pytest tests/workflow
+	$(PYTEST) tests/workflow
 
 # The plugins are not in .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
 .cluster/ready: pyproject.toml envs/constraints.txt .venv/ready
