@@ -23,7 +23,6 @@ TESTED_ELSEWHERE = {
     "base.anatomy": "prepare.masks",
     "base.errors": "base.jobs",
     "base.planes": "network.grids",
-    "study.architectures": "network.architectures",
 }
 
 
