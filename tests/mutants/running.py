@@ -41,7 +41,7 @@ FLAGS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", 
 # Of the processor's time a mutant may take this many times as much as no mutant, and so many seconds more.
 SLOWER, GRACE_S = 5, 20
 # A mutant that waits for what never comes takes none of it: so many times that limit by the clock end it.
-WAITING = 10
+WAITING = 3
 # A mutant that asks for more fails, before the machine does.
 MEMORY_BYTES = 6 << 30
 
