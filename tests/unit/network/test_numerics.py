@@ -1,5 +1,7 @@
 """Precision, layout and repeatability."""
 
+import os
+
 import pytest
 import torch
 
@@ -113,3 +115,54 @@ def test_repeatable_means_threads_seed_and_algorithms():
 def test_the_processor_gets_a_tensor_as_it_is():
     tensor = torch.ones(2)
     assert to_device(tensor, CPU) is tensor
+
+
+def test_autocast_computes_in_the_numerics_own_type():
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    ones = torch.ones(2, 2)
+    for dtype in (torch.bfloat16, torch.float16):
+        with Numerics(torch.device("cpu"), dtype, scaler).autocast():
+            assert (ones @ ones).dtype == dtype
+    with Numerics(torch.device("cpu"), None, scaler).autocast():
+        assert (ones @ ones).dtype == torch.float32
+
+
+def test_a_device_that_is_no_cpu_does_not_get_the_cpus_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert has_bfloat16(torch.device("cpu"))
+    assert not has_bfloat16(torch.device("meta"))
+
+
+def test_cublas_is_told_to_repeat_itself(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda wanted: None)
+    make_repeatable(1, torch.get_num_threads())
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+class Recorded:
+    """A stand-in for a tensor that tells what is asked of it."""
+
+    def __init__(self):
+        self.calls = []
+
+    def pin_memory(self):
+        self.calls.append("pin_memory")
+        return self
+
+    def to(self, *arguments, **keywords):
+        self.calls.append((arguments, keywords))
+        return self
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    [
+        ("cuda", ["pin_memory", ((torch.device("cuda"),), {"non_blocking": True})]),
+        ("cpu", [((torch.device("cpu"),), {})]),
+    ],
+)
+def test_only_a_gpu_is_fed_from_pinned_memory(name, calls):
+    tensor = Recorded()
+    to_device(tensor, torch.device(name))
+    assert tensor.calls == calls
