@@ -59,6 +59,25 @@ rule price_errors:
         "../scripts/price_errors.py"
 
 
+rule judge_contrasts:
+    """Judge each contrast of the plan of analysis: better, worse, equivalent or undecided, as one family."""
+    input:
+        patients_table=f"{RESULTS}/tables/patients.tsv",
+    output:
+        verdicts_table=table_file("verdicts.tsv", "verdicts", "9 Verdicts, TSV"),
+        variances_table=table_file("variances.tsv", "variances", "10 Spread of patients, draws and seeds, TSV"),
+    log:
+        f"{RESULTS}/logs/judge_contrasts.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        contrasts=PLAN.contrasts,
+        margin=config["analysis"]["margin"],
+        code=digest_of("judge_contrasts"),
+    script:
+        "../scripts/judge_contrasts.py"
+
+
 rule write_publication_table:
     """Write the table of experiments for a paper."""
     input:
@@ -141,6 +160,8 @@ rule show_tables:
         patients=f"{RESULTS}/tables/patients.tsv",
         trainings=f"{RESULTS}/tables/trainings.tsv",
         prices=f"{RESULTS}/tables/prices.tsv",
+        verdicts=f"{RESULTS}/tables/verdicts.tsv",
+        variances=f"{RESULTS}/tables/variances.tsv",
         findings=f"{RESULTS}/inventory/findings.tsv",
         provenance=f"{RESULTS}/tables/provenance.json",
     output:
@@ -150,6 +171,8 @@ rule show_tables:
         patients=table_page("patients", "patients", "4 Patients"),
         trainings=table_page("trainings", "trainings", "5 Trainings"),
         prices=table_page("prices", "prices", "6 Prices of the published errors"),
+        verdicts=table_page("verdicts", "verdicts", "7 Verdicts"),
+        variances=table_page("variances", "variances", "8 Spread of patients, draws and seeds"),
         findings=in_report("tables/pages/findings.html", "findings", "2 Data", result="2 Findings, file by file"),
         provenance=in_report(
             "tables/pages/provenance.html", "provenance", "1 Methods", page="2 Provenance of the tables"

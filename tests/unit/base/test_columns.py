@@ -68,6 +68,11 @@ def test_the_headers_of_what_leads_to_them():
             "experiment fold seed training_patients training_sequences validated_on epochs chosen_epoch "
             "validation_dice test_patients test_dice_3d optimism"
         ),
+        "VARIANCE_COLUMNS": "experiment sequence patients draws seeds mean sd_patients sd_draws sd_seeds note",
+        "VERDICT_COLUMNS": (
+            "question experiment against sequence verdict patients against_mean experiment_mean mean_difference "
+            "confidence ci_low ci_high p p_holm sd_difference detectable_difference note"
+        ),
         "VOLUME_COLUMNS": (
             "patient sequence slices slices_with_liver rows columns row_spacing_mm column_spacing_mm "
             "slice_distance_mm echo_time_ms minimum maximum liver_ml right_kidney_ml left_kidney_ml spleen_ml "
@@ -76,7 +81,7 @@ def test_the_headers_of_what_leads_to_them():
     }
     assert {
         *("experiment", "fold", "seed", "cohort", "patient", "sequence", "stem", "scores"),
-        *("baseline", "measure", "better", "note", "put_right"),
+        *("baseline", "measure", "better", "note", "put_right", "question", "against", "verdict"),
     } == columns.TEXT_COLUMNS
 
 

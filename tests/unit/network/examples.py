@@ -16,6 +16,7 @@ RECIPE = {
     "normalisation": "window",
     "transforms": "none",
     "epochs": 4,
+    "samples_per_epoch": None,
     "batch_size": 4,
     "loss": "bce",
     "optimiser": "adam",

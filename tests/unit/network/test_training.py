@@ -66,6 +66,30 @@ def test_the_same_settings_give_the_same_weights_bit_for_bit_and_another_seed_ot
     assert not same_weights(first, train(settings(seed=2), data))
 
 
+def test_an_epoch_passes_through_so_many_slices_each_as_often_as_the_others_but_for_one(data, monkeypatch):
+    passed = []
+    read = type(data[0]).read
+    monkeypatch.setattr(type(data[0]), "read", lambda self, batches: passed.append(batches) or read(self, batches))
+    batch_size = settings().recipe.batch_size
+    for wanted, counts in ((None, [1] * 8), (5, [0] * 3 + [1] * 5), (20, [2] * 4 + [3] * 4), (8, [1] * 8)):
+        passed.clear()
+        chosen = {"epochs": 2, "samples_per_epoch": wanted, "choose": "last"}
+        train_network(settings(chosen), data[0], None, CPU, Callbacks())
+        epochs = [np.concatenate(batches) for batches in passed]
+        assert len(epochs) == 2
+        assert not np.array_equal(*epochs)
+        for rows, batches in zip(epochs, passed, strict=True):
+            assert sorted(np.bincount(rows, minlength=8)) == counts
+            assert len(batches) == -(-len(rows) // batch_size)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_the_slices_that_it_passed_through(data):
+    chosen = {"epochs": 1, "learning_rate": 0.0, "samples_per_epoch": 16}
+    twice = train(settings(chosen), data).history[0]["training_loss"]
+    once = train(settings(chosen | {"samples_per_epoch": None}), data).history[0]["training_loss"]
+    assert twice == pytest.approx(once, rel=0.2)
+
+
 FAST = {
     "transforms": "strong",
     "loss": "bce_dice",

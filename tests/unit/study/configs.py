@@ -77,6 +77,13 @@ EVERYTHING = {
         "few": {"training_patients": 1},
     },
     "prices": {"published": "leaks", "right": "not_run", "each": {}},
+    "analysis": {
+        "margin": 0.03,
+        "contrasts": [
+            {"question": "fewer patients", "experiment": "few", "against": "first", "sequence": "t1_in_phase"},
+            {"question": "halfway", "experiment": "first_epoch2", "against": "first", "sequence": "t2_spir"},
+        ],
+    },
     "study": ["first", "kidney", "leaks", "few"],
     "training": {"threads": 3, "memory_mb": 1000, "runtime_minutes": 5},
 }

@@ -17,7 +17,7 @@ from chaosliver.study.experiments import Snapshot, merge, resolve_experiments
         ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
         (
             {"augmentation": "much"},
-            r"experiments\.original\.augmentation: .*Known: augmentor, augmentor_published, none",
+            r"experiments\.original\.augmentation: .*Known: augmentor, augmentor_doubled, augmentor_published, none",
         ),
         ({"split": "random"}, r"experiments\.original\.split"),
         ({"recipe": {"grid": {"rows": 250}}}, r"recipe\.grid\.rows: 250 is not 2, 3"),

@@ -147,6 +147,7 @@ def test_the_tables_are_signed_with_the_code_of_every_rule_and_network_behind_th
     assert code["fast"] == digest_of("train", "network.architectures.fast")
     assert set(TABLES) == {
         *("slices", "patients", "experiments", "comparisons", "prices", "publication", "cross_sequence", "trainings"),
+        *("verdicts", "variances"),
     }
 
 

@@ -17,6 +17,7 @@ RECIPE = {
     "normalisation": "volume",
     "transforms": "strong",
     "epochs": 79,
+    "samples_per_epoch": None,
     "batch_size": 6,
     "loss": "bce_dice",
     "optimiser": "adamw",
@@ -121,6 +122,13 @@ CHANGES = [
     (
         {"recipe": {"patience": None, "choose": "last", "loss": "bce"}},
         ["79 epochs, batches of 6, binary cross entropy as loss; the weights of the last epoch were taken."],
+    ),
+    (
+        {"recipe": {"samples_per_epoch": 400, "choose": "last"}},
+        [
+            "79 epochs of 400 slices, stopped after 12 epochs without a better one, batches of 6, binary cross entropy "
+            "and Dice as loss; the weights of the last epoch were taken."
+        ],
     ),
     (
         {

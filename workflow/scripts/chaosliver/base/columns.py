@@ -72,6 +72,14 @@ PRICE_COLUMNS = (
     *("put_right", "experiment", "patients", "slices", "dice", "ci_low", "ci_high"),
     *("difference", "difference_ci_low", "difference_ci_high"),
 )
+VERDICT_COLUMNS = (
+    *("question", "experiment", "against", "sequence", "verdict", "patients", "against_mean", "experiment_mean"),
+    *("mean_difference", "confidence", "ci_low", "ci_high", "p", "p_holm", "sd_difference", "detectable_difference"),
+    "note",
+)
+VARIANCE_COLUMNS = (
+    *("experiment", "sequence", "patients", "draws", "seeds", "mean", "sd_patients", "sd_draws", "sd_seeds", "note"),
+)
 MATRIX_MEASURES = (
     *("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d"),
     *("assd_mm", "mssd_mm", "challenge_score"),
@@ -87,5 +95,5 @@ TRAINING_COLUMNS = (
 # Of the study's tables: everything else in them is a number.
 TEXT_COLUMNS = {
     *(*RUN, "cohort", *OWNER, "scores"),
-    *("baseline", "measure", "better", "note", "put_right"),
+    *("baseline", "measure", "better", "note", "put_right", "question", "against", "verdict"),
 }

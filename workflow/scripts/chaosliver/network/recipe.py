@@ -19,7 +19,8 @@ class GridSettings:
 class Recipe:
     """How a network is trained; workflow/schemas/config.schema.yaml says what each setting may be.
 
-    `context` is the number of neighbouring slices on either side; `largest_gradient` the norm to which gradients are
+    `context` is the number of neighbouring slices on either side; `samples_per_epoch` how many slices an epoch passes
+    through, each of them once where it is None; `largest_gradient` the norm to which gradients are
     cut; `average` the decay of the moving average of the weights, 0 for none; `patience` the number of epochs without
     a better one after which a training stops.
     """
@@ -29,6 +30,7 @@ class Recipe:
     normalisation: Literal["window", "volume", "none"]
     transforms: Literal["none", "strong"]
     epochs: int
+    samples_per_epoch: int | None
     batch_size: int
     loss: Literal["bce", "bce_dice"]
     optimiser: Literal["adam", "adamw"]

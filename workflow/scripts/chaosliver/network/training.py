@@ -154,7 +154,9 @@ def _due_snapshots(state: State, recipe: Recipe) -> list[int]:
 def train_epoch(
     trainee: Trainee, slices: Slices, epoch: int, stop_signal: Callable[[], str | None] = lambda: None
 ) -> float:
-    """One pass over the slices in random order; `epoch` counts from 1. Returns the mean loss.
+    """One pass over the slices in random order, or `recipe.samples_per_epoch` of them; returns the mean loss.
+
+    `epoch` counts from 1.
 
     Raises InputError that names the epoch, the batch and its patients where the loss is no finite number, and
     StoppedError where `stop_signal` names a signal.
@@ -162,7 +164,8 @@ def train_epoch(
     recipe, total = trainee.recipe, 0.0
     # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
     trainee.network.train(epoch == 1 or not recipe.stays_in_evaluation_mode)
-    batches = _in_batches(torch.randperm(len(slices.patients)).numpy(), recipe.batch_size)
+    passed = _drawn(len(slices.patients), recipe.samples_per_epoch)
+    batches = _in_batches(passed, recipe.batch_size)
     for number, (rows, planes) in enumerate(zip(batches, slices.read(batches), strict=True)):
         if signal := stop_signal():
             raise StoppedError(f"stopped by {signal} in epoch {epoch}. Epoch {epoch - 1} is saved: run again to go on")
@@ -178,7 +181,7 @@ def train_epoch(
                 "lower recipe.learning_rate, or look at these patients' images"
             )
         total += loss * len(rows)
-    return total / len(slices.patients)
+    return total / len(passed)
 
 
 def validate(trainee: Trainee, slices: Slices) -> Validation:
@@ -263,6 +266,14 @@ def _set_learning_rate(trainee: Trainee, epochs_done: float) -> None:
         rate *= 0.5 * (1 + math.cos(math.pi * epochs_done / recipe.epochs))
     for group in trainee.optimiser.param_groups:
         group["lr"] = rate
+
+
+def _drawn(slices: int, wanted: int | None) -> np.ndarray:
+    """The rows of an epoch in random order: each once, or `wanted` of them, each as often as the others but for one."""
+    passed = torch.randperm(slices)
+    while wanted is not None and len(passed) < wanted:
+        passed = torch.cat([passed, torch.randperm(slices)])
+    return passed[:wanted].numpy()
 
 
 def _in_batches(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:

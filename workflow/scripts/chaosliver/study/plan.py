@@ -12,6 +12,7 @@ from typing import Any
 from ..base.settings import from_mapping
 from .archives import archive_path, source_of
 from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
+from .contrasts import contrasts_of
 from .experiments import Experiment, resolve_experiments
 from .folds import check_sequences, folds_of, selection_of
 from .patients import Patient, patients_in, read_sheet
@@ -20,12 +21,15 @@ from .runs import TEST_COHORT, Run
 from .splits import HELD_OUT, Split
 
 # The tables that hold the study's numbers.
-TABLES = ("slices", "patients", "experiments", "comparisons", "prices", "publication", "cross_sequence", "trainings")
+TABLES = (
+    *("slices", "patients", "experiments", "comparisons", "prices", "publication", "cross_sequence", "trainings"),
+    *("verdicts", "variances"),
+)
 # The rules that have a part in the numbers of the tables.
 TABLE_RULES = (
     *("unpack_patient", "inventory_patient", "pair_slices", "extract_masks", "convert_images", "augment", "train"),
     *("take_snapshot", "predict", "predict_logits", "evaluate", "collect_tables", "compare_experiments"),
-    *("write_publication_table", "cross_sequence", "list_trainings", "price_errors"),
+    *("write_publication_table", "cross_sequence", "list_trainings", "price_errors", "judge_contrasts"),
 )
 
 
@@ -160,6 +164,11 @@ class Plan:
     def prices(self) -> dict[str, Any]:
         """The experiments that tell the price of each published error: see `comparisons.prices_of`."""
         return prices_of(self.experiments, self.config)
+
+    @cached_property
+    def contrasts(self) -> list[dict[str, str]]:
+        """The contrasts of the plan of analysis."""
+        return contrasts_of(self.experiments, self.config)
 
     # Roles of patients.
 

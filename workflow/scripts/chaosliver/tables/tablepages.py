@@ -39,6 +39,8 @@ PLAIN_PAGES = {
     "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence and seed."),
     "trainings": PlainPage("Trainings", "Optimism is validation minus test."),
     "prices": PlainPage("Prices of the published errors", "Differences are corrected minus published."),
+    "verdicts": PlainPage("Verdicts", "Of the plan's contrasts. Differences in 3D Dice are experiment minus against."),
+    "variances": PlainPage("Spread", "Standard deviations of the 3D Dice between patients, draws of folds, and seeds."),
     "findings": PlainPage("Findings of quality control", "What was found, file by file, and how severe it is."),
 }
 

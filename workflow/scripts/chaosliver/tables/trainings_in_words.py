@@ -93,7 +93,9 @@ def _images(recipe: Mapping[str, Any]) -> str:
 def _epochs(recipe: Mapping[str, Any]) -> str:
     stop = f", stopped after {recipe['patience']} epochs without a better one" if recipe["patience"] else ""
     loss = f"{LOSSES[recipe['loss']]} as loss"
-    return f"{recipe['epochs']} epochs{stop}, batches of {recipe['batch_size']}, {loss}; {CHOICES[recipe['choose']]}."
+    passed = f" of {recipe['samples_per_epoch']} slices" if recipe["samples_per_epoch"] else ""
+    batches = f"batches of {recipe['batch_size']}"
+    return f"{recipe['epochs']} epochs{passed}{stop}, {batches}, {loss}; {CHOICES[recipe['choose']]}."
 
 
 def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:

@@ -118,7 +118,7 @@ def _train(
 
     def report(row: Mapping[str, Any], seconds: float) -> None:
         log.add(row)
-        report_epoch(row, recipe.epochs, seconds, len(samples))
+        report_epoch(row, recipe.epochs, seconds, recipe.samples_per_epoch or len(samples))
 
     if state is not None:
         logging.info("going on after epoch %d of %s", state.epoch, path)
