@@ -156,7 +156,7 @@ def test_a_sheet_looks_as_it_did(study: Study, drawn: list[Figure]) -> None:
     assert_looks_as_kept(drawn[1], "contact_sheets")
 
 
-def test_a_patient_of_two_draws_is_drawn_from_the_first(study: Study, drawn: list[Figure]) -> None:
+def test_a_patient_of_two_draws_is_drawn_from_the_first(study: Study) -> None:
     """Patient 1 is held out in fold 0 of the first draw, and again in fold 3, whose prediction is worse."""
     folder, _ = draw(study, "before")
     before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
