@@ -20,6 +20,7 @@ rule collect_tables:
     conda:
         "../../envs/report.yaml"
     params:
+        folds_per_draw=PLAN.folds_per_draw(),
         code=digest_of("collect_tables"),
     script:
         "../scripts/collect_tables.py"

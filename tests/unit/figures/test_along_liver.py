@@ -101,6 +101,14 @@ def test_patients_weigh_the_same_and_seeds_are_averaged(tmp_path: Path) -> None:
     assert found.mean(axis=1).tolist() == pytest.approx([0.6, 0.9])
 
 
+def test_the_profiles_of_two_draws_are_averaged_and_their_slices_never_joined(tmp_path: Path) -> None:
+    """By hand, one seed: the draws have the same slices, so that joining them would alternate between both."""
+    rows = volume("1", [0.2, 0.6, 1.0]) + volume("1", [0.4, 0.4, 0.4], fold="4") + volume("2", [0.9] * 3, fold="3")
+    first, second = profiles(tmp_path, rows)
+    assert first == pytest.approx(0.7 - 0.4 * GRID)
+    assert second == pytest.approx(np.full(21, 0.9))
+
+
 def test_a_row_says_whose_profile_it_is(tmp_path: Path) -> None:
     rows = volume("1", [0.5, 0.6]) + volume("1", [0.7, 0.8], sequence="t2_spir") + volume("9", [0.1], "other")
     frame = profiles_of(read_frame(read_back(tmp_path, rows), SLICE_COLUMNS))

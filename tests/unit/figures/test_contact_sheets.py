@@ -154,3 +154,15 @@ def test_tiles_stand_row_by_row_with_a_gap() -> None:
 def test_a_sheet_looks_as_it_did(study: Study, drawn: list[Figure]) -> None:
     draw(study)
     assert_looks_as_kept(drawn[1], "contact_sheets")
+
+
+def test_a_patient_of_two_draws_is_drawn_from_the_first(study: Study) -> None:
+    """Patient 1 is held out in fold 0 of the first draw, and again in fold 3, whose prediction is worse."""
+    folder, _ = draw(study, "before")
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
+    for number in range(10):
+        masks = (rectangle(SHAPE, 4, 14, 10, 18), rectangle(SHAPE, 13, 14, 10, 18))
+        study.add(FIRST, f"s{number}", np.zeros(SHAPE), *masks, run="fold3_seed1", position_mm=6.0 * number)
+    folder, worst = draw(study, "after")
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")} == before
+    assert worst.read_bytes() == before[Path("t1_in_phase/2.png")]

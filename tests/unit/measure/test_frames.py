@@ -70,3 +70,12 @@ def test_each_patient_of_a_group_is_the_mean_of_the_seeds_that_have_a_value():
     assert averaged["assd_mm"].dropna().tolist() == pytest.approx([4.5, 1, 3, 4])
     assert "predicted_ml" not in averaged.columns
     assert average_over_seeds(frame, ["predicted_ml"])["predicted_ml"].tolist() == [9] * 5
+
+
+def test_each_patient_of_two_draws_is_one_row():
+    rows = [
+        {**scored("a", "development", "t2_spir", "1", seed, dice, distance), "fold": fold}
+        for fold, seed, dice, distance in (("0", "1", "0.1", "2"), ("4", "1", "0.5", ""), ("4", "2", "0.9", "6"))
+    ]
+    (patient,) = average_over_seeds(typed(rows, PATIENT_COLUMNS)).to_dict("records")
+    assert (patient["patient"], patient["dice_3d"], patient["assd_mm"]) == ("1", pytest.approx(0.5), 4)

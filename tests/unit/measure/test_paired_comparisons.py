@@ -244,3 +244,19 @@ def test_means_are_over_the_seeds_with_a_finite_value_and_of_each_patient_by_its
     }
     distances = means["e", "c", "s"]["assd_mm"]
     assert distances["1"] == 4 and np.isnan(distances["2"])
+
+
+def test_draws_are_replicates_of_a_patient_as_seeds_are(tmp_path: Path) -> None:
+    """By hand: patient 6 has 0.5, 0.5, 0.7 and 0.9 in two seeds and draws; a missing distance is left out."""
+    rows = [
+        row(name, str(n), 0.5, seed, fold=fold)
+        for name, seed, fold in product(("base", "new"), "12", "03")
+        for n in range(7)
+    ]
+    ours = [entry for entry in rows if (entry["experiment"], entry["patient"]) == ("new", "6")]
+    ours[2] |= dict.fromkeys(MEASURES, 0.7)
+    ours[3] |= dict.fromkeys(MEASURES, 0.9) | {"assd_mm": None}
+    found = {entry["measure"]: entry for entry in compared(tmp_path, rows)}
+    assert {entry["pairs"] for entry in found.values()} == {"7"}
+    assert float(found["dice_3d"]["mean_difference"]) == pytest.approx((2.6 / 4 - 0.5) / 7, rel=1e-5)
+    assert float(found["assd_mm"]["mean_difference"]) == pytest.approx((1.7 / 3 - 0.5) / 7, rel=1e-5)

@@ -107,12 +107,14 @@ def test_a_study_without_the_published_one_prices_nothing(config):
     [
         ({"split": "published"}, "split"),
         ({"split": "of_another_seed"}, "split"),
+        ({"split": "drawn_twice"}, "split"),
         ({"seeds": [1, 2]}, "seeds"),
         ({"score_on": ["t2_spir"]}, "score_on"),
     ],
 )
 def test_what_is_scored_otherwise_has_no_price(config, changes, key):
     config["splits"]["of_another_seed"] = {**config["splits"]["five_fold_published"], "seed": 2}
+    config["splits"]["drawn_twice"] = {**config["splits"]["five_fold_published"], "draws": 2}
     config["experiments"]["published_training_mode"] |= changes
     with pytest.raises(InputError, match=f"prices: published_training_mode has another {key} than published_five_fold"):
         prices_of(resolve_experiments(config, SCHEMA), config)
@@ -141,3 +143,19 @@ def test_as_many_held_out_patients_as_the_published_study_are_needed(config):
     )
     config["splits"]["three"]["test"] = 4
     assert prices_of(resolve_experiments(config, SCHEMA), config)["right"] == "other"
+
+
+def test_a_price_is_told_how_many_folds_make_a_draw(config):
+    prices = prices_of(resolve_experiments(config, SCHEMA), config)
+    assert prices["folds_per_draw"] == 5
+    # One draw is one draw, named or not.
+    config["splits"]["five_fold_watched"]["draws"] = 1
+    assert prices_of(resolve_experiments(config, SCHEMA), config) == prices
+    config["prices"] = {"published": "as_published", "right": "as_published", "each": {}}
+    config["study"] = ["as_published"]
+    assert prices_of(resolve_experiments(config, SCHEMA), config)["folds_per_draw"] == 1
+    for split in config["splits"].values():
+        split |= {"draws": 2} if "folds" in split else {}
+    config["prices"] = {"published": "published_five_fold", "right": "original", "each": {}}
+    config["study"] = ["published_five_fold", "original"]
+    assert prices_of(resolve_experiments(config, SCHEMA), config)["folds_per_draw"] == 5

@@ -39,6 +39,9 @@ def test_the_configured_grey_ranges_are_the_challenges_own(config):
         ("grey_ranges.liver", [70, 55], r"config key grey_ranges\.liver: \[70, 55\] must rise"),
         ("baseline.recipe.learning_rate", "1e-4", r"learning_rate: '1e-4' .* YAML takes it for text: write 0\.0001"),
         ("splits.five_fold.test", 4, r"config key splits\.five_fold: needs either folds or test"),
+        ("splits.five_fold.draws", 0, r"config key splits\.five_fold\.draws: 0 is less than the minimum of 1"),
+        ("splits.five_fold.draws", 1.5, r"config key splits\.five_fold\.draws: 1\.5 is not of type 'integer'"),
+        ("splits.published.draws", 2, r"config key splits\.published: 'folds' is a dependency of 'draws'"),
         ("splits.published.test", [13], r"config key splits\.published\.test: must be a number of patients, or a list"),
         ("archives.test", {"ground_truth": True}, r"config key archives\.test: names neither a path nor a url"),
         ("archives.test", {"ground_truth": True, "path": None}, r"archives\.test: names neither a path nor a url"),
@@ -154,3 +157,8 @@ def test_a_configuration_that_lacks_a_part_says_so(config):
     del config["baseline"]
     with pytest.raises(InputError, match=r"\n  the configuration: 'baseline' is missing$"):
         check_config(config, SCHEMA)
+
+
+def test_a_split_may_draw_its_folds_several_times(config):
+    for draws in (1, 2, 7):
+        check_config(change(config, "splits.five_fold.draws", draws), SCHEMA)

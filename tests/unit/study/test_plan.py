@@ -5,6 +5,7 @@ from unit.study.configs import FOLD_TRAINING, HELD_OUT, ROOT, SCHEMA, SHEET, VAL
 
 from chaosliver.base.errors import InputError
 from chaosliver.study.configuration import check_config
+from chaosliver.study.inputs import train
 from chaosliver.study.plan import TABLE_RULES, TABLES, Plan
 from chaosliver.study.provenance import computing_digest, digest_of
 
@@ -181,3 +182,36 @@ def test_the_methods_describe_what_the_study_uses_and_no_more(plan):
     kidney = study["experiments"]["kidney"]
     assert (kidney["other_organs"], kidney["seeds"], kidney["snapshot"]) == (["spleen"], [1, 2], None)
     assert study["experiments"]["leaks_epoch3"]["snapshot"] == {"of": "leaks", "epoch": 3}
+
+
+def test_a_second_draw_adds_runs_and_leaves_the_first_ones_as_they_are(plan, sheet):
+    config = study_of_everything(patients=sheet)
+    config["splits"]["two_fold"]["draws"] = 2
+    twice = Plan.of(config, SCHEMA)
+    assert twice.runs_of("kidney") == [("kidney", fold, seed) for fold in "0123" for seed in "12"]
+    assert twice.runs_of("leaks") == plan.runs_of("leaks")
+    for run in plan.trainings:
+        assert twice.training_settings(run.experiment, run.seed) == plan.training_settings(run.experiment, run.seed)
+        assert train(twice, run.experiment, run.fold) == train(plan, run.experiment, run.fold)
+        assert twice.scored_patients(run.experiment, run.name) == plan.scored_patients(run.experiment, run.name)
+    second = [twice.patients_in("first", fold, "test") for fold in "23"]
+    assert sorted(patient for test in second for patient in test) == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(second) != sorted(HELD_OUT)
+    assert twice.training_patients() == plan.training_patients()
+    assert twice.described_study()["splits"]["two_fold"]["draws"] == 2
+
+
+def test_the_tables_are_told_how_many_folds_make_a_draw(plan, sheet):
+    config = study_of_everything(patients=sheet)
+    config["splits"]["two_fold"]["draws"] = 3
+    config["splits"]["alone"] = {"test": 2, "validation": 0, "seed": 1}
+    config["experiments"]["few"]["split"] = "alone"
+    assert Plan.of(config, SCHEMA).folds_per_draw() == dict.fromkeys(NAMES, 2) | {"few": 1}
+    assert plan.folds_per_draw() == dict.fromkeys(NAMES, 2)
+
+
+def test_draws_that_the_patients_do_not_allow_are_refused_by_the_name_of_the_split(sheet):
+    config = study_of_everything(patients=sheet)
+    config["splits"]["two_fold"]["draws"] = 11
+    with pytest.raises(InputError, match=r"splits\.two_fold: 11 draws are .* 6 development .* in 10 ways only"):
+        Plan.of(config, SCHEMA)

@@ -1,10 +1,11 @@
 """No patient stands on two sides of a split, and the seed alone decides on which."""
 
 import random
+from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chaosliver.base.errors import InputError
@@ -154,3 +155,115 @@ def test_the_training_patients_that_are_kept_are_drawn_fold_by_fold():
         assert set(having("train", kept)) == set(drawn[:5])
         assert having("train", kept) != having("train", whole)[:5]
         assert having("test", kept) == having("test", whole)
+
+
+def held_out_by_draw(folds, per_draw):
+    """Who is held out by each fold, as lists of one draw each."""
+    tested = [having("test", roles) for roles in folds]
+    return [tested[start : start + per_draw] for start in range(0, len(tested), per_draw)]
+
+
+def groups_of(draw):
+    return {frozenset(test) for test in draw}
+
+
+@given(
+    count=st.integers(5, 30),
+    folds=st.integers(2, 6),
+    draws=st.integers(1, 4),
+    validation=st.sampled_from([0, 1, HELD_OUT]),
+    seed=st.integers(0, 1000),
+)
+def test_each_draw_holds_out_every_patient_once_in_groups_of_its_own(count, folds, draws, validation, seed):
+    # As many patients as folds can be dealt in one way alone.
+    assume(count > folds)
+    patients = [f"p{number}" for number in range(count)]
+    split = Split(folds=folds, draws=draws, validation=validation, seed=seed)
+    found = assign_roles(patients, split)
+    assert (len(found), split.folds_per_draw) == (folds * draws, folds)
+    by_draw = held_out_by_draw(found, folds)
+    for draw in by_draw:
+        assert sorted(patient for test in draw for patient in test) == sorted(patients)
+        assert {len(test) for test in draw} <= {count // folds, count // folds + 1}
+    assert len({frozenset(groups_of(draw)) for draw in by_draw}) == draws
+    for roles in found:
+        assert sorted(roles) == sorted(patients)
+        assert list(roles.values()).count("validation") == split.validating
+    # Fewer draws, or none named, are the first of these.
+    fewer = Split(folds=folds, draws=max(draws - 1, 1), validation=validation, seed=seed)
+    assert assign_roles(patients, fewer) == found[: folds * fewer.draws]
+    once = assign_roles(patients, Split(folds=folds, validation=validation, seed=seed))
+    assert once == found[:folds]
+
+
+def test_a_draw_is_shuffled_by_the_seed_and_its_number_and_its_folds_are_numbered_on():
+    """By hand, of the third draw: patients by number, shuffled by seed and draw, dealt in turn to the folds 6 to 8."""
+    order = [str(number) for number in range(1, 12)]
+    random.Random("5/draw2").shuffle(order)
+    folds = assign_roles([str(number) for number in range(11, 0, -1)], Split(folds=3, draws=3, validation=2, seed=5))
+    for place, roles in enumerate(folds[6:]):
+        held_out = order[place::3]
+        training = [patient for patient in order if patient not in held_out]
+        validating = random.Random(f"5/{6 + place}").sample(training, 2)
+        assert having("test", roles) == sorted(held_out, key=int)
+        assert having("validation", roles) == sorted(validating, key=int)
+        assert list(roles) == [str(number) for number in range(1, 12)]
+
+
+def test_the_default_studys_folds_stay_in_front_of_a_second_draw():
+    folds = assign_roles(PATIENTS, Split(folds=5, draws=2, validation=2, seed=1))
+    assert [having("test", roles) for roles in folds[:5]] == DEFAULT_TEST
+    assert [having("validation", roles) for roles in folds[:5]] == DEFAULT_VALIDATION
+    assert groups_of(having("test", roles) for roles in folds[5:]).isdisjoint(groups_of(DEFAULT_TEST))
+    kept = keep_training(folds, 8, 1)
+    assert kept[:5] == keep_training(folds[:5], 8, 1)
+    for fold, roles in enumerate(kept):
+        training = having("train", folds[fold])
+        random.Random(f"1/{fold}/training").shuffle(training)
+        assert set(having("train", roles)) == set(training[:8])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_draw_that_repeats_the_groups_of_an_earlier_one_is_shuffled_on(seed):
+    """Four patients make two pairs in three ways, whichever fold each pair is: three draws are these three."""
+    folds = assign_roles("1234", Split(folds=2, draws=3, validation=0, seed=seed))
+    expected = [{frozenset(pair), frozenset("1234") - frozenset(pair)} for pair in ("12", "13", "14")]
+    found = [groups_of(draw) for draw in held_out_by_draw(folds, 2)]
+    assert len(found) == 3 and all(draw in found for draw in expected)
+    order = list("1234")
+    random.Random(seed).shuffle(order)
+    source, second = random.Random(f"{seed}/draw1"), list("1234")
+    source.shuffle(second)
+    while groups_of([second[::2], second[1::2]]) == groups_of([order[::2], order[1::2]]):
+        source.shuffle(second)
+    assert [having("test", roles) for roles in folds[2:4]] == [sorted(second[::2]), sorted(second[1::2])]
+
+
+@pytest.mark.parametrize(
+    ("patients", "folds"), [(patients, folds) for patients in range(2, 8) for folds in range(2, min(patients, 4) + 1)]
+)
+def test_as_many_draws_as_there_are_ways_are_possible_and_no_more(patients, folds):
+    """The ways are counted one by one. With a patient for each fold there is one."""
+    names = "abcdefg"[:patients]
+    ways = {frozenset(frozenset(order[fold::folds]) for fold in range(folds)) for order in permutations(names)}
+    split = {"folds": folds, "validation": 0, "seed": 3}
+    drawn = assign_roles(names, Split(**split, draws=len(ways)))
+    assert {frozenset(groups_of(draw)) for draw in held_out_by_draw(drawn, folds)} == ways
+    counted = f"{len(ways)} way{'s' if len(ways) > 1 else ''}"
+    with pytest.raises(InputError) as refused:
+        assign_roles(names, Split(**split, draws=len(ways) + 1))
+    assert str(refused.value) == (
+        f"{len(ways) + 1} draws are asked for, but {patients} development patients can be dealt to {folds} folds in "
+        f"{counted} only. Ask for fewer draws"
+    )
+
+
+def test_too_few_patients_for_the_folds_are_refused_whatever_the_draws():
+    with pytest.raises(InputError, match="5 folds need at least 5 development patients; the sheet has 2"):
+        assign_roles(["1", "2"], Split(folds=5, draws=2, validation=0, seed=1))
+
+
+def test_a_split_of_one_fold_is_one_draw():
+    assert Split(test=4, validation=0, seed=1).folds_per_draw == 1
+    with pytest.raises(InputError, match="2 draws are asked for"):
+        assign_roles(PATIENTS, Split(test=4, draws=2, validation=0, seed=1))

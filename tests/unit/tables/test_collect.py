@@ -1,5 +1,6 @@
 """Tidy tables: what is counted, what is averaged over what, and the text for the terminal."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.measure.frames import typed
 from chaosliver.measure.patient_statistics import mean_interval
 from chaosliver.tables.collect import collect_tables, summarise
+
+FOLDS_PER_DRAW = defaultdict(lambda: 2, one_fold=1)
 
 
 def patient_row(patient: str, seed: str = "1", dice: float | None = 0.9, **changes: Any) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def outputs_in(folder: Path) -> dict[str, Path]:
 
 
 def summary_of(patients: list[dict[str, Any]], slices: list[dict[str, Any]]) -> pd.DataFrame:
-    return summarise(_read_back(slices, SLICE_COLUMNS), _read_back(patients, PATIENT_COLUMNS))
+    return summarise(_read_back(slices, SLICE_COLUMNS), _read_back(patients, PATIENT_COLUMNS), FOLDS_PER_DRAW)
 
 
 def _read_back(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
@@ -100,6 +103,41 @@ def test_a_patient_scored_twice_is_refused() -> None:
         summary_of([patient_row("1"), patient_row("1", fold="1")], slice_rows("1"))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"fold": "2"}, {"fold": "3"}),
+        ({"fold": "3"}, {"fold": "3"}),
+        ({"fold": "10"}, {"fold": "11"}),
+        ({"fold": "1", "experiment": "one_fold"}, {"fold": "1", "experiment": "one_fold"}),
+        ({"fold": "all", "seed": "all", "cohort": "test"}, {"fold": "all", "seed": "all", "cohort": "test"}),
+    ],
+)
+def test_a_patient_scored_twice_in_one_draw_is_refused(first: dict[str, str], second: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="patient 1, t1_in_phase is scored twice under seed"):
+        summary_of([patient_row("2"), patient_row("1", **first), patient_row("1", **second)], slice_rows("1"))
+
+
+def test_draws_are_replicates_as_seeds_are() -> None:
+    """By hand: two seeds in two draws of two folds, and a patient that is held out in the other fold of the second."""
+    dice = {("0", "1"): 0.8, ("0", "2"): 0.6, ("3", "1"): 0.5, ("3", "2"): 0.3}
+    patients = [patient_row("1", seed, value, fold=fold) for (fold, seed), value in dice.items()]
+    patients += [patient_row("2", seed, 0.75, fold=fold) for fold in "12" for seed in "12"]
+    slices = [row for each in patients for row in slice_rows(each["patient"], each["seed"], fold=each["fold"])]
+    (row,) = summary_of(patients, slices).to_dict("records")
+    assert (row["patients"], row["slices"], row["share_of_empty_slices"]) == (2, 4, 0.5)
+    assert row["dice_3d_mean"] == pytest.approx((0.55 + 0.75) / 2)
+    assert (row["dice_3d_min"], row["dice_3d_max"]) == pytest.approx((0.55, 0.75))
+    assert row["dice_3d_sd"] == pytest.approx(0.2 / 2**0.5)
+
+
+def test_the_folds_of_a_draw_are_those_of_the_experiment() -> None:
+    """Folds 0 and 1 are two draws of a split of one fold, and one of a split of two."""
+    rows = [patient_row("1", fold=fold, experiment="one_fold") for fold in "01"]
+    slices = [row for fold in "01" for row in slice_rows("1", experiment="one_fold", fold=fold)]
+    assert summary_of(rows, slices)["patients"].tolist() == [1]
+
+
 def test_tables_on_disk(tmp_path: Path) -> None:
     runs = []
     for number, patient in enumerate(("08", "13")):
@@ -108,7 +146,9 @@ def test_tables_on_disk(tmp_path: Path) -> None:
         write_tsv(patients, PATIENT_COLUMNS, [patient_row(patient)])
         runs.append((slices, patients))
     outputs = outputs_in(tmp_path / "tables")
-    collect_tables(slices=[run[0] for run in runs], patients=[run[1] for run in runs], **outputs)
+    collect_tables(
+        slices=[run[0] for run in runs], patients=[run[1] for run in runs], folds_per_draw=FOLDS_PER_DRAW, **outputs
+    )
     assert outputs["slices_table"].read_text().splitlines()[1:3] == runs[0][0].read_text().splitlines()[1:]
     assert [row["patient"] for row in read_tsv(outputs["patients_table"])] == ["08", "13"]
     (row,) = read_tsv(outputs["experiments_table"], EXPERIMENT_COLUMNS)
@@ -118,7 +158,7 @@ def test_tables_on_disk(tmp_path: Path) -> None:
 
 def test_tables_of_a_study_without_runs(tmp_path: Path) -> None:
     outputs = outputs_in(tmp_path)
-    collect_tables(slices=[], patients=[], **outputs)
+    collect_tables(slices=[], patients=[], folds_per_draw={}, **outputs)
     assert read_tsv(outputs["experiments_table"], EXPERIMENT_COLUMNS) == []
 
 
@@ -211,4 +251,8 @@ def test_a_runs_table_without_its_columns_is_refused(tmp_path: Path, which: str)
     for name, columns in tables.items():
         write_tsv(tmp_path / f"{name}.tsv", columns, [])
     with pytest.raises(InputError, match=rf"{which}\.tsv: lacks the column"):
-        collect_tables(**{name: [tmp_path / f"{name}.tsv"] for name in tables}, **outputs_in(tmp_path / "tables"))
+        collect_tables(
+            **{name: [tmp_path / f"{name}.tsv"] for name in tables},
+            folds_per_draw=FOLDS_PER_DRAW,
+            **outputs_in(tmp_path / "tables"),
+        )

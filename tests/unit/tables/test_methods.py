@@ -174,3 +174,18 @@ def test_the_sections_stand_in_the_order_of_a_paper(study, tmp_path):
 def test_a_cohort_without_patients_is_not_told(study, tmp_path):
     page, _ = written({**study, "patients": {"1": ["development", ["t2_spir"]]}}, tmp_path)
     assert "(references 1 and 2): 1 patient of the development cohort (1 with T2-SPIR). Images" in page
+
+
+def test_a_split_says_how_often_its_folds_were_drawn(study, tmp_path):
+    splits = {
+        name: {"folds": 3, "validation": 0, "seed": 4, **draws}
+        for name, draws in {"none": {}, "one": {"draws": 1}, "two": {"draws": 2}, "four": {"draws": 4}}.items()
+    }
+    _, text = written({**study, "splits": splits}, tmp_path)
+    for name in ("none", "one"):
+        assert f"{name}: 3 folds by patient, each held out once; no validation (seed 4)." in text
+    for name, times in (("two", "twice"), ("four", "4 times")):
+        told = (
+            f"{name}: 3 folds by patient, drawn {times}, each patient held out once per draw; no validation (seed 4)."
+        )
+        assert told in text

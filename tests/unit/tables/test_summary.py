@@ -17,9 +17,9 @@ small       development  T2-SPIR          14      28%   0.812   0.712  0.612 ± 
 all_of_it   test         T1 in phase       3       0%       -       -              -     -      -     0
 ct          test         ct                1        -   1.000   0.500          0.250  0.07    8.0    11
 
-Means over patients (seeds of one patient averaged first). All slices: a slice with neither reference nor prediction
-counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction has no
-surface, as an empty one: the last column counts them.
+Means over patients (seeds and draws of one patient averaged first). All slices: a slice with neither reference nor
+prediction counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction
+has no surface, as an empty one: the last column counts them.
 """
 
 

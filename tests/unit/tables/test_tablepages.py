@@ -139,7 +139,7 @@ def test_a_matrix_without_rows_has_none(tmp_path, page):
     ("name", "title", "note"),
     [
         ("comparisons", "Paired comparisons", "Differences are experiment minus baseline."),
-        ("patients", "Patients", "Each held-out patient once by experiment, sequence and seed."),
+        ("patients", "Patients", "Each held-out patient once by experiment, sequence, draw and seed."),
         ("trainings", "Trainings", "Optimism is validation minus test."),
         ("prices", "Prices of the published errors", "Differences are corrected minus published."),
         ("findings", "Findings of quality control", "What was found, file by file, and how severe it is."),

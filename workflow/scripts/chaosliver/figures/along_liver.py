@@ -64,18 +64,19 @@ def relative_positions(positions_mm: np.ndarray) -> np.ndarray:
 def profiles_of(slices: pd.DataFrame) -> pd.DataFrame:
     """One row per experiment, cohort, sequence and patient: Dice at each position of `GRID` in columns 0, 1, 2, ...
 
-    Only slices with the organ in the ground truth count. Between slices the Dice is interpolated; seeds are averaged.
+    Only slices with the organ in the ground truth count. Between slices the Dice is interpolated. Seeds and
+    draws are averaged.
     """
     scored = slices[slices["reference_mm2"] > 0].dropna(subset=["dice"])
+    columns = [*GROUP, "patient", "fold", "seed"]
     names, profiles = [], []
-    for key, volume in scored.groupby([*GROUP, "patient", "seed"], sort=False):
+    for key, volume in scored.groupby(columns, sort=False):
         ordered = volume.sort_values("position_mm", ascending=False)
         places = relative_positions(ordered["position_mm"].to_numpy())
         names.append(key)
         profiles.append(np.interp(GRID, places, ordered["dice"].to_numpy()))
-    columns = [*GROUP, "patient", "seed"]
     frame = pd.DataFrame(names, columns=columns).join(pd.DataFrame(profiles, columns=PLACES))
-    return frame.drop(columns="seed").groupby([*GROUP, "patient"], sort=False).mean().reset_index()
+    return frame.drop(columns=["fold", "seed"]).groupby([*GROUP, "patient"], sort=False).mean().reset_index()
 
 
 def _by_experiment(profiles: pd.DataFrame, experiments: Sequence[str]) -> Profiles:

@@ -35,9 +35,9 @@ def draw_contact_sheets(
 
     `worst` becomes a copy of the sheet with the lowest 3D Dice, or a picture that says that there is no ground truth.
 
-    `slices` are the tables of the `runs`, in the same order; a patient that several runs (seeds) scored is drawn from
-    the first. The folders are those of `overlays.Trees`. Raises InputError where what they hold does not give the
-    Dice of the tables.
+    `slices` are the tables of the `runs`, in the same order; a patient that several runs (seeds, draws) scored is
+    drawn from the first. The folders are those of `overlays.Trees`. Raises InputError where what they hold does not
+    give the Dice of the tables.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scores: dict[Path, float] = {}

@@ -1,4 +1,4 @@
-"""Tables of text as pandas frames, and a patient's mean over the seeds."""
+"""Tables of text as pandas frames, and a patient's mean over seeds and draws."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,9 +30,9 @@ def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def average_over_seeds(patients: pd.DataFrame, columns: Sequence[str] = MEASURES) -> pd.DataFrame:
-    """One row per experiment, cohort, sequence and patient with the mean of each of `columns` over the seeds.
+    """One row per experiment, cohort, sequence and patient with the mean of each of `columns` over the seeds and draws.
 
-    Seeds are replicates of one patient's result, not further patients. A measure that is undefined under some seeds is
+    They are replicates of one patient's result, not further patients. A measure that is undefined under some of them is
     the mean of the others.
     """
     return patients.groupby([*GROUP, "patient"], sort=False)[list(columns)].mean().reset_index()

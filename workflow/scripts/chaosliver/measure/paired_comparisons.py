@@ -42,14 +42,14 @@ def compare_experiments(*, patients_table: Path, pairs: list[tuple[str, str]], c
 
 
 def patient_means(rows: Iterable[Mapping[str, str]]) -> dict[Group, dict[str, Values]]:
-    """Each patient's mean over seeds: {(experiment, cohort, sequence): {measure: {patient: mean}}}.
+    """Each patient's mean over seeds and draws: {(experiment, cohort, sequence): {measure: {patient: mean}}}.
 
-    A seed whose value does not exist or is not finite (the distance of an empty prediction) is left out of its
-    patient's mean, and a patient without any value has none.
+    A result that does not exist or is not finite (the distance of an empty prediction) is left out of its patient's
+    mean, and a patient without any value has none.
     """
-    seeds: dict[Group, dict[str, dict[str, list[float]]]] = {}
+    results: dict[Group, dict[str, dict[str, list[float]]]] = {}
     for row in rows:
-        group = seeds.setdefault((row["experiment"], row["cohort"], row["sequence"]), {name: {} for name in BETTER})
+        group = results.setdefault((row["experiment"], row["cohort"], row["sequence"]), {name: {} for name in BETTER})
         for measure, patients in group.items():
             values = patients.setdefault(row["patient"], [])
             value = float(row[measure] or "nan")
@@ -60,7 +60,7 @@ def patient_means(rows: Iterable[Mapping[str, str]]) -> dict[Group, dict[str, Va
             measure: {patient: float(np.mean(values)) if values else float("nan") for patient, values in held.items()}
             for measure, held in measures.items()
         }
-        for group, measures in seeds.items()
+        for group, measures in results.items()
     }
 
 

@@ -1,7 +1,7 @@
 """Intervals of means, and tests of paired differences. The unit is the patient.
 
-Slices of one patient are not independent, and seeds are replicates of one patient's result: every value compared here
-is the mean of a patient's seeds.
+Slices of one patient are not independent, and seeds and draws are replicates of one patient's result: every value
+compared here is the mean of them.
 
 The interval is the percentile bootstrap over patients, its tails widened for small samples as in Hesterberg, "What
 Teachers Should Know About the Bootstrap", The American Statistician 2015, doi 10.1080/00031305.2015.1089789. The

@@ -40,6 +40,8 @@ ERRORS_OF_READING = {
 }
 
 Row = Mapping[str, str]
+# The rows of the priced experiments, by seed and draw.
+Replicates = Sequence[Sequence[Row]]
 
 
 class Arm(NamedTuple):
@@ -51,7 +53,7 @@ class Arm(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Sums of the slices' Dice [epochs, patients], and each patient's number of slices and fold, of one seed."""
+    """Of one seed and draw: sums of the slices' Dice [epochs, patients], each patient's number of slices, and fold."""
 
     sums: np.ndarray
     counts: np.ndarray
@@ -62,8 +64,10 @@ def price_errors(*, slices_table: Path, prices: Mapping[str, Any], prices_table:
     """Write the Dice as published, with each error put right alone and with all, and how far they differ.
 
     `prices` holds `published` and, in `each` by the name of an error, the experiments of one training in the order of
-    their epochs, and `right`, the experiment without any error; empty, it gives an empty table. Differences are the
-    Dice put right minus the published one. There is no interval for fewer than FEWEST_PATIENTS patients.
+    their epochs, and `right`, the experiment without any error; `folds_per_draw` says how many folds in turn are of one
+    draw. Empty, it gives an empty table. Each seed and draw gives a Dice of all patients, and their mean is written.
+    Differences are the Dice put right minus the published one. There is no interval for fewer than FEWEST_PATIENTS
+    patients.
     """
     rows: list[dict[str, Any]] = []
     if prices:
@@ -74,8 +78,8 @@ def price_errors(*, slices_table: Path, prices: Mapping[str, Any], prices_table:
             *(Arm(error, published.experiments, reading) for error, reading in ERRORS_OF_READING.items()),
             Arm(ALL, [prices["right"]], RIGHT),
         ]
-        table = _comparable(read_tsv(slices_table, SLICE_COLUMNS), published.experiments[-1])
-        rows = [_priced(table, arm, published) for arm in arms]
+        replicates = _replicates(_comparable(read_tsv(slices_table, SLICE_COLUMNS), arms), prices["folds_per_draw"])
+        rows = [_priced(replicates, arm, published) for arm in arms]
     write_tsv(prices_table, PRICE_COLUMNS, rows)
 
 
@@ -92,22 +96,31 @@ def dice_of(scores: Scores, reading: Reading, shares: np.ndarray) -> np.ndarray:
     return shown / weights.sum(axis=1)
 
 
-def _comparable(table: Sequence[Row], published: str) -> list[Row]:
-    """The scored slices of the development cohort, of the sequences that the published study was scored on."""
-    scored = [row for row in table if row["cohort"] == "development" and row["dice"]]
-    sequences = {row["sequence"] for row in scored if row["experiment"] == published}
+def _comparable(table: Sequence[Row], arms: Sequence[Arm]) -> list[Row]:
+    """The arms' scored slices of the development cohort, of the sequences that the first arm was scored on."""
+    named = {name for arm in arms for name in arm.experiments}
+    scored = [row for row in table if row["experiment"] in named and row["cohort"] == "development" and row["dice"]]
+    sequences = {row["sequence"] for row in scored if row["experiment"] == arms[0].experiments[-1]}
     return [row for row in scored if row["sequence"] in sequences]
 
 
-def _priced(table: Sequence[Row], arm: Arm, published: Arm) -> dict[str, Any]:
-    scored = [row for row in table if row["experiment"] == arm.experiments[-1]]
+def _replicates(table: Sequence[Row], folds_per_draw: int) -> Replicates:
+    """The rows of each seed and draw. In each of them a patient is held out by one fold."""
+    replicates: dict[tuple[str, int], list[Row]] = {}
+    for row in table:
+        replicates.setdefault((row["seed"], int(row["fold"]) // folds_per_draw), []).append(row)
+    return [replicates[key] for key in sorted(replicates)]
+
+
+def _priced(replicates: Replicates, arm: Arm, published: Arm) -> dict[str, Any]:
+    scored = [row for table in replicates for row in table if row["experiment"] == arm.experiments[-1]]
     patients = sorted({row["patient"] for row in scored}, key=natural)
     everyone = np.full((1, len(patients)), 1 / len(patients))
     # Fewer patients have no interval.
     resampled = [resample_shares(len(patients))] if len(patients) >= FEWEST_PATIENTS else []
     shares = np.concatenate([everyone, *resampled])
-    found = _mean_of_seeds(table, arm, patients, shares)
-    base = _mean_of_seeds(table, published, patients, shares)
+    found = _mean_of_replicates(replicates, arm, patients, shares)
+    base = _mean_of_replicates(replicates, published, patients, shares)
     row = dict.fromkeys(PRICE_COLUMNS) | {
         "put_right": arm.error,
         "experiment": arm.experiments[-1],
@@ -127,18 +140,17 @@ def _with_interval(found: np.ndarray, patients: int, columns: Sequence[str]) -> 
     return dict(zip(columns, (float(found[0]), *ends), strict=True))
 
 
-def _mean_of_seeds(table: Sequence[Row], arm: Arm, patients: Sequence[str], shares: np.ndarray) -> np.ndarray:
-    seeds = sorted({row["seed"] for row in table if row["experiment"] == arm.experiments[-1]})
-    return np.mean([dice_of(_scores(table, arm, seed, patients), arm.reading, shares) for seed in seeds], axis=0)
+def _mean_of_replicates(replicates: Replicates, arm: Arm, patients: Sequence[str], shares: np.ndarray) -> np.ndarray:
+    return np.mean([dice_of(_scores(table, arm, patients), arm.reading, shares) for table in replicates], axis=0)
 
 
-def _scores(table: Sequence[Row], arm: Arm, seed: str, patients: Sequence[str]) -> Scores:
+def _scores(table: Sequence[Row], arm: Arm, patients: Sequence[str]) -> Scores:
     names = list(arm.experiments)
     place = {patient: number for number, patient in enumerate(patients)}
     sums, counts = np.zeros((len(names), len(patients))), np.zeros((len(names), len(patients)))
     folds = np.zeros(len(patients), int)
     for row in table:
-        if row["seed"] == seed and row["experiment"] in names:
+        if row["experiment"] in names:
             where = names.index(row["experiment"]), place[row["patient"]]
             sums[where] += float(row[arm.reading.dice])
             counts[where] += 1

@@ -33,14 +33,15 @@ def comparisons_of(experiments: Mapping[str, Experiment], config: Mapping[str, A
 
 def prices_of(
     experiments: Mapping[str, Experiment], config: Mapping[str, Any]
-) -> dict[str, str | list[str] | dict[str, list[str]]]:
+) -> dict[str, int | str | list[str] | dict[str, list[str]]]:
     """The experiments whose slices give the price of each published error, by the config's `prices`.
 
     Empty where the study lacks `published` or `right`.
 
     `published` and each of `each` become the experiment with its snapshots, in the order of their epochs, since the
-    original study took the best of these; what the study does not run is left out of `each`. Raises InputError where
-    one is scored on other patients, sequences or seeds than the published study.
+    original study took the best of these; what the study does not run is left out of `each`. `folds_per_draw` says how
+    many folds in turn are of one draw. Raises InputError where one is scored on other patients, sequences, draws or
+    seeds than the published study.
     """
     published, right = config["prices"]["published"], config["prices"]["right"]
     if not {published, right} <= set(experiments):
@@ -56,6 +57,7 @@ def prices_of(
         "published": _with_snapshots(published, experiments),
         "right": right,
         "each": {error: _with_snapshots(name, experiments) for error, name in each.items()},
+        "folds_per_draw": config["splits"][experiments[published].split].get("folds", 1),
     }
 
 
@@ -80,8 +82,8 @@ def _base_of(name: str, experiments: Mapping[str, Experiment], config: Mapping[s
 
 def _scored_otherwise(published: Experiment, other: Experiment, splits: Mapping[str, Mapping[str, Any]]) -> str | None:
     """The key by which two experiments hold out or score otherwise, or None."""
-    first, second = splits[published.split], splits[other.split]
-    if any(first.get(key) != second.get(key) for key in ("folds", "test", "seed")):
+    first, second = ({"draws": 1, **splits[each.split]} for each in (published, other))
+    if any(first.get(key) != second.get(key) for key in ("folds", "draws", "test", "seed")):
         return "split"
     if published.seeds != other.seeds:
         return "seeds"

@@ -130,7 +130,7 @@ def masks_folder(plan: Plan, experiment: str) -> str:
 
 
 def _scored(plan: Plan, experiment: str, runs: Iterable[str]) -> dict[str, list[str]]:
-    """The indexes that an experiment's runs score, each once: seeds of one fold score the same patients."""
+    """The indexes that an experiment's runs score, each once: seeds and draws score the same patients."""
     settings = plan.experiments[experiment]
     patients = list(dict.fromkeys(name for run in runs for name in plan.scored_patients(experiment, run)))
     outlined = [patient for patient in patients if plan.has_ground_truth(patient)]

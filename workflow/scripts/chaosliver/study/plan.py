@@ -141,7 +141,7 @@ class Plan:
         return [run for name in self.trained for run in self.runs_of(name)]
 
     def runs_of(self, experiment: str) -> list[Run]:
-        """An experiment's networks: one per fold and seed."""
+        """An experiment's networks: one per fold of every draw, and seed."""
         settings = self.experiments[experiment]
         return [
             Run(experiment, str(fold), str(seed))
@@ -190,6 +190,10 @@ class Plan:
     def split_of(self, experiment: str) -> Split:
         """The split of an experiment."""
         return self.splits[selection_of(self.experiments[experiment])]
+
+    def folds_per_draw(self) -> dict[str, int]:
+        """How many folds of each experiment, in turn, are of one draw, which holds out each patient once at most."""
+        return {name: self.split_of(name).folds_per_draw for name in self.experiments}
 
     def _with_role(self, selection: str, fold: str, role: str) -> list[str]:
         roles = self.folds[selection][int(fold)]

@@ -1,5 +1,6 @@
 """The study's tidy tables: all slices, all patients, and the statistics of each experiment."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ def collect_tables(
     *,
     slices: list[Path],
     patients: list[Path],
+    folds_per_draw: dict[str, int],
     slices_table: Path,
     patients_table: Path,
     experiments_table: Path,
@@ -24,26 +26,27 @@ def collect_tables(
 ) -> None:
     """Join the runs' tables of slices and of patients, and write the table of experiments and its short text form.
 
-    Raises InputError where a patient is scored twice under one experiment and seed.
+    `folds_per_draw` says of each experiment how many folds in turn are of one draw. Raises InputError where a patient
+    is scored twice under one experiment, seed and draw.
     """
     slice_rows = [row for table in slices for row in read_tsv(table, SLICE_COLUMNS)]
     patient_rows = [row for table in patients for row in read_tsv(table, PATIENT_COLUMNS)]
-    experiments = summarise(typed(slice_rows, SLICE_COLUMNS), typed(patient_rows, PATIENT_COLUMNS))
+    experiments = summarise(typed(slice_rows, SLICE_COLUMNS), typed(patient_rows, PATIENT_COLUMNS), folds_per_draw)
     write_tsv(slices_table, SLICE_COLUMNS, slice_rows)
     write_tsv(patients_table, PATIENT_COLUMNS, patient_rows)
     write_tsv(experiments_table, EXPERIMENT_COLUMNS, records_of(experiments))
     write_text(summary, summary_text(experiments))
 
 
-def summarise(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+def summarise(slices: pd.DataFrame, patients: pd.DataFrame, folds_per_draw: Mapping[str, int]) -> pd.DataFrame:
     """One row per experiment, cohort and sequence with `EXPERIMENT_COLUMNS`, in the order of the rows given.
 
     The statistics are over patients, and the interval is the bootstrap's for the mean. `pooled_dice` is the mean over
-    the slices of all patients and seeds together, as the original study gave it. `empty_predictions` and
-    `volumes_without_distance` count predicted volumes, of all seeds: those without a voxel, and those with ground
-    truth whose ASSD does not exist.
+    the slices of all patients, seeds and draws together, as the original study gave it. `empty_predictions` and
+    `volumes_without_distance` count predicted volumes, of all seeds and draws: those without a voxel, and those with
+    ground truth whose ASSD does not exist.
     """
-    _refuse_repeats(patients)
+    _refuse_repeats(patients, folds_per_draw)
     each_patient = average_over_seeds(patients).groupby(GROUP)
     each_slice = slices.groupby(GROUP)
     pooled = each_slice["dice"].mean().to_dict()
@@ -70,14 +73,18 @@ def _counts(volumes: pd.DataFrame, slices: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _refuse_repeats(patients: pd.DataFrame) -> None:
-    key = [*GROUP, "patient", "seed"]
-    repeated = patients[patients.duplicated(key)]
+def _refuse_repeats(patients: pd.DataFrame, folds_per_draw: Mapping[str, int]) -> None:
+    draws = [
+        # The test cohort's fold is no number: all networks segment it together, once.
+        int(fold) // folds_per_draw[experiment] if fold.isdigit() else fold
+        for experiment, fold in zip(patients["experiment"], patients["fold"], strict=True)
+    ]
+    repeated = patients[patients.assign(draw=draws).duplicated([*GROUP, "patient", "seed", "draw"])]
     if not repeated.empty:
         row = repeated.iloc[0]
         raise InputError(
             f"experiment {row['experiment']}: patient {row['patient']}, {row['sequence']} is scored twice under seed "
-            f"{row['seed']}. Give each run's table once, and hold out each patient in one fold"
+            f"{row['seed']}. Give each run's table once, and hold out each patient in one fold of a draw"
         )
 
 

@@ -80,7 +80,10 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 
 def _held_out(split: Mapping[str, Any]) -> str:
     if "folds" in split:
-        return f"{split['folds']} folds by patient, each held out once"
+        folds, draws = f"{split['folds']} folds by patient", split.get("draws", 1)
+        if draws == 1:
+            return f"{folds}, each held out once"
+        return f"{folds}, drawn {'twice' if draws == 2 else f'{draws} times'}, each patient held out once per draw"
     if isinstance(split["test"], list):
         return f"patients {', '.join(split['test'])} held out"
     return f"{counted(split['test'], 'patient')} held out"

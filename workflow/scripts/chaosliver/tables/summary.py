@@ -22,9 +22,9 @@ HEADINGS = (
 )
 LEFT_ALIGNED = 3
 NOTE = """\
-Means over patients (seeds of one patient averaged first). All slices: a slice with neither reference nor prediction
-counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction has no
-surface, as an empty one: the last column counts them.
+Means over patients (seeds and draws of one patient averaged first). All slices: a slice with neither reference nor
+prediction counts as Dice 1, so slices without organ lift that figure. ASSD and MSSD leave out volumes whose prediction
+has no surface, as an empty one: the last column counts them.
 """
 
 

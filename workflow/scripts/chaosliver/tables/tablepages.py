@@ -36,7 +36,7 @@ class PlainPage(NamedTuple):
 
 PLAIN_PAGES = {
     "comparisons": PlainPage("Paired comparisons", "Differences are experiment minus baseline."),
-    "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence and seed."),
+    "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence, draw and seed."),
     "trainings": PlainPage("Trainings", "Optimism is validation minus test."),
     "prices": PlainPage("Prices of the published errors", "Differences are corrected minus published."),
     "verdicts": PlainPage("Verdicts", "Of the plan's contrasts. Differences in 3D Dice are experiment minus against."),
