@@ -23,7 +23,7 @@ from chaosliver.base.files import read_tsv, write_tsv
 RESULTS = "results/accuracy"
 FIGURES = (
     *("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d"),
-    *("ravd_percent", "assd_mm", "mssd_mm", "challenge_score"),
+    *("ravd_percent", "assd_mm", "hd95_mm", "mssd_mm", "nsd", "challenge_score"),
 )
 COLUMNS = ("experiment", "fold", "seed", "patient", "sequence", *FIGURES, "training_minutes", "mean_cores_used")
 

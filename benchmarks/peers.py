@@ -29,7 +29,7 @@ from chaosliver.base.anatomy import ORGANS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.png import read_png
-from chaosliver.measure.metrics import dice, score_volume
+from chaosliver.measure.metrics import dice
 from chaosliver.prepare.dicom import read_slice
 from chaosliver.prepare.masks import binary_mask
 
@@ -124,13 +124,12 @@ def scores_of(peer: str, folder: Path) -> list[dict[str, Any]]:
         volume = np.load(path)
         predicted = np.load(folder / peer / f"{path.stem}.npy")
         pairs = list(zip(volume["liver"], predicted, strict=True))
-        spacing = (float(volume["spacing_mm"][1]), float(volume["spacing_mm"][2]))
         rows.append(
             {
                 "peer": peer,
                 "patient": path.stem,
                 "steps": steps,
-                "dice_3d": score_volume(volume["liver"], predicted, volume["positions_mm"].tolist(), spacing).dice,
+                "dice_3d": dice(volume["liver"], predicted),
                 "dice_all_slices": statistics.mean(dice(*pair) for pair in pairs),
                 "dice_slices_with_liver": statistics.mean(dice(*pair) for pair in pairs if pair[0].any()),
             }

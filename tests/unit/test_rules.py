@@ -325,6 +325,7 @@ def test_all_networks_of_an_experiment_segment_the_test_cohort_together(by_rule,
 
 def test_predictions_are_scored_against_the_masks_of_their_organ_and_fold(by_rule):
     for job in by_rule["evaluate"]:
+        assert job["params"]["tolerance_mm"] == 2.5
         name, run = job["wildcards"]["experiment"], job["wildcards"]["run"]
         whole_cohort = run == "test_cohort"
         fold, seed = ("all", "all") if whole_cohort else (run[4], run[-1])

@@ -49,6 +49,7 @@ CHANGES = {
     "epochs": (with_recipe(epochs=2), BELOW_TRAINING),
     "threads": ({"training": {**SMALL["training"], "threads": 2}}, BELOW_TRAINING),
     "threshold": (with_baseline(threshold=0.4), {"write_methods"} | BELOW_PREDICTION),
+    "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate", "write_methods"} | BELOW_EVALUATION),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
     "an encoding that no experiment uses": ({"encodings": {"16bit": {"percentiles": [1, 99]}}}, set()),

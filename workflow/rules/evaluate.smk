@@ -69,6 +69,7 @@ rule evaluate:
         "../../envs/data.yaml"
     params:
         labels=lambda wildcards: labels_of(wildcards.experiment, wildcards.run),
+        tolerance_mm=config["surface_tolerance_mm"],
         code=digest_of("evaluate"),
     script:
         "../scripts/evaluate.py"

@@ -41,6 +41,7 @@ class Study:
         self.truth = {"a": square(0), "b": square(4), "c": square(4)}
         self.found = {"a": square(0), "b": square(4), "c": square(2)}
         self.ground = dict.fromkeys(POSITIONS, "Ground/x.png")
+        self.tolerance_mm = 4.0
 
     def write(self) -> "Study":
         drawn = self.masks / SEQUENCE / "7"
@@ -74,6 +75,7 @@ class Study:
             pairs=[self.pairs],
             logit_index=logit_index,
             labels={"experiment": "baseline", "fold": "0", "seed": "1"},
+            tolerance_mm=self.tolerance_mm,
             slices=self.slices,
             patients=self.patients,
         )
@@ -129,7 +131,24 @@ def test_an_empty_prediction_has_no_distance_and_no_score(study: Study) -> None:
     study.found = dict.fromkeys(POSITIONS, square(0))
     _, (patient,) = study.write().score()
     assert (patient["dice_3d"], patient["ravd_percent"], patient["challenge_score"]) == ("0", "100", "0")
-    assert (patient["assd_mm"], patient["mssd_mm"], patient["predicted_ml"]) == ("", "", "0")
+    assert (patient["assd_mm"], patient["hd95_mm"], patient["mssd_mm"]) == ("", "", "")
+    assert (patient["nsd"], patient["predicted_ml"]) == ("0", "0")
+
+
+@pytest.mark.parametrize(("tolerance_mm", "within"), [(2.9, 0), (3, 2), (11.3, 2), (11.5, 3)])
+def test_the_tolerance_of_the_surface_dice_is_the_one_that_is_given(
+    study: Study, tolerance_mm: float, within: int
+) -> None:
+    """Of two pixels in the reference, 11 mm apart, one lies two rows of 1.5 mm from the only one of the prediction."""
+    pixel = square(1)
+    study.truth = {"a": square(0), "b": pixel, "c": pixel}
+    study.found = {"a": square(0), "b": np.roll(pixel, 2, axis=0), "c": square(0)}
+    study.tolerance_mm = tolerance_mm
+    _, (patient,) = study.write().score()
+    assert float(patient["nsd"]) == pytest.approx(within / 3, abs=1e-5)
+    farthest = np.hypot(3, 11)
+    assert float(patient["hd95_mm"]) == pytest.approx(0.05 * 3 + 0.95 * farthest, rel=1e-5)
+    assert float(patient["mssd_mm"]) == pytest.approx(farthest, rel=1e-5)
 
 
 def test_a_sequence_without_ground_truth_is_measured_only(study: Study) -> None:
@@ -280,7 +299,7 @@ def write_volumes(folder: Path) -> dict[str, Any]:
 def score_volumes(folder: Path, inputs: dict[str, Any], logit_index: Path | None = None) -> tuple[list, list]:
     outputs = {"slices": folder / "slices.tsv", "patients": folder / "patients.tsv"}
     labels = {"experiment": "small", "fold": "all", "seed": "3"}
-    evaluate(**inputs, logit_index=logit_index, labels=labels, **outputs)
+    evaluate(**inputs, logit_index=logit_index, labels=labels, tolerance_mm=4, **outputs)
     return read_tsv(outputs["slices"], SLICE_COLUMNS), read_tsv(outputs["patients"], PATIENT_COLUMNS)
 
 

@@ -9,13 +9,14 @@ import pytest
 import SimpleITK
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
+from unit.measure.test_surfaces import distances_by_simpleitk, percentile_95
 
 from chaosliver.measure.metrics import challenge_score, dice, ravd_percent, score_volume, soft_dice
 
 EMPTY = np.zeros((3, 8, 8), dtype=bool)
 SOME = EMPTY.copy()
 SOME[1, 2:6, 2:6] = True
-PLACED = {"positions_mm": [0.0, 5.5, 16.5], "spacing_mm": (1.5, 1.5)}
+PLACED = {"positions_mm": [0.0, 5.5, 16.5], "spacing_mm": (1.5, 1.5), "tolerance_mm": 4}
 masks = arrays(bool, (2, 5, 5))
 
 
@@ -50,10 +51,11 @@ def test_score_by_hand_and_beyond_each_threshold() -> None:
 @pytest.mark.parametrize(
     ("reference", "prediction", "expected"),
     [
-        (EMPTY, EMPTY, (1, 0, None, None, None)),
-        (EMPTY, SOME, (0, None, None, None, 0)),
-        (SOME, EMPTY, (0, 100, None, None, 0)),
-        (SOME, SOME, (1, 0, 0, 0, 100)),
+        (EMPTY, EMPTY, (1, 0, None, None, None, None, None)),
+        (EMPTY, SOME, (0, None, None, None, None, 0, 0)),
+        (SOME, EMPTY, (0, 100, None, None, None, 0, 0)),
+        (EMPTY, ~EMPTY, (0, None, None, None, None, None, 0)),
+        (SOME, SOME, (1, 0, 0, 0, 0, 1, 100)),
     ],
 )
 def test_rules_for_empty_masks(
@@ -66,7 +68,17 @@ def test_a_prediction_that_fills_the_volume_has_no_surface() -> None:
     scores = score_volume(SOME, np.ones_like(SOME), **PLACED)
     assert scores.dice == pytest.approx(2 * 16 / (16 + 192))
     assert scores.ravd_percent == pytest.approx(1100)
-    assert scores[2:] == (None, None, 0)
+    assert scores[2:] == (None, None, None, 0, 0)
+
+
+def test_each_surface_measure_stands_under_its_own_name() -> None:
+    """A line of 21 voxels, 1.75 mm apart, against its first; three of the line lie within 4 mm, and the first."""
+    line, first = np.zeros((3, 5, 23), bool), np.zeros((3, 5, 23), bool)
+    line[1, 2, 1:22] = first[1, 2, 1] = True
+    scores = score_volume(line, first, [0, 5.5, 16.5], (1.25, 1.75), 4)
+    assert (scores.assd_mm, scores.hd95_mm, scores.mssd_mm) == pytest.approx((210 / 22 * 1.75, 19 * 1.75, 20 * 1.75))
+    assert scores.nsd == pytest.approx((3 + 1) / 22)
+    assert scores.challenge_score == pytest.approx((100 - 5 / 3 * 35) / 4)
 
 
 def read_volume(folder: Path) -> np.ndarray:
@@ -78,11 +90,17 @@ def test_the_challenges_own_case(shared_data: Path) -> None:
     geometry = json.loads((case / "geometry.json").read_text())
     reference, prediction = read_volume(case / "Ground"), read_volume(case / "Segmentation")
     positions = [entry["image_position_patient"][2] for entry in geometry["slices"]]
-    scores = score_volume(reference, prediction, positions, tuple(geometry["pixel_spacing_mm"]))
+    rows_mm, columns_mm = geometry["pixel_spacing_mm"]
+    scores = score_volume(reference, prediction, positions, (rows_mm, columns_mm), 4)
     assert scores.dice == pytest.approx(0.97843, abs=5e-6)
     assert scores.ravd_percent == pytest.approx(0.6645, abs=5e-5)
     assert scores.assd_mm == pytest.approx(0.73413, abs=5e-6)
     assert scores.mssd_mm == pytest.approx(14.0, abs=5e-6)
+    # The challenge has neither HD95 nor surface Dice: by SimpleITK.
+    spacing = (columns_mm, rows_mm, abs(positions[1] - positions[0]))
+    both = [distances_by_simpleitk(*pair, spacing) for pair in ((reference, prediction), (prediction, reference))]
+    assert scores.hd95_mm == pytest.approx(max(map(percentile_95, both)), abs=1e-4)
+    assert scores.nsd == pytest.approx(np.mean(np.concatenate(both) <= 4), abs=1e-9)
 
 
 def test_soft_dice_of_a_binary_prediction_is_dice_and_of_a_grey_one_another() -> None:
@@ -108,7 +126,7 @@ def test_overlap_and_volumes_agree_with_simpleitk_on_anisotropic_volumes() -> No
         image.SetSpacing((1.5, 2.0, 5.5))
     overlap = SimpleITK.LabelOverlapMeasuresImageFilter()
     overlap.Execute(first, second)
-    scores = score_volume(reference, prediction, [0, 5.5, 11, 16.5], (2.0, 1.5))
+    scores = score_volume(reference, prediction, [0, 5.5, 11, 16.5], (2.0, 1.5), 4)
     assert scores.dice == pytest.approx(overlap.GetDiceCoefficient())
     # SimpleITK gives 2 (source - target) / (source + target): of counts a and b here that of a - b over a + b.
     wanted, found = reference.sum(), prediction.sum()
@@ -126,7 +144,7 @@ def test_the_farthest_distance_of_masks_apart_agrees_with_simpleitk() -> None:
         image.SetSpacing((1.5, 2.0, 5.5))
     distance = SimpleITK.HausdorffDistanceImageFilter()
     distance.Execute(first, second)
-    scores = score_volume(reference, prediction, [5.5 * number for number in range(6)], (2.0, 1.5))
+    scores = score_volume(reference, prediction, [5.5 * number for number in range(6)], (2.0, 1.5), 4)
     assert scores.mssd_mm == pytest.approx(distance.GetHausdorffDistance(), abs=1e-5)
 
 

@@ -183,8 +183,8 @@ def test_every_column_of_a_comparison_by_hand(tmp_path: Path) -> None:
 
 
 def test_which_way_each_measure_improves() -> None:
-    higher = ("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d", "challenge_score")
-    assert dict.fromkeys(higher, "higher") | dict.fromkeys(("assd_mm", "mssd_mm"), "lower") == BETTER
+    higher = ("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d", "nsd", "challenge_score")
+    assert dict.fromkeys(higher, "higher") | dict.fromkeys(("assd_mm", "hd95_mm", "mssd_mm"), "lower") == BETTER
 
 
 def test_the_rows_stand_in_the_order_of_the_pairs_and_each_has_its_own_cohort_and_sequence(tmp_path: Path) -> None:

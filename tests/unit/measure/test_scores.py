@@ -46,7 +46,7 @@ def test_slices_by_hand():
 
 
 def test_the_patient_by_hand():
-    row = patient_scores(VOLUME, slice_scores(VOLUME))
+    row = patient_scores(VOLUME, slice_scores(VOLUME), 4)
     assert (row["slices"], row["slices_with_organ"]) == (3, 2)
     assert row["mean_dice_all_slices"] == pytest.approx(0.8 / 3)
     assert row["mean_dice_organ_slices"] == pytest.approx(0.4)
@@ -58,6 +58,10 @@ def test_the_patient_by_hand():
     average = (2 + 2 + 12 + 12 + sqrt(5**2 + 1.5**2 + 4**2)) / 13
     assert row["assd_mm"] == pytest.approx(average)
     assert row["mssd_mm"] == pytest.approx(12)
+    # The reference's eight distances are 0 0 0 0 2 2 12 12; the prediction's are smaller.
+    assert row["hd95_mm"] == pytest.approx(12)
+    # Farther than 4 mm away are the two voxels below and the one above.
+    assert row["nsd"] == pytest.approx(10 / 13)
     assert row["challenge_score"] == pytest.approx((0 + 0 + 100 - 20 / 3 * average + 80) / 4)
     assert {*row} | OWNER | {*RUN} == {*PATIENT_COLUMNS}
 
@@ -71,11 +75,11 @@ def test_grey_logits_replace_the_mask_in_dice_alone():
     assert column(rows, "dice") == [0, 0.4, 0.4]
     assert column(rows, "dice_of_mask") == pytest.approx([0, 0.8, 0])
     assert column(rows, "scores") == ["logits"] * 3
-    row, masked = patient_scores(volume, rows), patient_scores(VOLUME, slice_scores(VOLUME))
+    row, masked = patient_scores(volume, rows, 4), patient_scores(VOLUME, slice_scores(VOLUME), 4)
     assert row["mean_dice_all_slices"] == pytest.approx(0.8 / 3)
     assert row["mean_dice_organ_slices"] == pytest.approx(0.4)
     assert row["dice_3d"] == pytest.approx(2 * 2 / (8 + 2.5))
-    same = ("ravd_percent", "assd_mm", "mssd_mm", "challenge_score", "reference_ml", "predicted_ml")
+    same = ("ravd_percent", "assd_mm", "hd95_mm", "mssd_mm", "nsd", "challenge_score", "reference_ml", "predicted_ml")
     assert {name: row[name] for name in same} == {name: masked[name] for name in same}
 
 
@@ -84,7 +88,7 @@ def test_the_dice_of_a_slice_of_logits_has_three_decimals_and_that_of_the_volume
     assert column(slice_scores(volume), "dice") == [1, 0.25, 0.25]
     volume = VOLUME._replace(grey=VOLUME.reference / 6)
     assert column(slice_scores(volume), "dice") == [1, 0.286, 0.286]
-    assert patient_scores(volume, slice_scores(volume))["dice_3d"] == pytest.approx(2 / 7, abs=1e-9)
+    assert patient_scores(volume, slice_scores(volume), 4)["dice_3d"] == pytest.approx(2 / 7, abs=1e-9)
 
 
 def test_without_ground_truth_there_are_positions_areas_and_the_predicted_volume():
@@ -92,14 +96,14 @@ def test_without_ground_truth_there_are_positions_areas_and_the_predicted_volume
     rows = slice_scores(volume)
     assert column(rows, "predicted_mm2") == [3, 12, 0]
     assert {row[name] for row in rows for name in ("reference_mm2", "dice", "dice_of_mask")} == {None}
-    row = patient_scores(volume, rows)
+    row = patient_scores(volume, rows, 4)
     assert (row["slices"], row["predicted_ml"]) == (3, pytest.approx(0.075))
     assert {row[name] for name in (*MEASURES, "slices_with_organ", "reference_ml")} == {None}
 
 
 def test_a_volume_without_organ_has_no_mean_over_organ_slices():
     volume = VOLUME._replace(reference=mask())
-    row = patient_scores(volume, slice_scores(volume))
+    row = patient_scores(volume, slice_scores(volume), 4)
     assert (row["slices_with_organ"], row["mean_dice_organ_slices"]) == (0, None)
     assert row["mean_dice_all_slices"] == pytest.approx(1 / 3)
 
@@ -108,5 +112,5 @@ def test_an_organ_of_a_single_small_pixel_makes_its_slice_one_with_organ():
     volume = VOLUME._replace(reference=mask(np.s_[2, 0, 0]), spacing_mm=(0.5, 0.25))
     rows = slice_scores(volume)
     assert column(rows, "reference_mm2") == [0, 0, 0.125]
-    row = patient_scores(volume, rows)
+    row = patient_scores(volume, rows, 4)
     assert (row["slices_with_organ"], row["mean_dice_organ_slices"]) == (1, 0)

@@ -49,6 +49,7 @@ EVERYTHING = {
         "development": {"phantom": {"seed": 1}},
         "test": {"phantom": {"seed": 1}, "ground_truth": False},
     },
+    "surface_tolerance_mm": 2.5,
     "splits": {
         "two_fold": {"folds": 2, "validation": 1, "seed": 1},
         "leaking": {"folds": 2, "validation": "held_out", "copies": 0.25, "seed": 1},

@@ -23,6 +23,11 @@ def test_the_configured_grey_ranges_are_the_challenges_own(config):
     assert {organ: tuple(limits) for organ, limits in config["grey_ranges"].items()} == ORGANS
 
 
+def test_the_surface_tolerance_is_two_pixels_of_every_patient_and_less_than_a_slice(config):
+    """CHAOS pixels measure 1.36 to 1.89 mm, its slices lie 5.5 to 9 mm apart."""
+    assert 2 * 1.89 < config["surface_tolerance_mm"] < min(3 * 1.36, 5.5)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
@@ -124,6 +129,9 @@ def test_the_schema_knows_the_names_of_the_library_alone():
     [
         ("grey_ranges.heart", [1, 2], r"config key grey_ranges\.heart: unknown\. Known: liver, right_kidney, left_kid"),
         ("grey_ranges", {"liver": [1, 2]}, r"config key grey_ranges: 'right_kidney' is missing"),
+        ("surface_tolerance_mm", 0, r"config key surface_tolerance_mm: 0 is less than or equal to the minimum of 0"),
+        ("surface_tolerance_mm", "4 mm", r"config key surface_tolerance_mm: '4 mm' is not of type 'number'"),
+        ("surface_tolerance_mm", None, r"config key surface_tolerance_mm: None is not of type 'number'"),
         ("grey_ranges.liver", [55, 55], r"grey_ranges\.liver: \[55, 55\] must rise"),
         ("grey_ranges.liver", [55, 256], r"grey_ranges\.liver\.1: 256 is greater than the maximum of 255"),
         ("prices.published", "orignal", r"config key prices, published: no experiment is named 'orignal'"),

@@ -23,6 +23,7 @@ def study():
     return {
         "patients": {"1": ["development", ["t1_in_phase", "t2_spir"]], "2": ["test", ["t1_in_phase"]]},
         "phantom": False,
+        "surface_tolerance_mm": 2.5,
         **{table: config[table] for table in ("encodings", "splits", "augmentations")},
         "experiments": {name: experiment.plain() for name, experiment in resolve_experiments(config, schema).items()},
     }
@@ -152,7 +153,7 @@ def test_data_splits_and_software_by_hand(study, tmp_path):
     assert text["Software"] == (
         "Every step ran in Snakemake (reference 5); trainings with numpy 2.4, torch 2.13 and 2.9."
     )
-    assert text["Measures and statistics"] == METRICS
+    assert text["Measures and statistics"] == METRICS.replace("{tolerance_mm:g}", "2.5")
     assert text["Licence"] == f"{LICENCE} {CODE_LICENCE}"
 
 

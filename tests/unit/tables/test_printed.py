@@ -29,8 +29,10 @@ ROW = {
         ("dice_3d", "Dice, 3D", ("30.527 ± 31.527", "[35.527, 36.527]", "32.527 (33.527 to 34.527)")),
         ("ravd_percent", "RAVD, %", ("40.5 ± 41.5", "[45.5, 46.5]", "42.5 (43.5 to 44.5)")),
         ("assd_mm", "ASSD, mm", ("50.53 ± 51.53", "[55.53, 56.53]", "52.53 (53.53 to 54.53)")),
-        ("mssd_mm", "MSSD, mm", ("60.5 ± 61.5", "[65.5, 66.5]", "62.5 (63.5 to 64.5)")),
-        ("challenge_score", "Challenge score", ("70.5 ± 71.5", "[75.5, 76.5]", "72.5 (73.5 to 74.5)")),
+        ("hd95_mm", "HD95, mm", ("60.5 ± 61.5", "[65.5, 66.5]", "62.5 (63.5 to 64.5)")),
+        ("mssd_mm", "MSSD, mm", ("70.5 ± 71.5", "[75.5, 76.5]", "72.5 (73.5 to 74.5)")),
+        ("nsd", "Surface Dice", ("80.527 ± 81.527", "[85.527, 86.527]", "82.527 (83.527 to 84.527)")),
+        ("challenge_score", "Challenge score", ("90.5 ± 91.5", "[95.5, 96.5]", "92.5 (93.5 to 94.5)")),
     ],
 )
 def test_each_measure_has_its_heading_its_decimals_and_its_own_statistics(measure, heading, lines):
@@ -62,8 +64,9 @@ def test_headings_and_note_are_those_that_the_tables_have_always_had():
         *("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD"),
     ) == EXPERIMENT_HEADINGS
     assert NOTE == (
-        "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients, the seeds of "
-        "each averaged first. No interval is given for fewer than six patients. All slices: a slice with neither "
-        "reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is "
-        "given. Without ASSD: predicted volumes that have no surface, as an empty one; ASSD and MSSD leave them out."
+        "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients, the seeds "
+        "and draws of each averaged first. No interval is given for fewer than six patients. All slices: a slice "
+        "with neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is "
+        "given. Without ASSD: predicted volumes that have no surface, as an empty one; ASSD, HD95 and MSSD leave them "
+        "out, and the surface Dice counts them as 0."
     )

@@ -68,7 +68,7 @@ def test_the_latex_escapes_names_and_balances_braces_cells_and_environments(writ
     assert r"\texttt{all\_16bit} & 0.901 $\pm$ 0.030" in text
     assert r"\texttt{no\&50\%}" in text
     body = text.split("\\endlastfoot\n")[1].split("\\end{longtable}")[0].splitlines()
-    assert len(body) == 3 * 3
+    assert len(body) == 3 * 4
     for line in body:
         assert len(re.findall(r"(?<!\\)&", line)) == len(PRINTED)
         assert line.endswith((r" \\*", r" \\ \addlinespace"))
@@ -76,7 +76,11 @@ def test_the_latex_escapes_names_and_balances_braces_cells_and_environments(writ
     assert re.sub(r"\\[{}]", "", text).count("{") == re.sub(r"\\[{}]", "", text).count("}")
     begun, ended = (re.findall(rf"\\{word}{{(\w+)}}", text) for word in ("begin", "end"))
     assert begun == ended[::-1] == ["landscape", "longtable"]
-    assert r"28\% of slices without organ, 2 without ASSD" in text
+    assert [line.split(" & ")[0] for line in body[1:4]] == [
+        *("T1 in phase, development", "14 patients, 2 without ASSD", r"28\% of slices without organ"),
+    ]
+    # Without ground truth there is a dash for mean, interval and median, and no range.
+    assert [len(re.findall(r" & -(?= )", line)) for line in body[8:]] == [len(PRINTED)] * 3 + [0]
     assert "% In the preamble: \\usepackage{booktabs,longtable,pdflscape}" in text
 
 
@@ -102,14 +106,15 @@ def test_each_statistic_of_each_measure_stands_in_its_own_place(tmp_path: Path) 
     assert list(tidy[0]) == [*PUBLICATION_COLUMNS]
     assert [(row["experiment"], row["measure"]) for row in tidy] == [(name, m) for name in "ab" for m in MEASURES]
     # The fifth measure of the second experiment.
-    found = [tidy[7 + 4][key] for key in (*GROUP, *COUNTS, *STATISTICS)]
+    found = [tidy[9 + 4][key] for key in (*GROUP, *COUNTS, *STATISTICS)]
     assert found == [*("b", "test", "t2_spir", "100", "426", "0.2817", "5", "0"), *(f"{128 + n}.25" for n in range(7))]
     table = [line.strip("| ").split(" | ") for line in paths["md"].read_text().splitlines()[:4]]
     assert table[0] == [
         *("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD"),
-        *("Dice, all slices", "Dice, organ slices", "Dice, 3D", "ASSD, mm", "MSSD, mm", "RAVD, %", "Challenge score"),
+        *("Dice, all slices", "Dice, organ slices", "Dice, 3D", "ASSD, mm", "HD95, mm", "MSSD, mm", "Surface Dice"),
+        *("RAVD, %", "Challenge score"),
     ]
-    assert table[1] == [*["---"] * 3, *["---:"] * 10]
+    assert table[1] == [*["---"] * 3, *["---:"] * 12]
     assert table[2] == [
         *("`a`", "test", "T2-SPIR", "10", "28%", "0"),
         "10.250 ± 11.250<br>[15.250, 16.250]<br>12.250 (13.250 to 14.250)",
@@ -117,8 +122,10 @@ def test_each_statistic_of_each_measure_stands_in_its_own_place(tmp_path: Path) 
         "24.250 ± 25.250<br>[29.250, 30.250]<br>26.250 (27.250 to 28.250)",
         "38.25 ± 39.25<br>[43.25, 44.25]<br>40.25 (41.25 to 42.25)",
         "45.2 ± 46.2<br>[50.2, 51.2]<br>47.2 (48.2 to 49.2)",
-        "31.2 ± 32.2<br>[36.2, 37.2]<br>33.2 (34.2 to 35.2)",
         "52.2 ± 53.2<br>[57.2, 58.2]<br>54.2 (55.2 to 56.2)",
+        "59.250 ± 60.250<br>[64.250, 65.250]<br>61.250 (62.250 to 63.250)",
+        "31.2 ± 32.2<br>[36.2, 37.2]<br>33.2 (34.2 to 35.2)",
+        "66.2 ± 67.2<br>[71.2, 72.2]<br>68.2 (69.2 to 70.2)",
     ]
     assert paths["md"].read_text().splitlines()[4:] == ["", NOTE]
 
@@ -128,19 +135,21 @@ LATEX = r"""% In the preamble: \usepackage{booktabs,longtable,pdflscape}
 \scriptsize
 \setlength{\tabcolsep}{4pt}
 \setlength{\LTcapwidth}{\linewidth}
-\begin{longtable}{@{}lrrrrrrr@{}}
+\begin{longtable}{@{}lrrrrrrrrr@{}}
 \caption{NOTE} \\
 \toprule HEADS \\ \midrule \endfirsthead
 \toprule HEADS \\ \midrule \endhead
 \bottomrule \endlastfoot
-\texttt{aX\_\textasciitilde{}\textasciicircum{}\textbackslash{}} & 10.250 $\pm$ 11.250 & 17.250 $\pm$ 18.250 & 24.250 $\pm$ 25.250 & 38.25 $\pm$ 39.25 & 45.2 $\pm$ 46.2 & 31.2 $\pm$ 32.2 & 52.2 $\pm$ 53.2 \\*
-T2-SPIR, test, 10 patients & [15.250, 16.250] & [22.250, 23.250] & [29.250, 30.250] & [43.25, 44.25] & [50.2, 51.2] & [36.2, 37.2] & [57.2, 58.2] \\*
-28\% of slices without organ & 12.250 (13.250 to 14.250) & 19.250 (20.250 to 21.250) & 26.250 (27.250 to 28.250) & 40.25 (41.25 to 42.25) & 47.2 (48.2 to 49.2) & 33.2 (34.2 to 35.2) & 54.2 (55.2 to 56.2) \\ \addlinespace
+\texttt{aX\_\textasciitilde{}\textasciicircum{}\textbackslash{}} & 10.250 $\pm$ 11.250 & 17.250 $\pm$ 18.250 & 24.250 $\pm$ 25.250 & 38.25 $\pm$ 39.25 & 45.2 $\pm$ 46.2 & 52.2 $\pm$ 53.2 & 59.250 $\pm$ 60.250 & 31.2 $\pm$ 32.2 & 66.2 $\pm$ 67.2 \\*
+T2-SPIR, test & [15.250, 16.250] & [22.250, 23.250] & [29.250, 30.250] & [43.25, 44.25] & [50.2, 51.2] & [57.2, 58.2] & [64.250, 65.250] & [36.2, 37.2] & [71.2, 72.2] \\*
+10 patients & 12.250 & 19.250 & 26.250 & 40.25 & 47.2 & 54.2 & 61.250 & 33.2 & 68.2 \\*
+28\% of slices without organ & (13.250 to 14.250) & (20.250 to 21.250) & (27.250 to 28.250) & (41.25 to 42.25) & (48.2 to 49.2) & (55.2 to 56.2) & (62.250 to 63.250) & (34.2 to 35.2) & (69.2 to 70.2) \\ \addlinespace
 \end{longtable}
 \end{landscape}
 """  # noqa: E501
 HEADS = (
-    r"Experiment & Dice, all slices & Dice, organ slices & Dice, 3D & ASSD, mm & MSSD, mm & RAVD, \% & Challenge score"
+    r"Experiment & Dice, all slices & Dice, organ slices & Dice, 3D & ASSD, mm & HD95, mm & MSSD, mm & Surface Dice"
+    r" & RAVD, \% & Challenge score"
 )
 
 

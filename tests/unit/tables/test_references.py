@@ -16,6 +16,8 @@ CITED = [
     ("Kerby DS", "10.2466/11.IT.3.1"),
     ("Bland JM", "10.1016/S0140-6736(86)90837-8"),
     ("Li X", "10.1109/TMI.2018.2845918"),
+    ("Maier-Hein L", "10.1038/s41592-023-02151-z"),
+    ("Nikolov S", "10.2196/26151"),
 ]
 
 
@@ -35,6 +37,8 @@ def test_methods_of_measuring_are_those_of_their_references():
         "95 %",
         "fewer than six pairs",
         "Holm's correction",
+        "to the other (reference 10)",
+        "within {tolerance_mm:g} mm of the other surface (reference 11)",
     ):
         assert words in METRICS
 
@@ -42,7 +46,7 @@ def test_methods_of_measuring_are_those_of_their_references():
 @pytest.mark.parametrize(
     ("text", "first", "last", "abbreviations"),
     [
-        (METRICS, "Predictions", "8).", {"RAVD", "ASSD", "MSSD"}),
+        (METRICS, "Predictions", "8).", {"RAVD", "ASSD", "MSSD", "HD"}),
         (LICENCE, "The", "cited.", {"CHAOS", "CC", "BY", "NC", "SA"}),
         (PHANTOM, "The", "data.", {"CHAOS"}),
         (CODE_LICENCE, "The", "licence.", {"MIT"}),

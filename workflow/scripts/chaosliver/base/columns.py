@@ -49,7 +49,7 @@ SLICE_COLUMNS = (
 )
 MEASURES = (
     *("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d"),
-    *("ravd_percent", "assd_mm", "mssd_mm", "challenge_score"),
+    *("ravd_percent", "assd_mm", "hd95_mm", "mssd_mm", "nsd", "challenge_score"),
 )
 PATIENT_COLUMNS = (
     *(*RUN, "cohort", "patient", "sequence", "slices", "slices_with_organ"),
@@ -82,7 +82,7 @@ VARIANCE_COLUMNS = (
 )
 MATRIX_MEASURES = (
     *("mean_dice_all_slices", "mean_dice_organ_slices", "dice_3d"),
-    *("assd_mm", "mssd_mm", "challenge_score"),
+    *("assd_mm", "hd95_mm", "mssd_mm", "nsd", "challenge_score"),
 )
 MATRIX_COLUMNS = (
     *("experiment", "train_on", "score_on", "cohort", "seen_in_training", "patients"),

@@ -30,14 +30,16 @@ def evaluate(
     pairs: list[Path],
     logit_index: Path | None,
     labels: Mapping[str, str],
+    tolerance_mm: float,
     slices: Path,
     patients: Path,
 ) -> None:
     """Score one run of an experiment and write its tables `slices` and `patients`.
 
     Each index describes the folder beside it. `mask_indexes` (of one organ) and `pairs` are those of every patient
-    predicted; `labels` holds experiment, fold and seed. A sequence without ground truth gets areas and volumes of the
-    prediction only. With `logit_index`, Dice is that of the grey values there.
+    predicted; `labels` holds experiment, fold and seed; `tolerance_mm` is that of the surface Dice. A sequence without
+    ground truth gets areas and volumes of the prediction only. With `logit_index`, Dice is that of the grey values
+    there.
 
     Raises InputError where a slice or volume has a prediction but no mask or the reverse, or where sizes differ.
     """
@@ -58,7 +60,7 @@ def evaluate(
         named = {**labels, "cohort": listed[0]["cohort"], "patient": volume_id.patient, "sequence": volume_id.sequence}
         scored = slice_scores(volume)
         slice_rows += [{**named, **row} for row in scored]
-        patient_rows.append({**named, **patient_scores(volume, scored)})
+        patient_rows.append({**named, **patient_scores(volume, scored, tolerance_mm)})
     write_tsv(slices, SLICE_COLUMNS, slice_rows)
     write_tsv(patients, PATIENT_COLUMNS, patient_rows)
 

@@ -1,20 +1,24 @@
-"""How well a predicted mask agrees with the ground truth, by the CHAOS challenge's measures.
+"""How well a predicted mask agrees with the ground truth, by the CHAOS challenge's measures, HD95 and surface Dice.
 
 Source: Kavur et al., Medical Image Analysis 2021, doi 10.1016/j.media.2020.101950, and the challenge's own evaluation
-code. A measure that is not defined for a case is None, so that it cannot enter a mean as a number:
+code. HD95 and the normalised surface Dice (NSD) are not the challenge's; surfaces.py has their sources. A measure that
+is not defined for a case is None, so that it cannot enter a mean as a number:
 
-=========  ==========  ====  ====  ==========  =====
-reference  prediction  Dice  RAVD  ASSD, MSSD  score
-=========  ==========  ====  ====  ==========  =====
-empty      empty       1     0     None        None
-empty      some        0     None  None        0
-some       empty       0     100   None        0
-=========  ==========  ====  ====  ==========  =====
+=========  ==========  ====  ====  ================  ====  =====
+reference  prediction  Dice  RAVD  ASSD, HD95, MSSD  NSD   score
+=========  ==========  ====  ====  ================  ====  =====
+empty      empty       1     0     None              None  None
+empty      some        0     None  None              0     0
+some       empty       0     100   None              0     0
+some       everything  > 0   > 0   None              0     0
+empty      everything  0     None  None              None  0
+=========  ==========  ====  ====  ================  ====  =====
 
 If both are empty they agree, but there is no surface to measure and nothing that the challenge would score. If one of
 them is empty there is no distance either, and 0 would be wrong: such a failure shows in the Dice, in the score, and in
-the tables' count of volumes without a distance. A prediction that fills the whole volume has no surface, so its
-distances are None and its score is 0.
+the tables' count of volumes without a distance. It also shows in the NSD: nothing of the surface that there is has a
+counterpart, so it is 0. A prediction that fills the whole volume (everything) has no surface, so its distances are None
+and its score is 0; its NSD is 0, or None if the reference has no surface either.
 """
 
 from collections.abc import Sequence
@@ -22,18 +26,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .surfaces import surface_distances
+from .surfaces import directed_distances, surface_dice, surface_distances
 
 Mask = np.ndarray
 
 
 class VolumeScores(NamedTuple):
-    """The challenge's measures of one volume: Dice 0 to 1, RAVD in percent, distances in mm, score 0 to 100."""
+    """The measures of one volume: Dice and NSD 0 to 1, RAVD in percent, distances in mm, score 0 to 100."""
 
     dice: float
     ravd_percent: float | None
     assd_mm: float | None
+    hd95_mm: float | None
     mssd_mm: float | None
+    nsd: float | None
     challenge_score: float | None
 
 
@@ -71,17 +77,23 @@ def challenge_score(dice: float, ravd_percent: float, assd_mm: float, mssd_mm: f
 
 
 def score_volume(
-    reference: Mask, prediction: Mask, positions_mm: Sequence[float], spacing_mm: tuple[float, float]
+    reference: Mask,
+    prediction: Mask,
+    positions_mm: Sequence[float],
+    spacing_mm: tuple[float, float],
+    tolerance_mm: float,
 ) -> VolumeScores:
     """Every measure of one volume.
 
     Both masks are boolean, shape (slices, rows, columns); `positions_mm` holds each slice's position along the normal,
-    which need not be evenly spaced; `spacing_mm` the distance of neighbouring rows and of neighbouring columns.
+    which need not be evenly spaced; `spacing_mm` the distance of neighbouring rows and of neighbouring columns;
+    `tolerance_mm` how far apart two surfaces may lie for the NSD.
     """
     overlap, difference = dice(reference, prediction), ravd_percent(reference, prediction)
-    distances = surface_distances(reference, prediction, positions_mm, spacing_mm)
+    directed = directed_distances(reference, prediction, positions_mm, spacing_mm)
+    distances, nsd = surface_distances(directed), surface_dice(directed, tolerance_mm)
     if difference is None or distances is None:
         nothing_to_score = not reference.any() and not prediction.any()
-        return VolumeScores(overlap, difference, None, None, None if nothing_to_score else 0.0)
+        return VolumeScores(overlap, difference, None, None, None, nsd, None if nothing_to_score else 0.0)
     score = challenge_score(overlap, difference, distances.assd_mm, distances.mssd_mm)
-    return VolumeScores(overlap, difference, distances.assd_mm, distances.mssd_mm, score)
+    return VolumeScores(overlap, difference, *distances, nsd, score)

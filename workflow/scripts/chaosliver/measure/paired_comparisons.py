@@ -17,7 +17,9 @@ BETTER = {
     "mean_dice_organ_slices": "higher",
     "dice_3d": "higher",
     "assd_mm": "lower",
+    "hd95_mm": "lower",
     "mssd_mm": "lower",
+    "nsd": "higher",
     "challenge_score": "higher",
 }
 # The tables keep six significant digits: a difference beyond these decimals is rounding, and must count as a tie.

@@ -39,17 +39,18 @@ def slice_scores(volume: Volume) -> list[Row]:
     return [_slice_row(volume, number) for number in range(len(volume.stems))]
 
 
-def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
+def patient_scores(volume: Volume, scored: Sequence[Row], tolerance_mm: float) -> Row:
     """The patient's measures, from the volume and its `slice_scores`.
 
-    A slice's volume in mL is its area times the distance of neighbouring slices.
+    A slice's volume in mL is its area times the distance of neighbouring slices. `tolerance_mm` is that of the surface
+    Dice.
     """
     ml_per_mm2 = volume.slice_distance_mm / 1000
     row: Row = {"slices": len(scored), "predicted_ml": ml_per_mm2 * sum(row["predicted_mm2"] for row in scored)}
     if volume.reference is None:
         return {**row, **dict.fromkeys((*MEASURES, "slices_with_organ", "reference_ml"))}
     with_organ = [row["dice"] for row in scored if row["reference_mm2"] > 0]
-    measured = score_volume(volume.reference, volume.prediction, volume.positions_mm, volume.spacing_mm)
+    measured = score_volume(volume.reference, volume.prediction, volume.positions_mm, volume.spacing_mm, tolerance_mm)
     return {
         **row,
         "slices_with_organ": len(with_organ),
@@ -58,7 +59,9 @@ def patient_scores(volume: Volume, scored: Sequence[Row]) -> Row:
         "dice_3d": measured.dice if volume.grey is None else soft_dice(volume.reference, volume.grey),
         "ravd_percent": measured.ravd_percent,
         "assd_mm": measured.assd_mm,
+        "hd95_mm": measured.hd95_mm,
         "mssd_mm": measured.mssd_mm,
+        "nsd": measured.nsd,
         "challenge_score": measured.challenge_score,
         "reference_ml": ml_per_mm2 * sum(row["reference_mm2"] for row in scored),
     }

@@ -1,7 +1,9 @@
 """Distances between the surfaces of two masks, in mm, as the CHAOS challenge measures them.
 
 Source: the challenge's evaluation code. A border voxel is one that an erosion by its six neighbours removes, where
-the volume's edge counts as inside: an organ cut off by the last slice has no surface there.
+the volume's edge counts as inside: an organ cut off by the last slice has no surface there. The challenge has no HD95
+and no surface Dice: they are of the same border voxels and distances, by the definitions of Metrics Reloaded
+(Maier-Hein et al., Nature Methods 2024, doi 10.1038/s41592-023-02151-z).
 """
 
 from collections.abc import Sequence
@@ -11,36 +13,68 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 from scipy.spatial import cKDTree
 
+# A distance so little beyond the tolerance equals it: sums and products of positions and spacings are rounded.
+ROUNDING_MM = 1e-6
+
+
+class Directed(NamedTuple):
+    """Distance in mm of each border voxel of one mask from the nearest of the other, infinite where that has none."""
+
+    of_reference: np.ndarray
+    of_prediction: np.ndarray
+
 
 class SurfaceDistances(NamedTuple):
-    """Average (ASSD) and maximum (MSSD) symmetric surface distance in mm."""
+    """Average (ASSD), 95 % (HD95) and maximum (MSSD) symmetric surface distance in mm."""
 
     assd_mm: float
+    hd95_mm: float
     mssd_mm: float
 
 
-def surface_distances(
+def directed_distances(
     reference: np.ndarray, prediction: np.ndarray, positions_mm: Sequence[float], spacing_mm: tuple[float, float]
-) -> SurfaceDistances | None:
-    """ASSD and MSSD of two boolean masks of shape (slices, rows, columns); None where either has no surface.
+) -> Directed:
+    """The distances between the surfaces of two boolean masks of shape (slices, rows, columns).
 
-    An empty mask has none, nor has one that fills the whole volume.
+    A mask without a surface has no border voxel: an empty one, or one that fills the whole volume.
 
     `positions_mm` are the slices' positions along the normal and need not be evenly spaced: across a gap the true
-    distance is measured. `spacing_mm` is the distance of neighbouring rows and of neighbouring columns. The distances
-    from each surface to the nearest point of the other are pooled before their mean and maximum are taken.
+    distance is measured. `spacing_mm` is the distance of neighbouring rows and of neighbouring columns.
     """
     either = reference | prediction
     if not either.any():
-        return None
+        return Directed(np.empty(0), np.empty(0))
     box = box_around(either)
     positions = np.asarray(positions_mm)[box[0]]
     first = _border_points(reference[box], positions, spacing_mm)
     second = _border_points(prediction[box], positions, spacing_mm)
-    if not len(first) or not len(second):
+    return Directed(_distances_to(second, first), _distances_to(first, second))
+
+
+def surface_distances(directed: Directed) -> SurfaceDistances | None:
+    """ASSD, HD95 and MSSD of the distances in both directions; None where either mask has no surface.
+
+    ASSD and MSSD are the mean and the maximum of both directions pooled. HD95 is the larger of the two directions' 95th
+    percentiles, interpolated linearly, as in Metrics Reloaded and MONAI: not the percentile of the pooled distances, in
+    which the direction with fewer border voxels counts less.
+    """
+    if not all(map(len, directed)):
         return None
-    pooled = np.concatenate([cKDTree(second).query(first)[0], cKDTree(first).query(second)[0]])
-    return SurfaceDistances(float(pooled.mean()), float(pooled.max()))
+    pooled = np.concatenate(directed)
+    hd95_mm = max(float(np.percentile(distances, 95)) for distances in directed)
+    return SurfaceDistances(float(pooled.mean()), hd95_mm, float(pooled.max()))
+
+
+def surface_dice(directed: Directed, tolerance_mm: float) -> float | None:
+    """Normalised surface Dice (NSD), 0 to 1: the share of both surfaces that lies within `tolerance_mm` of the other.
+
+    Source: Nikolov et al., Journal of Medical Internet Research 2021, doi 10.2196/26151. Shares are by number of border
+    voxels of both masks together, not by area of surface elements as in their code; a distance equal to the tolerance
+    counts as within. If only one mask has a surface, nothing agrees and it is 0; if neither has one, it is None.
+    """
+    pooled = np.concatenate(directed)
+    return float(np.mean(pooled <= tolerance_mm + ROUNDING_MM)) if len(pooled) else None
 
 
 def border(mask: np.ndarray) -> np.ndarray:
@@ -58,6 +92,11 @@ def box_around(mask: np.ndarray) -> tuple[slice, ...]:
         filled = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
         box.append(slice(max(int(filled[0]) - 1, 0), int(filled[-1]) + 2))
     return tuple(box)
+
+
+def _distances_to(surface: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Distance of each point (points, 3) from the nearest of `surface` (others, 3)."""
+    return cKDTree(surface).query(points)[0] if len(surface) else np.full(len(points), np.inf)
 
 
 def _border_points(mask: np.ndarray, positions_mm: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:

@@ -17,8 +17,8 @@ from .trainings_in_words import describe_trainings
 def write_methods(*, study: Mapping[str, Any], cards: list[Path], page: Path) -> None:
     """Write the page: data, split, each experiment's training, metrics, versions, references and licence.
 
-    `study` holds `patients` {name: [cohort, sequences]}, `phantom`, `encodings`, `splits`, `augmentations` and
-    `experiments` as resolved; `cards` describe its trainings.
+    `study` holds `patients` {name: [cohort, sequences]}, `phantom`, `surface_tolerance_mm`, `encodings`, `splits`,
+    `augmentations` and `experiments` as resolved; `cards` describe its trainings.
     """
     versions = [json.loads(card.read_text(encoding="utf-8"))["versions"] for card in cards]
     write_page(
@@ -29,7 +29,7 @@ def write_methods(*, study: Mapping[str, Any], cards: list[Path], page: Path) ->
             section("Split", " ".join(_split(name, split) for name, split in study["splits"].items())),
             "<h2>Training</h2>",
             *(f"<p><b>{escape(name)}.</b> {escape(text)}</p>" for name, text in describe_trainings(study).items()),
-            section("Measures and statistics", METRICS),
+            section("Measures and statistics", METRICS.format(tolerance_mm=study["surface_tolerance_mm"])),
             section("Software", _software(versions)),
             "<h2>References</h2>",
             "<ol>" + "".join(f"<li>{escape(reference)}</li>" for reference in REFERENCES) + "</ol>",

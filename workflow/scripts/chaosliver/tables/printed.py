@@ -21,17 +21,20 @@ PRINTED = {
     "mean_dice_organ_slices": Measure("Dice, organ slices", 3),
     "dice_3d": Measure("Dice, 3D", 3),
     "assd_mm": Measure("ASSD, mm", 2),
+    "hd95_mm": Measure("HD95, mm", 1),
     "mssd_mm": Measure("MSSD, mm", 1),
+    "nsd": Measure("Surface Dice", 3),
     "ravd_percent": Measure("RAVD, %", 1),
     "challenge_score": Measure("Challenge score", 1),
 }
 EXPERIMENT_HEADINGS = ("Experiment", "Cohort", "Sequence", "Patients", "Slices without organ", "Without ASSD")
 STATISTICS_NOTE = "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients"
 NOTE = (
-    f"{STATISTICS_NOTE}, the seeds of "
-    "each averaged first. No interval is given for fewer than six patients. All slices: a slice with neither reference "
-    "nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is given. Without "
-    "ASSD: predicted volumes that have no surface, as an empty one; ASSD and MSSD leave them out."
+    f"{STATISTICS_NOTE}, the seeds "
+    "and draws of each averaged first. No interval is given for fewer than six patients. All slices: a slice with "
+    "neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is given. Without "
+    "ASSD: predicted volumes that have no surface, as an empty one; ASSD, HD95 and MSSD leave them out, and the "
+    "surface Dice counts them as 0."
 )
 
 Row = Mapping[str, str]

@@ -7,6 +7,7 @@ from ..base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICAT
 from ..base.files import read_tsv, write_text, write_tsv
 from .printed import EXPERIMENT_HEADINGS, NOTE, PRINTED, Row, cell, share_of_empty_slices, title_of
 
+# The table then fits a landscape A4 page with margins of 2.5 cm.
 TEX_HEAD = r"""% In the preamble: \usepackage{booktabs,longtable,pdflscape}
 \begin{landscape}
 \scriptsize
@@ -37,7 +38,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def as_latex(rows: Sequence[Row]) -> str:
-    """A `longtable` with booktabs rules on a landscape page, three lines for each experiment, cohort and sequence."""
+    """A `longtable` with booktabs rules on a landscape page, four lines for each experiment, cohort and sequence."""
     heads = " & ".join(["Experiment", *(_tex(measure.heading) for measure in PRINTED.values())])
     lines = [
         rf"\begin{{longtable}}{{@{{}}l{'r' * len(PRINTED)}@{{}}}}",
@@ -52,19 +53,24 @@ def as_latex(rows: Sequence[Row]) -> str:
     return TEX_HEAD + "\n".join(lines) + "\n"
 
 
-def _latex_lines(row: Row) -> tuple[str, str, str]:
+def _latex_lines(row: Row) -> list[str]:
     without = int(row["volumes_without_distance"])
     labels = (
         rf"\texttt{{{_tex(row['experiment'])}}}",
-        _tex(f"{title_of(row['sequence'])}, {row['cohort']}, {row['patients']} patients"),
-        _tex(
-            f"{share_of_empty_slices(row)} of slices without organ" + (f", {without} without ASSD" if without else "")
-        ),
+        _tex(f"{title_of(row['sequence'])}, {row['cohort']}"),
+        _tex(f"{row['patients']} patients" + (f", {without} without ASSD" if without else "")),
+        _tex(f"{share_of_empty_slices(row)} of slices without organ"),
     )
-    cells = zip(*(cell(row, measure) for measure in PRINTED), strict=True)
-    first, second, third = (" & ".join([label, *map(_tex, line)]) for label, line in zip(labels, cells, strict=True))
-    # A page may end after the last of the three alone.
-    return rf"{first} \\*", rf"{second} \\*", rf"{third} \\ \addlinespace"
+    cells = zip(*(_with_range_below(*cell(row, measure)) for measure in PRINTED), strict=True)
+    lines = [" & ".join([label, *map(_tex, line)]) for label, line in zip(labels, cells, strict=True)]
+    # A page may end after the last of the four alone.
+    return [*(rf"{line} \\*" for line in lines[:-1]), rf"{lines[-1]} \\ \addlinespace"]
+
+
+def _with_range_below(mean: str, interval: str, median: str) -> tuple[str, str, str, str]:
+    """A cell with its range on a line of its own: so narrow, all measures fit across a page."""
+    middle, _, spread = median.partition(" ")
+    return mean, interval, middle, spread
 
 
 def _tidy(row: Row, measure: str) -> dict[str, str]:

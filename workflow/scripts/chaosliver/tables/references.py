@@ -17,6 +17,11 @@ REFERENCES = (
     "The Lancet 327 (1986) 307. doi 10.1016/S0140-6736(86)90837-8",
     "Li X, Chen H, Qi X, Dou Q, Fu CW, Heng PA. H-DenseUNet: hybrid densely connected UNet for liver and tumor "
     "segmentation from CT volumes. IEEE Transactions on Medical Imaging 37 (2018) 2663. doi 10.1109/TMI.2018.2845918",
+    "Maier-Hein L, Reinke A, Godau P, et al. Metrics reloaded: recommendations for image analysis validation. Nature "
+    "Methods 21 (2024) 195. doi 10.1038/s41592-023-02151-z",
+    "Nikolov S, Blackwell S, Zverovitch A, et al. Clinically applicable segmentation of head and neck anatomy for "
+    "radiotherapy: deep learning algorithm development and validation study. Journal of Medical Internet Research 23 "
+    "(2021) e26151. doi 10.2196/26151",
 )
 LICENCE = (
     "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: pictures that show them and networks "
@@ -27,16 +32,21 @@ PHANTOM = (
     "patients. Nothing in this report is from the CHAOS data."
 )
 CODE_LICENCE = "The workflow's code is under the MIT licence."
+# `tolerance_mm` is that of the configuration.
 METRICS = (
     "Predictions were resampled to each image's own grid and compared there with the ground truth. Dice is given as "
     "the mean over all slices of a patient, where a slice without organ in both counts as 1, as the mean over the "
     "slices that contain the organ in the ground truth, and for the whole volume. RAVD (percent), ASSD and MSSD (mm, "
     "between border voxels at the slices' true positions) and the challenge's score are those of the challenge's "
-    "evaluation code. An empty prediction has no distance and a score of 0. The unit of all statistics is the patient;"
-    " seeds and draws of the folds are replicates. Experiments were compared with the first one, and with the one that "
-    "they are based on, patient by patient, by the Wilcoxon signed-rank test with Holm's correction over the "
-    "comparisons of one measure with the same baseline; no test was made of fewer than six pairs that differ. The "
-    "effect size is the matched-pairs rank-biserial correlation (reference 7). Intervals are bootstrapped over "
-    "patients (95 %, percentiles, widened for small samples; reference 6); volumes are compared by bias and 95 % "
-    "limits of agreement (reference 8)."
+    "evaluation code. HD95 (mm) is the larger of the 95th percentiles of the distances from either surface to the "
+    "other (reference 10), and the surface Dice the share of the border voxels of both within {tolerance_mm:g} mm of "
+    "the other surface (reference 11), both of the same border voxels as ASSD. An empty prediction has no distance, "
+    "and a surface Dice and a score of 0. The unit of all statistics is the patient; seeds and draws of the folds are "
+    "replicates. The contrasts of the plan of analysis were judged by the 3D Dice: paired t-tests with Holm's "
+    "correction over all of them, and intervals at the levels of Holm's procedure. All else is secondary. "
+    "Experiments were compared with the first one, and with the one that they are based on, patient by patient, by "
+    "the Wilcoxon signed-rank test with Holm's correction over the comparisons of one measure with the same baseline;"
+    " no test was made of fewer than six pairs that differ. The effect size is the matched-pairs rank-biserial "
+    "correlation (reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small "
+    "samples; reference 6); volumes are compared by bias and 95 % limits of agreement (reference 8)."
 )
