@@ -67,6 +67,14 @@ def test_comparisons_pair_the_patients_and_test_only_where_they_are_enough(demo)
     assert all("too few for a test" in row["note"] for row in few)
 
 
+def test_the_one_question_of_the_demo_has_a_verdict(demo):
+    (row,) = read_tsv(demo.results / "tables/verdicts.tsv")
+    assert (row["experiment"], row["against"], row["patients"]) == ("all_16bit", "t1_8bit", "8")
+    assert row["verdict"] in ("better", "worse", "equivalent", "undecided")
+    assert (float(row["confidence"]), float(row["p"])) == (0.95, float(row["p_holm"]))
+    assert float(row["ci_low"]) < float(row["mean_difference"]) < float(row["ci_high"])
+
+
 def test_the_figures_are_pictures_with_something_on_them(demo):
     names = ["quality_control", "dice", "differences", "along_liver", "volumes", "learning_curve", "cross_sequence"]
     names.append("training")

@@ -16,6 +16,7 @@ SUMMARIES = {
     "collect_tables",
     "compare_experiments",
     "price_errors",
+    "judge_contrasts",
     "write_publication_table",
     "cross_sequence",
     "sign_tables",
@@ -50,6 +51,10 @@ CHANGES = {
     "threads": ({"training": {**SMALL["training"], "threads": 2}}, BELOW_TRAINING),
     "threshold": (with_baseline(threshold=0.4), {"write_methods"} | BELOW_PREDICTION),
     "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate", "write_methods"} | BELOW_EVALUATION),
+    "margin of the plan": (
+        {"analysis": {"margin": 0.05}},
+        {"judge_contrasts", "write_methods", "sign_tables", "show_tables"},
+    ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
     "an encoding that no experiment uses": ({"encodings": {"16bit": {"percentiles": [1, 99]}}}, set()),

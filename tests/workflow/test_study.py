@@ -6,9 +6,11 @@ from collections import Counter
 from itertools import accumulate, product
 from statistics import fmean
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from scipy.stats import wilcoxon
+from scipy.stats import ttest_rel, wilcoxon
 from workflow.conftest import Study, copy_workflow, write_sheet
 
 from chaosliver.base.files import read_tsv, sha256_of
@@ -16,6 +18,8 @@ from chaosliver.base.files import read_tsv, sha256_of
 PATIENTS = [str(number) for number in range(1, 9)]
 SEQUENCES = ("t1_in_phase", "t2_spir")
 SEEDS = (1, 2)
+# Of 16bit_clipped; the others have one.
+DRAWS = 2
 TRAINED = (
     "original",
     "16bit_clipped",
@@ -35,6 +39,7 @@ STUDY = {
     "splits": {
         "five_fold": {"folds": 2},
         "five_fold_published": {"folds": 2},
+        "drawn_twice": {"folds": 2, "draws": DRAWS, "validation": 0, "seed": 1},
     },
     "augmentations": {"augmentor": {"samples": 24}, "augmentor_published": {"samples": 24}},
     "baseline": {
@@ -44,10 +49,23 @@ STUDY = {
     },
     "experiments": {
         "original": {"score_on": list(SEQUENCES), "recipe": {"snapshots": [1, 2]}},
+        "16bit_clipped": {"split": "drawn_twice"},
         "t1_and_t2": {"score_on": list(SEQUENCES)},
         "patients_2": {"training_patients": 2},
         # In evaluation mode a network as small as this one learns nothing.
         "as_published": {"recipe": {"snapshots": [2], "stays_in_evaluation_mode": False}},
+    },
+    "analysis": {
+        "margin": 0.2,
+        "contrasts": [
+            {"question": question, "experiment": experiment, "against": "original", "sequence": sequence}
+            for question, experiment, sequence in (
+                ("grey levels", "16bit_clipped", "t1_in_phase"),
+                ("T1 and T2", "t1_and_t2", "t2_spir"),
+                ("errors", "published_five_fold", "t1_in_phase"),
+                ("dropout", "dropout_0", "t1_in_phase"),
+            )
+        ],
     },
     "study": list(TRAINED),
     "training": {"threads": 1, "memory_mb": 1000, "runtime_minutes": 5},
@@ -78,7 +96,44 @@ def test_each_patient_is_scored_once_by_each_experiment_seed_and_sequence(study)
         for name, sequences in SCORED_ON.items()
         for seed, sequence, patient in product(SEEDS, sequences, PATIENTS)
     }
-    assert scored == dict.fromkeys(expected, 1)
+    assert scored == {key: DRAWS if key[0] == "16bit_clipped" else 1 for key in expected}
+
+
+def test_two_draws_hold_out_every_patient_twice_in_other_groups(study):
+    folds = {}
+    for row in read_tsv(study.results / "tables/patients.tsv"):
+        if (row["experiment"], row["seed"]) == ("16bit_clipped", "1"):
+            folds.setdefault(row["fold"], set()).add(row["patient"])
+    assert sorted(folds) == ["0", "1", "2", "3"]
+    assert folds["0"] | folds["1"] == folds["2"] | folds["3"] == set(PATIENTS)
+    assert folds["2"] not in (folds["0"], folds["1"])
+
+
+def test_the_verdicts_are_recomputed_from_the_patients(study):
+    """Paired t-tests of the patients' means, Holm over all four, the last of which was not run."""
+    table = pd.DataFrame(read_tsv(study.results / "tables/patients.tsv")).astype({"dice_3d": float})
+    means = table.groupby(["sequence", "experiment", "patient"])["dice_3d"].mean()
+    rows = read_tsv(study.results / "tables/verdicts.tsv")
+    assert [row["experiment"] for row in rows] == ["16bit_clipped", "t1_and_t2", "published_five_fold", "dropout_0"]
+    assert (rows[3]["verdict"], rows[3]["p"]) == ("not run", "")
+    tests = [
+        ttest_rel(means[row["sequence"], row["experiment"]], means[row["sequence"], row["against"]]) for row in rows[:3]
+    ]
+    level, going_on = 0.05 / 4, True
+    for place, number in enumerate(np.argsort([test.pvalue for test in tests])):
+        level = 0.05 / (4 - place) if going_on else level
+        going_on = going_on and tests[number].pvalue <= level
+        low, high = tests[number].confidence_interval(1 - level)
+        row = rows[number]
+        assert float(row["p"]) == pytest.approx(tests[number].pvalue, rel=1e-3)
+        assert (float(row["ci_low"]), float(row["ci_high"])) == pytest.approx((low, high), abs=1e-5)
+        within = "equivalent" if low > -0.2 and high < 0.2 else "undecided"
+        assert row["verdict"] == ("better" if low > 0 else "worse" if high < 0 else within)
+    spread = {(row["experiment"], row["sequence"]): row for row in read_tsv(study.results / "tables/variances.tsv")}
+    drawn = spread["16bit_clipped", "t1_in_phase"]
+    assert (drawn["patients"], drawn["draws"], drawn["seeds"]) == ("8", "2", "2")
+    assert all(float(drawn[name]) >= 0 for name in ("sd_patients", "sd_draws", "sd_seeds"))
+    assert spread["original", "t2_spir"]["sd_draws"] == ""
 
 
 def test_p_values_are_those_of_patients_whose_seeds_are_pooled(study):
@@ -95,12 +150,11 @@ def test_p_values_are_those_of_patients_whose_seeds_are_pooled(study):
 
     def means(experiment, sequence):
         return [
-            sum(
+            fmean(
                 float(row["dice_3d"])
                 for row in patients
                 if (row["experiment"], row["sequence"], row["patient"]) == (experiment, sequence, patient)
             )
-            / len(SEEDS)
             for patient in PATIENTS
         ]
 

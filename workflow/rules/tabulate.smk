@@ -65,8 +65,8 @@ rule judge_contrasts:
     input:
         patients_table=f"{RESULTS}/tables/patients.tsv",
     output:
-        verdicts_table=table_file("verdicts.tsv", "verdicts", "9 Verdicts, TSV"),
-        variances_table=table_file("variances.tsv", "variances", "10 Spread of patients, draws and seeds, TSV"),
+        verdicts_table=table_file("verdicts.tsv", "verdicts", "7 Verdicts of the plan, TSV"),
+        variances_table=table_file("variances.tsv", "variances", "8 Spread of patients, draws and seeds, TSV"),
     log:
         f"{RESULTS}/logs/judge_contrasts.log",
     conda:
@@ -85,8 +85,8 @@ rule write_publication_table:
         experiments_table=f"{RESULTS}/tables/experiments.tsv",
     output:
         tidy=f"{RESULTS}/tables/publication.tsv",
-        markdown=table_file("publication.md", "publication", "7 For publication, Markdown"),
-        latex=table_file("publication.tex", "publication", "8 For publication, LaTeX"),
+        markdown=table_file("publication.md", "publication", "9 For publication, Markdown"),
+        latex=table_file("publication.tex", "publication", "9 For publication, LaTeX"),
     log:
         f"{RESULTS}/logs/write_publication_table.log",
     conda:
@@ -172,7 +172,7 @@ rule show_tables:
         patients=table_page("patients", "patients", "4 Patients"),
         trainings=table_page("trainings", "trainings", "5 Trainings"),
         prices=table_page("prices", "prices", "6 Prices of the published errors"),
-        verdicts=table_page("verdicts", "verdicts", "7 Verdicts"),
+        verdicts=table_page("verdicts", "verdicts", "7 Verdicts of the plan"),
         variances=table_page("variances", "variances", "8 Spread of patients, draws and seeds"),
         findings=in_report("tables/pages/findings.html", "findings", "2 Data", result="2 Findings, file by file"),
         provenance=in_report(

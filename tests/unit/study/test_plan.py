@@ -175,6 +175,7 @@ def test_the_methods_describe_what_the_study_uses_and_no_more(plan):
     assert study["phantom"] is True
     assert study["grey_ranges"]["liver"] == [55, 70]
     assert study["surface_tolerance_mm"] == 2.5
+    assert study["analysis"]["margin"] == 0.03
     assert list(study["encodings"]) == ["8bit", "16bit"]
     assert study["splits"]["leaking"] == {"folds": 2, "validation": "held_out", "copies": 0.25, "seed": 1}
     assert set(study["splits"]) == {"two_fold", "leaking"}

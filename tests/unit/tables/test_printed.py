@@ -66,7 +66,7 @@ def test_headings_and_note_are_those_that_the_tables_have_always_had():
     assert NOTE == (
         "Mean ± standard deviation, [95 % bootstrap interval of the mean], median (range), over patients, the seeds "
         "and draws of each averaged first. No interval is given for fewer than six patients. All slices: a slice "
-        "with neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is "
-        "given. Without ASSD: predicted volumes that have no surface, as an empty one; ASSD, HD95 and MSSD leave them "
-        "out, and the surface Dice counts them as 0."
+        "with neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; "
+        "their share is given. Without ASSD: predicted volumes that have no surface, as an empty one; ASSD, "
+        "HD95 and MSSD leave them out, and the surface Dice counts them as 0."
     )

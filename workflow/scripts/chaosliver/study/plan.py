@@ -283,6 +283,7 @@ class Plan:
             "patients": {name: [patient.cohort, list(patient.sequences)] for name, patient in self.patients.items()},
             "phantom": source_of("development", self.config) == "phantom",
             "grey_ranges": self.config["grey_ranges"],
+            "analysis": self.config["analysis"],
             "surface_tolerance_mm": self.config["surface_tolerance_mm"],
             **{
                 table: {name: value for name, value in self.config[table].items() if name in used[table]}

@@ -32,9 +32,9 @@ STATISTICS_NOTE = "Mean ± standard deviation, [95 % bootstrap interval of the m
 NOTE = (
     f"{STATISTICS_NOTE}, the seeds "
     "and draws of each averaged first. No interval is given for fewer than six patients. All slices: a slice with "
-    "neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is given. Without "
-    "ASSD: predicted volumes that have no surface, as an empty one; ASSD, HD95 and MSSD leave them out, and the "
-    "surface Dice counts them as 0."
+    "neither reference nor prediction counts as Dice 1, so that slices without organ lift this figure; their share is "
+    "given. Without ASSD: predicted volumes that have no surface, as an empty one; ASSD, HD95 and MSSD leave them "
+    "out, and the surface Dice counts them as 0."
 )
 
 Row = Mapping[str, str]

@@ -39,8 +39,11 @@ PLAIN_PAGES = {
     "patients": PlainPage("Patients", "Each held-out patient once by experiment, sequence, draw and seed."),
     "trainings": PlainPage("Trainings", "Optimism is validation minus test."),
     "prices": PlainPage("Prices of the published errors", "Differences are corrected minus published."),
-    "verdicts": PlainPage("Verdicts", "Of the plan's contrasts. Differences in 3D Dice are experiment minus against."),
-    "variances": PlainPage("Spread", "Standard deviations of the 3D Dice between patients, draws of folds, and seeds."),
+    "verdicts": PlainPage("Verdicts of the plan", "Differences in 3D Dice are experiment minus against."),
+    "variances": PlainPage(
+        "Spread of patients, draws and seeds",
+        "Standard deviations of the 3D Dice between patients, draws of folds, and seeds.",
+    ),
     "findings": PlainPage("Findings of quality control", "What was found, file by file, and how severe it is."),
 }
 
