@@ -414,6 +414,8 @@ SINGLE = {
     "price_errors": {"slices_table": "tables/slices.tsv"},
     "write_publication_table": {"experiments_table": "tables/experiments.tsv"},
     "plot_dice": {"patients_table": "tables/patients.tsv"},
+    "judge_contrasts": {"patients_table": "tables/patients.tsv"},
+    "plot_verdicts": {"verdicts_table": "tables/verdicts.tsv"},
     "plot_differences": {"comparisons_table": "tables/comparisons.tsv"},
     "plot_along_liver": {"slices_table": "tables/slices.tsv"},
     "plot_volumes": {"patients_table": "tables/patients.tsv"},
@@ -450,6 +452,8 @@ def test_figures_and_tables_are_told_the_studys_own_comparisons(by_rule):
     assert params["cross_sequence"]["train_on"] == {"first": [T1], "first_epoch2": [T1]}
     assert params["compare_experiments"]["pairs"] == [[name, "first"] for name in ("first_epoch2", "leaks", "few")]
     assert params["price_errors"]["prices"] == {}
+    assert [contrast["experiment"] for contrast in params["judge_contrasts"]["contrasts"]] == ["few", "first_epoch2"]
+    assert params["judge_contrasts"]["margin"] == params["plot_verdicts"]["margin"] == 0.03
     assert list(params["write_methods"]["study"]["experiments"]) == list(
         params["sign_tables"]["configuration"]["experiments"]
     )

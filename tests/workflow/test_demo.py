@@ -76,7 +76,16 @@ def test_the_one_question_of_the_demo_has_a_verdict(demo):
 
 
 def test_the_figures_are_pictures_with_something_on_them(demo):
-    names = ["quality_control", "dice", "differences", "along_liver", "volumes", "learning_curve", "cross_sequence"]
+    names = [
+        "quality_control",
+        "verdicts",
+        "dice",
+        "differences",
+        "along_liver",
+        "volumes",
+        "learning_curve",
+        "cross_sequence",
+    ]
     names.append("training")
     for experiment in ("t1_8bit", "all_16bit"):
         names += [f"{kind}/{experiment}" for kind in ("overlays", "worst_patients")]

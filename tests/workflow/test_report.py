@@ -22,6 +22,7 @@ CONTENTS = {
     "3 Training": {None: ["Training curves"]},
     "4 Figures": {
         None: [
+            "0 Verdicts of the plan",
             "1 Dice by experiment",
             "2 Differences in Dice",
             "3 Dice along the liver",

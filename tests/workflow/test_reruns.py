@@ -23,6 +23,7 @@ SUMMARIES = {
     "show_tables",
     "plot_dice",
     "plot_differences",
+    "plot_verdicts",
     "list_trainings",
     "plot_along_liver",
     "plot_volumes",
@@ -53,7 +54,7 @@ CHANGES = {
     "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate", "write_methods"} | BELOW_EVALUATION),
     "margin of the plan": (
         {"analysis": {"margin": 0.05}},
-        {"judge_contrasts", "write_methods", "sign_tables", "show_tables"},
+        {"judge_contrasts", "plot_verdicts", "write_methods", "sign_tables", "show_tables"},
     ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),

@@ -41,6 +41,24 @@ rule plot_differences:
         "../scripts/plot_differences.py"
 
 
+rule plot_verdicts:
+    """Draw the verdicts of the plan, with the intervals that decide."""
+    input:
+        verdicts_table=f"{RESULTS}/tables/verdicts.tsv",
+    output:
+        png=study_figure("verdicts", "0 Verdicts of the plan"),
+        svg=f"{RESULTS}/figures/verdicts.svg",
+    log:
+        f"{RESULTS}/logs/plot_verdicts.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        margin=config["analysis"]["margin"],
+        code=digest_of("plot_verdicts"),
+    script:
+        "../scripts/plot_verdicts.py"
+
+
 rule plot_along_liver:
     """Draw the Dice along the liver, from dome to tip."""
     input:
@@ -207,6 +225,7 @@ rule summarised:
         rules.write_methods.output,
         rules.plot_dice.output,
         rules.plot_differences.output,
+        rules.plot_verdicts.output,
         rules.plot_along_liver.output,
         rules.plot_volumes.output,
         rules.plot_learning_curve.output,
