@@ -26,6 +26,7 @@ SETTINGS = {
         "normalisation": "volume",
         "transforms": "strong",
         "epochs": 25,
+        "samples_per_epoch": None,
         "batch_size": 4,
         "loss": "bce_dice",
         "optimiser": "adamw",

@@ -256,10 +256,10 @@ def test_a_dry_run_works_where_torch_is_absent(fresh, tmp_path):
 def test_the_default_study_of_20_patients_can_be_planned(fresh):
     planned = Study(fresh.folder, "config/config.yaml").planned()
     assert planned["unpack_patient"] == 20
-    # 29 experiments of five folds and one of a single fold. Those priced and the first have three snapshots each.
-    assert (planned["train"], planned["take_snapshot"]) == (146, 93)
+    # 31 experiments of five folds and one of a single fold. Those priced and the first have three snapshots each.
+    assert (planned["train"], planned["take_snapshot"]) == (156, 93)
     # Snapshots of others than the first are not drawn.
-    assert planned["draw_overlays"] == planned["draw_contact_sheets"] == 33
+    assert planned["draw_overlays"] == planned["draw_contact_sheets"] == 35
     assert "draw_phantom" not in planned
 
 

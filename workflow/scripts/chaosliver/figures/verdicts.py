@@ -31,7 +31,7 @@ def plot_verdicts(*, verdicts_table: Path, margin: float, png: Path, svg: Path) 
     """
     rows = read_frame(verdicts_table, VERDICT_COLUMNS)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 1.3 + 0.42 * len(rows)))
+        figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 1.8 + 0.42 * len(rows)))
         limit = _limit(rows, margin)
         axes.axvspan(-margin, margin, color="#e8e8e8", zorder=0)
         axes.axvline(0, color="black", linewidth=0.7, zorder=1)
