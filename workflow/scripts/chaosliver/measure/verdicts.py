@@ -210,8 +210,8 @@ def _balanced(scored: Scored) -> np.ndarray | None:
     """The values (patients, draws, seeds); None where a patient lacks some. A patient's folds are its draws."""
     tables = []
     for replicates in scored.values():
-        folds = sorted({fold for fold, _ in replicates}, key=natural)
-        seeds = sorted({seed for _, seed in replicates}, key=natural)
+        folds = sorted({fold for fold, _ in replicates})
+        seeds = sorted({seed for _, seed in replicates})
         if len(replicates) != len(folds) * len(seeds):
             return None
         tables.append([[replicates[fold, seed] for seed in seeds] for fold in folds])
