@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ..base.columns import COMPARISON_COLUMNS
 from ..measure.frames import read_frame
+from .forest import draw_estimate, reach_of
 from .groups import Group, groups_of
 from .style import DICE_PANELS, LEGEND, STYLE, dice_rows, save, say_no_ground_truth
 
@@ -58,28 +58,16 @@ def _draw_row(row: Sequence[Axes], comparisons: pd.DataFrame, baseline: str, gro
 
 def _draw_panel(axes: Axes, comparisons: pd.DataFrame, names: Sequence[str], group: Group) -> None:
     """Draw the comparisons by one measure, each at the place of its experiment among `names`."""
-    limit, colour = _limit(comparisons), group.colour
+    limit, colour = max(1.1 * 0.02, reach_of(comparisons, WIDEST)), group.colour
     for comparison in comparisons.to_dict("records"):
         place = names.index(comparison["experiment"])
-        mean, low, high = (comparison[column] for column in ("mean_difference", "ci_low", "ci_high"))
-        axes.plot(np.clip([low, high], -limit, limit), [place, place], color=colour, linewidth=1.6)
-        marker = group.marker if abs(mean) <= limit else "<" if mean < 0 else ">"
         fill = colour if comparison["p_holm"] < SIGNIFICANT else "white"
-        style = {"mfc": fill, "mec": colour, "markersize": 5, "zorder": 3, "clip_on": False}
-        axes.plot(np.clip(mean, -limit, limit), place, marker, **style)
-        interval = "" if np.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"
-        axes.text(1.05, place, f"{mean:+.3f}{interval}", transform=axes.get_yaxis_transform(), fontsize=6, va="center")
+        said = draw_estimate(axes, place, comparison, limit, colour, marker=group.marker, mfc=fill, markersize=5)
+        axes.text(1.05, place, said, transform=axes.get_yaxis_transform(), fontsize=6, va="center")
     axes.axvline(0, color="black", linewidth=0.7, zorder=1)
     axes.set_xlim(-limit, limit)
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="x", labelsize=7)
-
-
-def _limit(comparisons: pd.DataFrame) -> float:
-    """Where the axis ends: beyond all means and intervals whose mean is at most `WIDEST`, but no wider than that."""
-    within = comparisons[comparisons["mean_difference"].abs() <= WIDEST]
-    ends = within[["mean_difference", "ci_low", "ci_high"]].abs().to_numpy()
-    return min(WIDEST, 1.1 * max(0.02, np.nanmax(ends, initial=0.0)))
 
 
 def _legend() -> list[Line2D]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -14,6 +13,7 @@ from matplotlib.patches import Patch
 from ..base.columns import VERDICT_COLUMNS
 from ..measure.frames import read_frame
 from ..tables.printed import title_of
+from .forest import draw_estimate, reach_of
 from .style import LEGEND, PALETTE, STYLE, WIDTH_INCHES, save
 
 # Verdicts that have a colour of their own; a point of any other is white.
@@ -29,17 +29,19 @@ def plot_verdicts(*, verdicts_table: Path, margin: float, png: Path, svg: Path) 
     The band reaches from -margin to margin. At the right stand the verdict, the difference and the detectable one. An
     arrow at the edge stands for a mean beyond WIDEST.
     """
-    rows = read_frame(verdicts_table, VERDICT_COLUMNS)
+    table = read_frame(verdicts_table, VERDICT_COLUMNS)
+    rows = table.to_dict("records")
+    # The margin is always in sight.
+    limit = max(1.5 * margin, reach_of(table, WIDEST))
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(WIDTH_INCHES, 1.8 + 0.42 * len(rows)))
-        limit = _limit(rows, margin)
         axes.axvspan(-margin, margin, color="#e8e8e8", zorder=0)
         axes.axvline(0, color="black", linewidth=0.7, zorder=1)
-        for place, row in enumerate(rows.to_dict("records")):
+        for place, row in enumerate(rows):
             _draw_row(axes, place, row, limit)
-        axes.set_yticks(range(len(rows)), [_name(row) for row in rows.to_dict("records")], fontsize=7)
+        axes.set_yticks(range(len(rows)), [_name(row) for row in rows], fontsize=7)
         axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-        if rows.empty:
+        if not rows:
             axes.text(0.5, 0.5, "the plan asks nothing", transform=axes.transAxes, ha="center")
         axes.set_xlim(-limit, limit)
         axes.set_xlabel("Difference in 3D Dice, experiment minus against")
@@ -48,27 +50,17 @@ def plot_verdicts(*, verdicts_table: Path, margin: float, png: Path, svg: Path) 
 
 
 def _draw_row(axes: Axes, place: int, row: Mapping[Any, Any], limit: float) -> None:
-    mean, low, high = (row[column] for column in ("mean_difference", "ci_low", "ci_high"))
-    colour = COLOURS.get(row["verdict"], UNDECIDED)
-    said = f"{row['verdict']}"
-    if not np.isnan(mean):
-        axes.plot(np.clip([low, high], -limit, limit), [place, place], color=colour, linewidth=1.6)
-        marker = "o" if abs(mean) <= limit else "<" if mean < 0 else ">"
-        fill = colour if row["verdict"] in COLOURS else "white"
-        axes.plot(np.clip(mean, -limit, limit), place, marker, mfc=fill, mec=colour, zorder=3, clip_on=False)
-        said += f": {mean:+.3f} [{low:+.3f}, {high:+.3f}]\ndetectable {row['detectable_difference']:.3f}"
+    said = row["verdict"]
+    if not np.isnan(row["mean_difference"]):
+        colour = COLOURS.get(said, UNDECIDED)
+        fill = colour if said in COLOURS else "white"
+        estimate = draw_estimate(axes, place, row, limit, colour, marker="o", mfc=fill)
+        said += f": {estimate}\ndetectable {row['detectable_difference']:.3f}"
     axes.text(1.02, place, said, transform=axes.get_yaxis_transform(), fontsize=7, va="center")
 
 
 def _name(row: Mapping[Any, Any]) -> str:
     return f"{row['question']}, {title_of(row['sequence'])}\n{row['experiment']} against {row['against']}"
-
-
-def _limit(rows: pd.DataFrame, margin: float) -> float:
-    """Where the axis ends: beyond all intervals whose mean is at most WIDEST, and beyond the margin."""
-    within = rows[rows["mean_difference"].abs() <= WIDEST]
-    ends = within[["mean_difference", "ci_low", "ci_high"]].abs().to_numpy(float)
-    return max(1.5 * margin, min(WIDEST, 1.1 * float(np.nanmax(ends, initial=0.0))))
 
 
 def _legend(margin: float) -> list[Line2D | Patch]:
