@@ -29,11 +29,12 @@ def _fault(contrast: Mapping[str, str], experiments: Mapping[str, Experiment], c
     for name in names:
         if name not in experiments and re.sub(r"_epoch\d+$", "", name) not in config["experiments"]:
             return f"no experiment is named {name!r}. {known(config['experiments'])}"
-    run = [experiments[name] for name in names if name in experiments]
-    for name, experiment in zip(names, run, strict=False):
-        if len(run) == len(names) and contrast["sequence"] not in experiment.score_on:
+    if not set(names) <= set(experiments):
+        return None
+    for name in names:
+        if contrast["sequence"] not in experiments[name].score_on:
             return f"{name} is not scored on {contrast['sequence']}. Name it in its score_on, or another sequence here"
-    if len({experiment.organ for experiment in run}) > 1:
+    if experiments[names[0]].organ != experiments[names[1]].organ:
         return f"{names[0]} and {names[1]} segment different organs. Contrast experiments of one organ"
     return None
 
