@@ -77,19 +77,25 @@ def test_a_split_is_what_the_configuration_says():
     assert (by_slice.validating, by_slice.leaks) == (2, {"copies": 0, "validation_slices": 0.2, "seed": 3})
 
 
+def assert_dealt_in_turn(draw, order, first):
+    """The three folds of a draw, of the seed 5 and numbered from `first`, that `order` gives, two validating in each."""
+    assert len(draw) == 3
+    for place, roles in enumerate(draw):
+        held_out = order[place::3]
+        training = [patient for patient in order if patient not in held_out]
+        validating = random.Random(f"5/{first + place}").sample(training, 2)
+        assert having("test", roles) == sorted(held_out, key=int)
+        assert having("validation", roles) == sorted(validating, key=int)
+        assert list(roles) == sorted(order, key=int)
+
+
 def test_the_order_of_patients_is_drawn_by_the_seed_and_the_folds_are_dealt_from_it():
     """By hand: sorted by number, shuffled by the seed, dealt to the folds in turn; each fold draws its validators."""
     order = [str(number) for number in range(1, 13)]
     random.Random(5).shuffle(order)
     assert order != sorted(order, key=int)
     folds = assign_roles([str(number) for number in range(12, 0, -1)], Split(folds=3, validation=2, seed=5))
-    for fold, roles in enumerate(folds):
-        held_out = order[fold::3]
-        training = [patient for patient in order if patient not in held_out]
-        validating = random.Random(f"5/{fold}").sample(training, 2)
-        assert having("test", roles) == sorted(held_out, key=int)
-        assert having("validation", roles) == sorted(validating, key=int)
-        assert list(roles) == [str(number) for number in range(1, 13)]
+    assert_dealt_in_turn(folds, order, first=0)
 
 
 def test_the_default_studys_folds_are_these():
@@ -201,13 +207,7 @@ def test_a_draw_is_shuffled_by_the_seed_and_its_number_and_its_folds_are_numbere
     order = [str(number) for number in range(1, 12)]
     random.Random("5/draw2").shuffle(order)
     folds = assign_roles([str(number) for number in range(11, 0, -1)], Split(folds=3, draws=3, validation=2, seed=5))
-    for place, roles in enumerate(folds[6:]):
-        held_out = order[place::3]
-        training = [patient for patient in order if patient not in held_out]
-        validating = random.Random(f"5/{6 + place}").sample(training, 2)
-        assert having("test", roles) == sorted(held_out, key=int)
-        assert having("validation", roles) == sorted(validating, key=int)
-        assert list(roles) == [str(number) for number in range(1, 12)]
+    assert_dealt_in_turn(folds[6:], order, first=6)
 
 
 def test_the_default_studys_folds_stay_in_front_of_a_second_draw():

@@ -114,7 +114,7 @@ def _check_counts(patients: int, split: Split) -> None:
 
 
 def _ways(patients: int, folds: int) -> int:
-    """In how many ways patients can be dealt to folds whose sizes differ by one at most and whose order is the same.
+    """In how many ways patients can be dealt to folds whose sizes differ by one at most, in whatever order they are.
 
     The multinomial coefficient of the sizes, over the orders of the folds of each size.
     """
