@@ -7,7 +7,7 @@ from ..base.columns import COUNTS, EXPERIMENT_COLUMNS, GROUP, MEASURES, PUBLICAT
 from ..base.files import read_tsv, write_text, write_tsv
 from .printed import EXPERIMENT_HEADINGS, NOTE, PRINTED, Row, cell, share_of_empty_slices, title_of
 
-# The table then fits a landscape A4 page with margins of 2.5 cm.
+# By the widths of its letters, the table then fits a landscape A4 page with margins of 2.5 cm.
 TEX_HEAD = r"""% In the preamble: \usepackage{booktabs,longtable,pdflscape}
 \begin{landscape}
 \scriptsize
