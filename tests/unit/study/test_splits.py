@@ -78,7 +78,7 @@ def test_a_split_is_what_the_configuration_says():
 
 
 def assert_dealt_in_turn(draw, order, first):
-    """The three folds of a draw, of seed 5, numbered from `first`, are those of `order`, with two validating in each."""
+    """The three folds of a draw of seed 5, numbered from `first`, are dealt from `order`, two validating in each."""
     assert len(draw) == 3
     for place, roles in enumerate(draw):
         held_out = order[place::3]
