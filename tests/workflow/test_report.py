@@ -195,7 +195,7 @@ def test_the_methods_page_names_experiments_references_and_licence(report):
     for words in (
         "t1_8bit.",
         "all_16bit. As t1_8bit, but:",
-        "Wilcoxon",
+        "paired t-tests",
         "torch",
         "10.5281/zenodo.3431873",
         "MIT licence",

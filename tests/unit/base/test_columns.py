@@ -40,7 +40,7 @@ def test_the_headers_of_what_leads_to_them():
     assert {name: " ".join(getattr(columns, name)) for name in TABLES} == {
         "COMPARISON_COLUMNS": (
             "baseline experiment cohort sequence measure better pairs baseline_mean experiment_mean mean_difference "
-            "ci_low ci_high median_difference rank_biserial p p_holm note"
+            "ci_low ci_high median_difference rank_biserial note"
         ),
         "EXPERIMENT_COLUMNS": " ".join(columns.EXPERIMENT_COLUMNS),
         "FINDING_COLUMNS": "patient sequence file severity flag message",
@@ -86,8 +86,9 @@ def test_the_headers_of_what_leads_to_them():
     } == columns.TEXT_COLUMNS
 
 
-# What the tables in docs/measurements were made without.
+# What the tables in docs/measurements were made without, and what they still had.
 LATER = {"pooled_dice", *(f"{measure}_{name}" for measure in ("hd95_mm", "nsd") for name in columns.STATISTICS)}
+EARLIER = {"p", "p_holm"}
 
 
 @pytest.mark.parametrize(
@@ -101,4 +102,5 @@ LATER = {"pooled_dice", *(f"{measure}_{name}" for measure in ("hd95_mm", "nsd") 
 )
 def test_the_tables_that_were_measured_can_still_be_read(file, table):
     header = (MEASURED / file).read_text().splitlines()[0].split("\t")
-    assert header == [*(name for name in table if name not in LATER), "command", "date", "commit", "machine"]
+    kept = [name for name in header if name not in EARLIER]
+    assert kept == [*(name for name in table if name not in LATER), "command", "date", "commit", "machine"]

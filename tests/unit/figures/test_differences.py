@@ -1,11 +1,11 @@
-"""The forest plot: what it compares with what, which points are filled, and what lies beyond the edge."""
+"""The forest plot: what it compares with what, and what lies beyond the edge."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from unit.figures.looking import assert_near, assert_same_bytes, legend_of, lines_with, points_of, texts_of, tick_labels
+from unit.figures.looking import assert_near, assert_same_bytes, lines_with, points_of, texts_of, tick_labels
 from unit.figures.looks import assert_looks_as_kept
 
 from chaosliver.base.columns import COMPARISON_COLUMNS
@@ -13,16 +13,16 @@ from chaosliver.base.files import write_tsv
 from chaosliver.figures.differences import WIDEST, plot_differences
 from chaosliver.figures.style import DICE_PANELS
 
-BLUE, GREEN, GREY = "#0072B2", "#009E73", "#555555"
+BLUE, GREEN = "#0072B2", "#009E73"
 
 
-def comparison(experiment: str, mean: float, p: float | None = None, **changes: Any) -> list[dict[str, Any]]:
+def comparison(experiment: str, mean: float, **changes: Any) -> list[dict[str, Any]]:
     """By three measures of Dice, each 0.01 higher than the one before, and by a distance that is not drawn."""
     base = dict.fromkeys(COMPARISON_COLUMNS) | {"baseline": "first", "cohort": "development", "sequence": "t1_in_phase"}
     rows = []
     for number, measure in enumerate([*DICE_PANELS, "assd_mm"]):
         shown = mean + number / 100
-        numbers = {"mean_difference": shown, "ci_low": shown - 0.01, "ci_high": shown + 0.02, "p_holm": p}
+        numbers = {"mean_difference": shown, "ci_low": shown - 0.01, "ci_high": shown + 0.02}
         rows.append(base | {"experiment": experiment, "measure": measure} | numbers | changes)
     return rows
 
@@ -81,18 +81,6 @@ def test_sequences_and_cohorts_have_their_colours_and_markers(tmp_path: Path, dr
     assert colours == [BLUE, GREEN]
 
 
-def test_what_is_significant_is_filled(tmp_path: Path, drawn: list[Figure]) -> None:
-    rows = [("sure", 0.049), ("unsure", 0.05), ("untested", None)]
-    draw(tmp_path, [row for name, p in rows for row in comparison(name, 0.1, p)])
-    assert [point[3] for point in points(drawn[0], 0)] == [BLUE, "white", "white"]
-    assert {line.get_markeredgecolor() for line in lines_with(drawn[0].axes[0], marker="o")} == {BLUE}
-    assert legend_of(drawn[0]) == [
-        ("p below 0.05 after Holm's correction", GREY, "o", "-"),
-        ("not, or too few patients for a test", GREY, "o", "-"),
-    ]
-    assert drawn[0].legends[0].legend_handles[1].get_markerfacecolor() == "white"
-
-
 def test_the_axis_ends_a_tenth_beyond_the_farthest_interval(tmp_path: Path, drawn: list[Figure]) -> None:
     draw(tmp_path, [*comparison("new", -0.06), *comparison("newer", 0.03)])
     # The farthest ends: -0.07, then -0.06, then 0.07.
@@ -106,7 +94,7 @@ def test_the_axis_ends_a_tenth_beyond_the_farthest_interval(tmp_path: Path, draw
 def test_what_lies_beyond_the_edge_is_an_arrow_and_leaves_the_scale_to_the_others(
     tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    draw(tmp_path, [*comparison("fails", -0.7, 0.01), *comparison("new", 0.03), *comparison("wins", 0.2)])
+    draw(tmp_path, [*comparison("fails", -0.7), *comparison("new", 0.03), *comparison("wins", 0.2)])
     edge = drawn[0].axes[0].get_xlim()[1]
     assert edge == pytest.approx(1.1 * 0.05)
     assert [point[:3] for point in points(drawn[0], 0)] == [
@@ -149,9 +137,8 @@ def test_without_comparisons_the_figure_says_so(tmp_path: Path, drawn: list[Figu
     draw(tmp_path, [])
     draw(tmp_path, comparison("new", 0.03))
     assert [texts_of(figure).count("no ground truth") for figure in drawn] == [3, 0]
-    assert not drawn[0].legends
 
 
 def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
-    draw(tmp_path, [*comparison("fails", -0.7, 0.01), *comparison("new", 0.03), *comparison("wins", 0.2)])
+    draw(tmp_path, [*comparison("fails", -0.7), *comparison("new", 0.03), *comparison("wins", 0.2)])
     assert_looks_as_kept(drawn[0], "differences")

@@ -1,4 +1,4 @@
-"""Paired comparisons: patients are the unit, small samples get no p value, and what cannot be paired is named."""
+"""Paired comparisons: patients are the unit, small samples get no interval, and what cannot be paired is named."""
 
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from chaosliver.base.columns import COMPARISON_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.measure.paired_comparisons import BETTER, compare_experiments, patient_means
-from chaosliver.measure.patient_statistics import mean_interval, signed_rank_p
+from chaosliver.measure.patient_statistics import mean_interval
 
 
 def row(experiment: str, patient: str, value: float | None, seed: str = "1", **changes: Any) -> dict[str, Any]:
@@ -43,15 +43,14 @@ def test_a_clear_difference(tmp_path: Path) -> None:
     assert (dice["pairs"], dice["rank_biserial"], dice["note"]) == ("6", "1", "")
     assert float(dice["mean_difference"]) == pytest.approx(0.035)
     assert float(dice["median_difference"]) == pytest.approx(0.035)
-    assert float(dice["p"]) == float(dice["p_holm"]) == 2 / 2**6
     assert float(dice["ci_low"]) < 0.035 < float(dice["ci_high"])
     assert (found["assd_mm"]["better"], dice["better"]) == ("lower", "higher")
 
 
-def test_five_pairs_are_too_few_for_a_test_or_an_interval(tmp_path: Path) -> None:
+def test_five_pairs_are_too_few_for_an_interval(tmp_path: Path) -> None:
     for entry in compared(tmp_path, both(5)):
-        assert entry["p"] == entry["p_holm"] == entry["ci_low"] == entry["ci_high"] == ""
-        assert entry["note"] == "fewer than 6 pairs differ: too few for a test"
+        assert entry["ci_low"] == entry["ci_high"] == ""
+        assert entry["note"] == "fewer than 6 pairs: too few for an interval"
         assert float(entry["mean_difference"]) == pytest.approx(0.03)
 
 
@@ -87,35 +86,27 @@ def test_a_distance_missing_under_one_seed_is_the_mean_of_the_others(tmp_path: P
     assert float(found["dice_3d"]["mean_difference"]) == pytest.approx(0.04 + 0.19 / 2 / 7, rel=1e-5)
 
 
-def test_experiments_that_agree_in_every_patient_get_no_p_value(tmp_path: Path) -> None:
+def test_experiments_that_agree_in_every_patient_have_no_effect_size(tmp_path: Path) -> None:
     for entry in compared(tmp_path, both(8, shift=0.0)):
-        assert (entry["p"], entry["rank_biserial"], entry["mean_difference"]) == ("", "", "0")
-        assert (entry["ci_low"], entry["ci_high"], entry["note"]) == ("0", "0", "no pair differs")
+        assert (entry["rank_biserial"], entry["mean_difference"]) == ("", "0")
+        assert (entry["ci_low"], entry["ci_high"], entry["note"]) == ("0", "0", "no patient differs")
 
 
 def test_a_sequence_that_the_baseline_is_not_scored_on_is_told(tmp_path: Path) -> None:
     rows = [*both(6), *(row("new", str(n), 0.5, sequence="t2_spir") for n in range(6))]
     unpaired = [entry for entry in compared(tmp_path, rows) if entry["sequence"] == "t2_spir"]
-    assert {(entry["pairs"], entry["p"], entry["note"]) for entry in unpaired} == {
+    assert {(entry["pairs"], entry["mean_difference"], entry["note"]) for entry in unpaired} == {
         ("0", "", "the baseline is not scored on this")
     }
 
 
 def test_without_ground_truth_there_is_no_pair(tmp_path: Path) -> None:
     entry = compared(tmp_path, [row("base", "1", None), row("new", "1", None)])[0]
-    assert (entry["pairs"], entry["mean_difference"], entry["p"]) == ("0", "", "")
+    assert (entry["pairs"], entry["mean_difference"]) == ("0", "")
     assert entry["note"] == "no value under the baseline: 1; no value under the experiment: 1; no pair"
 
 
-def test_holm_is_over_all_comparisons_of_one_measure(tmp_path: Path) -> None:
-    rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
-    found = [e for e in compared(tmp_path, rows, ("new", "third", "never_run")) if e["measure"] == "dice_3d"]
-    first, second = found
-    assert float(first["p_holm"]) == pytest.approx(2 * float(first["p"]))
-    assert float(second["p_holm"]) == pytest.approx(float(second["p"]), rel=1e-5)
-
-
-def test_comparisons_with_another_baseline_are_a_family_of_their_own(tmp_path: Path) -> None:
+def test_comparisons_with_another_baseline_have_its_differences(tmp_path: Path) -> None:
     rows = both(8) + [row("third", str(n), 0.5 + (0.1 if n % 2 else -0.05) * n) for n in range(1, 9)]
     found = compared_pairs(tmp_path, rows, [("new", "base"), ("third", "base"), ("third", "new")])
     dice = [entry for entry in found if entry["measure"] == "dice_3d"]
@@ -124,8 +115,6 @@ def test_comparisons_with_another_baseline_are_a_family_of_their_own(tmp_path: P
         ("third", "base"),
         ("third", "new"),
     ]
-    assert float(dice[0]["p_holm"]) == pytest.approx(2 * float(dice[0]["p"]))
-    assert dice[2]["p_holm"] == dice[2]["p"]
     differences = [float(entry["mean_difference"]) for entry in dice]
     assert differences[2] == pytest.approx(differences[1] - differences[0], rel=1e-4)
 
@@ -175,8 +164,6 @@ def test_every_column_of_a_comparison_by_hand(tmp_path: Path) -> None:
             "median_difference": -1,
             # Ranks of the sizes: 1, 2, 7, 6, 4.5, 4.5, 3; the fifth alone rises.
             "rank_biserial": (4.5 - 23.5) / 28,
-            "p": signed_rank_p(np.array(CHANGES)),
-            "p_holm": signed_rank_p(np.array(CHANGES)),
         },
         rel=1e-5,
     )
@@ -213,18 +200,22 @@ def test_differences_that_are_only_rounding_are_ties(tmp_path: Path) -> None:
     # The means of these seeds differ by 5e-17 from 0.3.
     rows += [row("new", str(n), value, seed) for n in range(6) for seed, value in (("2", "0.1"), ("3", "0.5"))]
     found = compared(tmp_path, rows)[0]
-    assert (found["mean_difference"], found["rank_biserial"], found["note"]) == ("0", "", "no pair differs")
+    assert (found["mean_difference"], found["rank_biserial"], found["note"]) == ("0", "", "no patient differs")
     for value, effect in (("0.3000000004", ""), ("0.3000000006", "1")):
         rows = [row(name, str(n), dice) for n in range(6) for name, dice in (("base", "0.3"), ("new", value))]
         assert compared(tmp_path, rows)[0]["rank_biserial"] == effect
 
 
-def test_six_pairs_are_enough_though_more_agree(tmp_path: Path) -> None:
-    rows = both(6) + [row(name, patient, 0.5) for name in ("base", "new") for patient in ("x", "y")]
+def test_patients_that_do_not_differ_are_counted_and_leave_the_interval(tmp_path: Path) -> None:
+    """By hand: two of seven do not differ, and the interval is over all seven; the effect size leaves the two out."""
+    rows = both(5) + [row(name, patient, 0.5) for name in ("base", "new") for patient in ("x", "y")]
     found = compared(tmp_path, rows)[0]
-    assert (found["pairs"], found["note"], float(found["p"])) == ("8", "", 2 / 64)
-    found = compared(tmp_path, both(5) + rows[-4:])[0]
-    assert (found["pairs"], found["note"], found["p"]) == ("7", "fewer than 6 pairs differ: too few for a test", "")
+    assert (found["pairs"], found["rank_biserial"]) == ("7", "1")
+    assert found["note"] == "2 of 7 patients do not differ"
+    differences = np.array([0.01, 0.02, 0.03, 0.04, 0.05, 0, 0])
+    assert (float(found["ci_low"]), float(found["ci_high"])) == pytest.approx(mean_interval(differences), rel=1e-5)
+    few = compared(tmp_path, both(4) + [row(name, "x", 0.5) for name in ("base", "new")])[0]
+    assert few["note"] == "fewer than 6 pairs: too few for an interval; 1 of 5 patients do not differ"
 
 
 def test_means_are_over_the_seeds_with_a_finite_value_and_of_each_patient_by_itself() -> None:

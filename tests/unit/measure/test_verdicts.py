@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS, VARIANCE_COLUMNS, VERDICT_COLUMNS
 from chaosliver.base.files import read_tsv, write_tsv
-from chaosliver.measure.patient_statistics import holm
 from chaosliver.measure.verdicts import (
     detectable_difference,
+    holm,
     holm_levels,
     judge_contrasts,
     spread_of,
@@ -78,6 +80,20 @@ CONTRASTS = [(name, "base", T1) for name in ("near", "higher", "loose", "lower")
 def study(rng_seed: int = 5) -> list[dict]:
     rng = np.random.default_rng(rng_seed)
     return [entry for name, differences in DIFFERENCES.items() for entry in scored(name, differences, rng)]
+
+
+def test_holm_of_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12))
+def test_holm_keeps_the_order_and_lies_between_the_raw_and_bonferroni(p_values: list[float]) -> None:
+    corrected = np.array(holm(p_values))
+    raw = np.array(p_values)
+    assert np.all(corrected >= raw) and np.all(corrected <= np.minimum(1, raw * len(raw)) + 1e-12)
+    assert np.all(np.diff(corrected[np.argsort(raw, kind="stable")]) >= 0)
 
 
 def test_each_verdict_is_recomputed_from_the_patients_with_plain_scipy(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ EXPERIMENT_COLUMNS = (
 PUBLICATION_COLUMNS = (*GROUP, *COUNTS, "measure", *STATISTICS)
 COMPARISON_COLUMNS = (
     *("baseline", "experiment", "cohort", "sequence", "measure", "better", "pairs", "baseline_mean", "experiment_mean"),
-    *("mean_difference", "ci_low", "ci_high", "median_difference", "rank_biserial", "p", "p_holm", "note"),
+    *("mean_difference", "ci_low", "ci_high", "median_difference", "rank_biserial", "note"),
 )
 PRICE_COLUMNS = (
     *("put_right", "experiment", "patients", "slices", "dice", "ci_low", "ci_high"),

@@ -6,24 +6,21 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from ..base.columns import COMPARISON_COLUMNS
 from ..measure.frames import read_frame
 from .forest import draw_estimate, reach_of
 from .groups import Group, groups_of
-from .style import DICE_PANELS, LEGEND, STYLE, dice_rows, save, say_no_ground_truth
+from .style import DICE_PANELS, STYLE, dice_rows, save, say_no_ground_truth
 
 # Larger differences are drawn at the edge, so that one experiment that fails does not hide all others.
 WIDEST = 0.15
-SIGNIFICANT = 0.05
 
 
 def plot_differences(*, comparisons_table: Path, png: Path, svg: Path) -> None:
     """Mean differences in Dice with their 95 % intervals, one row of panels for each baseline, sequence and cohort.
 
-    A point is filled where p after Holm's correction is below 0.05. An arrow at the edge stands for a mean beyond
-    `WIDEST`; the numbers at the right say how far.
+    An arrow at the edge stands for a mean beyond `WIDEST`; the numbers at the right say how far.
     """
     rows = read_frame(comparisons_table, COMPARISON_COLUMNS)
     rows = rows[rows["measure"].isin(list(DICE_PANELS)) & rows["mean_difference"].notna()]
@@ -38,9 +35,7 @@ def plot_differences(*, comparisons_table: Path, png: Path, svg: Path) -> None:
             _draw_row(row, members, baseline, group)
         for axes in panels[-1]:
             axes.set_xlabel("Difference in Dice")
-        if blocks:
-            figure.legend(handles=_legend(), **LEGEND)
-        else:
+        if not blocks:
             say_no_ground_truth(panels[0])
         save(figure, [png, svg])
 
@@ -61,18 +56,9 @@ def _draw_panel(axes: Axes, comparisons: pd.DataFrame, names: Sequence[str], gro
     limit, colour = max(1.1 * 0.02, reach_of(comparisons, WIDEST)), group.colour
     for comparison in comparisons.to_dict("records"):
         place = names.index(comparison["experiment"])
-        fill = colour if comparison["p_holm"] < SIGNIFICANT else "white"
-        said = draw_estimate(axes, place, comparison, limit, colour, marker=group.marker, mfc=fill, markersize=5)
+        said = draw_estimate(axes, place, comparison, limit, colour, marker=group.marker, mfc=colour, markersize=5)
         axes.text(1.05, place, said, transform=axes.get_yaxis_transform(), fontsize=6, va="center")
     axes.axvline(0, color="black", linewidth=0.7, zorder=1)
     axes.set_xlim(-limit, limit)
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="x", labelsize=7)
-
-
-def _legend() -> list[Line2D]:
-    shared = {"color": "#555555", "marker": "o", "mec": "#555555"}
-    return [
-        Line2D([], [], **shared, label=f"p below {SIGNIFICANT} after Holm's correction"),
-        Line2D([], [], **shared, mfc="white", label="not, or too few patients for a test"),
-    ]

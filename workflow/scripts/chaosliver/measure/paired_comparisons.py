@@ -9,7 +9,7 @@ import numpy as np
 from ..base.columns import COMPARISON_COLUMNS, PATIENT_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.patient_order import natural
-from .patient_statistics import FEWEST_PATIENTS, holm, mean_interval, rank_biserial, signed_rank_p
+from .patient_statistics import FEWEST_PATIENTS, mean_interval, rank_biserial
 
 # Which way each measure improves.
 BETTER = {
@@ -34,12 +34,11 @@ Values = dict[str, float]
 def compare_experiments(*, patients_table: Path, pairs: list[tuple[str, str]], comparisons_table: Path) -> None:
     """Compare the `pairs` (experiment, baseline) by every measure, cohort and sequence, and write the table.
 
-    Differences are experiment minus baseline. Holm's correction is over all comparisons with one baseline by one
-    measure, since each baseline asks a question of its own.
+    Differences are experiment minus baseline. They are secondary, and so have intervals but no p values: the questions
+    that are tested are those of the plan of analysis, in `verdicts`.
     """
     means = patient_means(read_tsv(patients_table, PATIENT_COLUMNS))
     rows = [row for experiment, baseline in pairs for row in _compared(means, experiment, baseline)]
-    _correct(rows)
     write_tsv(comparisons_table, COMPARISON_COLUMNS, rows)
 
 
@@ -89,7 +88,6 @@ def compare(baseline: Mapping[str, Values], experiment: Mapping[str, Values], me
         "ci_high": high,
         "median_difference": float(np.median(differences)),
         "rank_biserial": rank_biserial(differences),
-        "p": signed_rank_p(differences),
     }
 
 
@@ -104,17 +102,6 @@ def _compared(means: Mapping[Group, Mapping[str, Values]], experiment: str, base
                 yield {**named, "measure": measure, "better": better, **compared}
 
 
-def _correct(rows: Iterable[dict[str, Any]]) -> None:
-    """Enter Holm's correction of each p into the rows, family by family."""
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["p"] is not None:
-            families.setdefault((row["baseline"], row["measure"]), []).append(row)
-    for tested in families.values():
-        for row, corrected in zip(tested, holm([row["p"] for row in tested]), strict=True):
-            row["p_holm"] = corrected
-
-
 def _notes(first: Values, second: Values, differences: np.ndarray) -> list[str]:
     if not first:
         return ["the baseline is not scored on this"]
@@ -126,11 +113,19 @@ def _notes(first: Values, second: Values, differences: np.ndarray) -> list[str]:
     for values, name in ((first, "baseline"), (second, "experiment")):
         if undefined := {patient for patient in both if np.isnan(values[patient])}:
             notes.append(f"no value under the {name}: {_named(undefined)}")
-    if not np.any(differences):
-        notes.append("no pair differs" if len(differences) else "no pair")
-    elif np.count_nonzero(differences) < FEWEST_PATIENTS:
-        notes.append(f"fewer than {FEWEST_PATIENTS} pairs differ: too few for a test")
-    return notes
+    if not len(differences):
+        return [*notes, "no pair"]
+    if len(differences) < FEWEST_PATIENTS:
+        notes.append(f"fewer than {FEWEST_PATIENTS} pairs: too few for an interval")
+    return notes + notes_on_ties(differences)
+
+
+def notes_on_ties(differences: np.ndarray) -> list[str]:
+    """A note that says how many of the patients do not differ at all, if there are such."""
+    same, patients = int(np.count_nonzero(differences == 0)), len(differences)
+    if not same:
+        return []
+    return ["no patient differs" if same == patients else f"{same} of {patients} patients do not differ"]
 
 
 def _named(patients: Iterable[str]) -> str:

@@ -17,8 +17,8 @@ from scipy.stats import t, ttest_1samp
 from ..base.columns import PATIENT_COLUMNS, VARIANCE_COLUMNS, VERDICT_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.patient_order import natural
-from .paired_comparisons import DECIMALS
-from .patient_statistics import FEWEST_PATIENTS, holm
+from .paired_comparisons import DECIMALS, notes_on_ties
+from .patient_statistics import FEWEST_PATIENTS
 
 MEASURE = "dice_3d"
 COHORT = "development"
@@ -63,6 +63,17 @@ def judge_contrasts(
     write_tsv(verdicts_table, VERDICT_COLUMNS, rows)
     named = dict.fromkeys((each[side], each["sequence"]) for each in contrasts for side in ("against", "experiment"))
     write_tsv(variances_table, VARIANCE_COLUMNS, [_spread_row(*key, scored[key]) for key in named if key in scored])
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of the p values of one family, in their order."""
+    corrected = np.empty(len(p_values))
+    order = np.argsort(p_values, kind="stable")
+    reached = 0.0
+    for place, number in enumerate(order):
+        reached = max(reached, min(1.0, (len(order) - place) * p_values[number]))
+        corrected[number] = reached
+    return corrected.tolist()
 
 
 def holm_levels(p_values: Sequence[float]) -> list[float]:
@@ -180,11 +191,7 @@ def _notes(sides: Sequence[Scored], differences: np.ndarray) -> list[str]:
         notes.append(f"scored by one of the two only: {', '.join(sorted(alone, key=natural))}")
     if len(differences) < FEWEST_PATIENTS:
         notes.append(f"fewer than {FEWEST_PATIENTS} patients: not tested")
-    if len(differences) and not differences.any():
-        notes.append("no patient differs")
-    elif same := int(np.count_nonzero(differences == 0)):
-        notes.append(f"{same} of {len(differences)} patients do not differ")
-    return notes
+    return notes + notes_on_ties(differences)
 
 
 def _spread_row(experiment: str, sequence: str, scored: Scored) -> dict[str, Any]:
