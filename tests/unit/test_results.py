@@ -4,13 +4,16 @@ import re
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
+from statsmodels.stats.power import TTestPower
 
 from chaosliver.base.files import read_tsv
+from chaosliver.measure.patient_statistics import mean_interval
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASUREMENTS = ROOT / "docs/measurements"
-README, RESULTS = ROOT / "README.md", ROOT / "docs/results.md"
+README, RESULTS, BENCHMARKS = ROOT / "README.md", ROOT / "docs/results.md", ROOT / "benchmarks/README.md"
 MEASURES = {
     "Dice, all slices": ("mean_dice_all_slices", 3),
     "Dice, slices with liver": ("mean_dice_organ_slices", 3),
@@ -52,7 +55,12 @@ def named(row: dict[str, str]) -> str:
 
 
 def results_of(pages: tuple[Path, ...], start: str) -> list[dict[str, str]]:
-    return [row for page in pages for row in rows_of(page) if named(row).startswith(start) and "Dice 3D" in row]
+    return [
+        row
+        for page in pages
+        for row in rows_of(page)
+        if named(row).startswith(start) and "Dice 3D" in row and "scored on" not in row
+    ]
 
 
 @pytest.mark.parametrize("row", results_of((README, RESULTS), "small"), ids=str)
@@ -65,7 +73,7 @@ def test_the_small_study_has_the_means_and_deviations_of_its_table(row):
         assert row[head] == f"{mean:.{digits}f} ± {deviation:.{digits}f}"
 
 
-@pytest.mark.parametrize("row", results_of((README, RESULTS), "fast"), ids=str)
+@pytest.mark.parametrize("row", results_of((README, RESULTS, BENCHMARKS), "fast"), ids=str)
 def test_the_fast_recipe_has_the_means_and_deviations_of_its_patients(row):
     name = named(row)
     patients = [held for held in read_tsv(MEASUREMENTS / OF_FAST[name]) if held["experiment"] == name]
@@ -81,7 +89,7 @@ def test_the_fast_recipe_has_the_means_and_deviations_of_its_patients(row):
     assert row.get("patients", str(len(patients))) == str(len(patients))
 
 
-@pytest.mark.parametrize("row", [row for row in rows_of(RESULTS) if " steps" in row["who"]], ids=str)
+@pytest.mark.parametrize("row", [row for row in rows_of(BENCHMARKS) if " steps" in row["who"]], ids=str)
 def test_other_packages_have_the_means_of_their_patients(row):
     package, steps = re.fullmatch(r"(.+), ([\d,]+) steps", row["who"]).groups()
     key = (PEERS[package], steps.replace(",", ""), row["minutes of one core"])
@@ -93,7 +101,27 @@ def test_other_packages_have_the_means_of_their_patients(row):
         assert row[head] == f"{statistics.mean(values):.3f}"
 
 
+def test_what_is_compared_with_others_has_the_interval_of_its_patients():
+    """The margin and the number of patients by a second implementation, of the t-test's power."""
+    (row,) = [row for row in rows_of(RESULTS) if "scored on" in row and named(row)]
+    dice, distance = (interval_of("fast_20_minutes", measure) for measure in ("dice_3d", "mssd_mm"))
+    assert row["Dice 3D"] == "{:.3f} [{:.3f}, {:.3f}]".format(*dice)
+    assert row["MSSD mm"] == "{:.0f} [{:.0f}, {:.0f}]".format(*distance)
+    assert row["Dice 3D"] in README.read_text(encoding="utf-8")
+    text = RESULTS.read_text(encoding="utf-8")
+    assert f"It is {dice[1]:.3f}: not\nshown" in text and dice[1] < 0.95 - 0.01
+    power = {n: TTestPower().power(0.01 / 0.014, n, 0.025, alternative="larger") for n in (17, 18)}
+    assert power[17] < 0.8 <= power[18] and "18 patients show" in text
+
+
+def interval_of(experiment: str, measure: str) -> tuple[float, float, float]:
+    table = read_tsv(MEASUREMENTS / OF_FAST[experiment])
+    values = np.array([float(row[measure]) for row in table if row["experiment"] == experiment])
+    low, high = mean_interval(values)
+    return float(values.mean()), low, high
+
+
 def test_all_results_were_compared():
-    kinds = [len(results_of((README, RESULTS), start)) for start in ("small", "fast")]
+    kinds = [len(results_of((README, RESULTS, BENCHMARKS), start)) for start in ("small", "fast")]
     assert kinds == [2 + 6, 1 + 3 + 1]
-    assert sum(" steps" in row["who"] for row in rows_of(RESULTS)) == 4
+    assert sum(" steps" in row["who"] for row in rows_of(BENCHMARKS)) == 4
