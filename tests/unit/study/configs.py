@@ -14,8 +14,11 @@ SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 
 
 def load(name):
-    """A configuration of the repository, over the default one."""
-    return copy.deepcopy(read("config") if name == "config" else merge(read("config"), read(name)))
+    """A configuration of the repository, over those that it is an overlay of."""
+    config = read("config")
+    for overlay in ["sample", name] if name == "sample_plan" else [name] * (name != "config"):
+        config = merge(config, read(overlay))
+    return copy.deepcopy(config)
 
 
 @cache
