@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from unit.figures.looking import assert_near, assert_same_bytes, legend_of, lines_with, points_of, texts_of
@@ -11,7 +12,7 @@ from unit.figures.looks import assert_looks_as_kept
 from chaosliver.base.columns import HISTORY_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.figures.style import PALETTE
-from chaosliver.figures.training_curves import chosen_epoch, plot_training
+from chaosliver.figures.training_curves import chosen_epoch, last_quarter_rise, mean_curve, plot_training
 from chaosliver.measure.frames import read_frame
 
 BLUE, ORANGE = PALETTE[:2]
@@ -107,6 +108,43 @@ def test_a_training_without_validation_says_so(tmp_path: Path, drawn: list[Figur
     assert place == pytest.approx(drawn[0].axes[1].transAxes.transform((0.5, 0.5)))
     assert drawn[0].axes[1].get_xlim() == drawn[0].axes[0].get_xlim()
     assert not lines_with(drawn[0].axes[0], marker="o")
+
+
+def test_the_mean_of_several_trainings_and_how_far_it_still_rises(tmp_path: Path, drawn: list[Figure]) -> None:
+    """By hand: means 0.3 to 0.6 and then 0.6, 0.7, 0.6, 0.8; the last quarter is two epochs, and rises by 0.2."""
+    first = [0.2, 0.3, 0.4, 0.5, 0.5, 0.6, 0.5, 0.7]
+    second = [dice + 0.2 for dice in first]
+    untold: list[float | None] = [None] * 8
+    trainings = [
+        (label("a", "0"), first),
+        (label("a", "1"), second),
+        (label("a", "2"), untold),
+        (label("b", "0"), first),
+    ]
+    draw(tmp_path, [(named, list(dices)) for named, dices in trainings])
+    (mean,) = lines_with(drawn[0].axes[1], color="#000000")
+    assert_near(points_of(mean), [[n + 1, dice + 0.1] for n, dice in enumerate(first)])
+    assert [[text.get_text() for text in axes.texts] for axes in drawn[0].axes] == [
+        [],
+        ["mean; in the last quarter +0.200"],
+        [],
+        [],
+    ]
+
+
+def test_the_rise_is_that_of_the_line_through_the_last_quarter() -> None:
+    """By hand: of 0, 0.1, 0 at epochs 10 to 12 no rise, of 0, 0.1, 0.1 a slope of 0.05, and of two epochs none."""
+    flat, rising = (pd.Series([0.9] * 9 + end, index=range(1, 13)) for end in ([0.0, 0.1, 0.0], [0.0, 0.1, 0.1]))
+    assert last_quarter_rise(flat) == pytest.approx(0)
+    assert last_quarter_rise(rising) == pytest.approx(0.1)
+    assert last_quarter_rise(rising.iloc[:7]) is None
+
+
+def test_a_training_that_stopped_early_shortens_the_mean(tmp_path: Path) -> None:
+    paths = [write_history(tmp_path / "a.tsv", [0.1, 0.2, 0.3]), write_history(tmp_path / "b.tsv", [0.3, 0.6])]
+    histories = [read_frame(path, HISTORY_COLUMNS) for path in paths]
+    assert mean_curve(histories).to_dict() == pytest.approx({1: 0.2, 2: 0.4})
+    assert mean_curve(histories[:1]).empty
 
 
 def test_without_trainings_there_is_an_empty_figure(tmp_path: Path, drawn: list[Figure]) -> None:

@@ -29,7 +29,8 @@ def plot_training(*, histories: list[Path], labels: list[dict[str, str]], png: P
     """Loss and validation Dice by epoch, one row of panels per experiment and one colour per fold.
 
     `labels` gives `experiment`, `fold` and `choose` of each history. Where `choose` is `best`, a dot marks the epoch
-    whose weights are used, the first with the best validation Dice; otherwise those of the last epoch are used.
+    whose weights are used, the first with the best validation Dice; otherwise those of the last epoch are used. Of
+    several validated trainings the mean Dice is drawn too, with how far it still rises in the last quarter.
     """
     trainings = [_training(history, label) for history, label in zip(histories, labels, strict=True)]
     experiments = list(dict.fromkeys(training.experiment for training in trainings))
@@ -52,6 +53,19 @@ def chosen_epoch(history: pd.DataFrame) -> int | None:
     return None if validated.empty else int(validated.idxmax())
 
 
+def mean_curve(histories: Sequence[pd.DataFrame]) -> pd.Series:
+    """The mean validation Dice by epoch, of the epochs that all of `histories` have; empty for fewer than two."""
+    curves = [history.set_index("epoch")["validation_dice"].dropna() for history in histories]
+    curves = [curve for curve in curves if not curve.empty]
+    return pd.concat(curves, axis=1, join="inner").mean(axis=1) if len(curves) > 1 else pd.Series(dtype=float)
+
+
+def last_quarter_rise(curve: pd.Series) -> float | None:
+    """How far the least-squares line through the last quarter of the epochs rises; None for a quarter of one epoch."""
+    last = curve.iloc[-(len(curve) // 4) :] if len(curve) >= 8 else curve.iloc[:0]
+    return None if last.empty else float(np.polyfit(last.index, last, 1)[0] * (last.index[-1] - last.index[0]))
+
+
 def _training(path: Path, label: Mapping[str, str]) -> Training:
     history = read_frame(path, HISTORY_COLUMNS)
     return Training(
@@ -68,6 +82,7 @@ def _draw_row(
     if not any(np.isfinite(line.get_ydata()).any() for line in dice.lines):
         dice.text(0.5, 0.5, "no validation", transform=dice.transAxes, ha="center")
         dice.set_xlim(loss.get_xlim())
+    _draw_mean(dice, mean_curve([training.history for training in trainings]))
     loss.set(title=experiment, ylabel="Loss")
     dice.set(title=experiment, ylabel="Validation Dice")
 
@@ -81,6 +96,14 @@ def _draw_training(loss: Axes, dice: Axes, training: Training, colour: str) -> N
         best = history.loc[training.marked]
         for axes, column in ((loss, "validation_loss"), (dice, "validation_dice")):
             axes.plot(best["epoch"], best[column], "o", color=colour, markeredgecolor="black", markersize=5, zorder=3)
+
+
+def _draw_mean(dice: Axes, mean: pd.Series) -> None:
+    rise = last_quarter_rise(mean)
+    if rise is not None:
+        dice.plot(mean.index, mean, color="black", linewidth=1.6, zorder=3)
+        said = f"mean; in the last quarter {rise:+.3f}"
+        dice.text(0.98, 0.04, said, transform=dice.transAxes, ha="right", fontsize=8)
 
 
 def _finish(panels: np.ndarray) -> None:
