@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
+PARTS = ("workflow", "config", "envs", "profiles")
 
 SMALL = {
     "results": "results/small",
