@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
+PARTS = ("workflow", "config", "profiles", "envs")
 FOLDS = 5
 # Patients and trainings.
 SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10))
@@ -50,7 +50,7 @@ async def record(plan):
         await plan.workflow.persistence.finished(job)
     # All of the same age: a folder is as old as the last change in it.
     for path in {path for job in plan.jobs for path in job.output}:
-        os.utime(path, (0, os.stat("Snakefile").st_mtime))
+        os.utime(path, (0, os.stat("workflow/Snakefile").st_mtime))
 
 dag.DAG.check_incomplete = record
 sys.exit(cli.main())

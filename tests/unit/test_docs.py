@@ -75,7 +75,7 @@ def wrong_keys(value: object, schema: dict, place: str = "") -> list[str]:
 
 
 def rules() -> set[str]:
-    files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    files = [ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     return {name for file in files for name in re.findall(r"^rule (\w+):", text_of(file), flags=re.MULTILINE)}
 
 

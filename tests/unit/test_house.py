@@ -162,3 +162,20 @@ def test_no_file_names_a_path_of_one_machine():
     kept = [path for path in text if not {".venv", "results", ".snakemake"} & set(path.relative_to(ROOT).parts)]
     for path in kept:
         assert "/wo" + "rk/" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_snakemake_workflow_catalog_finds_what_it_asks_of_standardised_workflows():
+    """https://github.com/snakemake/snakemake-workflow-catalog: "Standardized usage workflows"."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage["mandatory-flags"].keys() == {"desc", "flags"}
+    assert usage["software-stack-deployment"] == {"conda": True, "report": True} and usage["report"] is True
+    for needed in (
+        "workflow/Snakefile",
+        "workflow/schemas/config.schema.yaml",
+        "config/README.md",
+        "config/config.yaml",
+    ):
+        assert (ROOT / needed).is_file()
+    assert {"snakemake", "workflow"} <= set((ROOT / "README.md").read_text().lower().split())
+    # It would come first: then a clone and a deployed folder would not run the same.
+    assert not (ROOT / "Snakefile").exists()

@@ -533,7 +533,7 @@ def test_each_split_is_written_as_its_trainings_use_it(by_rule):
 
 
 def test_rule_files_import_base_and_study_alone_and_hold_no_logic_of_the_study():
-    files = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+    files = [ROOT / "workflow/Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     assert set(re.findall(r"^(?:from|import) chaosliver\.(\w+)", text, re.MULTILINE)) <= {"base", "study"}
     assert not re.findall(r"^ +run:", text, re.MULTILINE)

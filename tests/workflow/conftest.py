@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
+PARTS = ("workflow", "config", "envs", "profiles")
 
 SMALL = {
     "results": "results/small",
@@ -116,11 +116,7 @@ class Study:
 def copy_workflow(folder: Path) -> None:
     folder.mkdir(parents=True)
     for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, folder / part)
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def write_sheet(path: Path, cohorts: dict[str, str], sequences: str = "t1_in_phase,t2_spir") -> None:

@@ -7,7 +7,20 @@ import time
 from inspect import signature
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+def scripts_folder():
+    """The folder of adapters and library; of a workflow used from GitHub or GitLab, its copy in Snakemake's cache."""
+    folder = workflow.current_basedir.join("../scripts")
+    if folder.is_local:
+        return folder.get_path_or_uri(secret_free=True)
+    # Snakemake itself copies only the adapter of a job, not what it imports.
+    files = folder.hosted_repo.repo.commit(folder.ref).tree[folder.path].list_traverse()
+    names = [file.path.removeprefix(folder.path) for file in files if file.type == "blob"]
+    copies = [workflow.source_path(f"../scripts{name}") for name in names]
+    return copies[0].removesuffix(names[0])
+
+
+sys.path.insert(0, scripts_folder())
 
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.terminal import show_briefly
@@ -19,7 +32,7 @@ from chaosliver.study.provenance import digest_of
 from chaosliver.study.runs import RUN_PATTERN, labels_of
 
 STARTED = time.time()
-SCHEMA = read_schema(Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
+SCHEMA = read_schema(Path(workflow.source_path("../schemas/config.schema.yaml")))
 check_config(config, SCHEMA)
 PLAN = Plan.of(config, SCHEMA)
 RESULTS = PLAN.results
@@ -103,7 +116,8 @@ def show_summary():
 def shorten_output():
     """Show the brief output, unless other output was asked for; returns the function that removes its bar."""
     asked = workflow.output_settings
-    if not workflow.is_main_process or asked.verbose or asked.quiet or asked.debug_dag:
+    is_module = not workflow.modifier.is_main_snakefile()
+    if is_module or not workflow.is_main_process or asked.verbose or asked.quiet or asked.debug_dag:
         return lambda: None
     stages = {rule.name: Path(rule.snakefile).stem for rule in workflow.rules}
     return show_briefly(logging.getLogger("snakemake.logging"), stages, {"train"}, dry_run=asked.dryrun)
