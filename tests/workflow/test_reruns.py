@@ -24,6 +24,7 @@ SUMMARIES = {
     "plot_dice",
     "plot_differences",
     "plot_verdicts",
+    "write_methods",
     "list_trainings",
     "plot_along_liver",
     "plot_volumes",
@@ -31,7 +32,7 @@ SUMMARIES = {
 }
 BELOW_EVALUATION = {"draw_overlays", "draw_contact_sheets", "describe_model"} | SUMMARIES
 BELOW_PREDICTION = {"predict", "evaluate", "draw_triplets"} | BELOW_EVALUATION
-BELOW_TRAINING = {"train", "plot_training", "write_methods"} | BELOW_PREDICTION
+BELOW_TRAINING = {"train", "plot_training"} | BELOW_PREDICTION
 
 
 def with_baseline(**changes):
@@ -50,8 +51,8 @@ CHANGES = {
     "dropout": (with_baseline(network={**SMALL["baseline"]["network"], "dropout": 0.4}), BELOW_TRAINING),
     "epochs": (with_recipe(epochs=2), BELOW_TRAINING),
     "threads": ({"training": {**SMALL["training"], "threads": 2}}, BELOW_TRAINING),
-    "threshold": (with_baseline(threshold=0.4), {"write_methods"} | BELOW_PREDICTION),
-    "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate", "write_methods"} | BELOW_EVALUATION),
+    "threshold": (with_baseline(threshold=0.4), BELOW_PREDICTION),
+    "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate"} | BELOW_EVALUATION),
     "margin of the plan": (
         {"analysis": {"margin": 0.05}},
         {"judge_contrasts", "plot_verdicts", "write_methods", "sign_tables", "show_tables"},
@@ -201,9 +202,7 @@ def test_an_experiment_added_runs_its_own_jobs_tables_and_figures(finished):
     assert planned.pop("predict") == planned.pop("evaluate") == planned.pop("draw_triplets") == 3
     # The 16-bit images are new, for the four patients of the folds and the one of the test cohort.
     assert planned.pop("convert_images") == 5
-    assert planned == dict.fromkeys(
-        SUMMARIES | {"plot_training", "write_methods", "draw_overlays", "draw_contact_sheets"}, 1
-    )
+    assert planned == dict.fromkeys(SUMMARIES | {"plot_training", "draw_overlays", "draw_contact_sheets"}, 1)
 
 
 def test_a_patient_added_is_unpacked_and_prepared_alone(finished):

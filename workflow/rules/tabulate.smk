@@ -139,6 +139,7 @@ rule write_methods:
     """Write the page of methods, from the configuration that was run."""
     input:
         cards=inputs.cards_of(PLAN, PLAN.trainings),
+        verdicts_table=f"{RESULTS}/tables/verdicts.tsv",
     output:
         page=in_report("tables/methods.html", "methods", "1 Methods", page="1 Methods, references and licence"),
     log:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chaosliver.base.columns import VERDICT_COLUMNS
+from chaosliver.base.files import write_tsv
 from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
-from chaosliver.tables.methods import write_methods
-from chaosliver.tables.references import CODE_LICENCE, LICENCE, METRICS, PHANTOM, REFERENCES
+from chaosliver.tables.methods import epoch_rule, plan_in_words, write_methods
+from chaosliver.tables.references import CODE_LICENCE, LICENCE, METRICS, NO_PLAN, PHANTOM, REFERENCES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,16 +26,26 @@ def study():
         "patients": {"1": ["development", ["t1_in_phase", "t2_spir"]], "2": ["test", ["t1_in_phase"]]},
         "phantom": False,
         "surface_tolerance_mm": 2.5,
+        "analysis": {"margin": 0.025, "contrasts": []},
         **{table: config[table] for table in ("encodings", "splits", "augmentations")},
         "experiments": {name: experiment.plain() for name, experiment in resolve_experiments(config, schema).items()},
     }
 
 
 def written(study, tmp_path, *versions):
-    cards = [tmp_path / f"{number}.json" for number in range(len(versions))]
-    for card, packages in zip(cards, versions, strict=True):
-        card.write_text(json.dumps({"versions": packages}))
-    write_methods(page=tmp_path / "methods.html", study=study, cards=cards)
+    """The page, and its text, where each version stands in a training of both experiments that choose their epoch."""
+    cards = [
+        tmp_path / name / str(number) / "card.json"
+        for name in ("validation_by_patient", "validation_by_slice")
+        for number in range(len(versions or ({},)))
+    ]
+    for card in cards:
+        card.parent.mkdir(parents=True, exist_ok=True)
+        number = int(card.parent.name)
+        packages = versions[number] if versions else {}
+        card.write_text(json.dumps({"versions": packages, "chosen_epoch": 30 + number}))
+    write_tsv(tmp_path / "verdicts.tsv", VERDICT_COLUMNS, [])
+    write_methods(page=tmp_path / "methods.html", study=study, cards=cards, verdicts_table=tmp_path / "verdicts.tsv")
     page = (tmp_path / "methods.html").read_text(encoding="utf-8")
     return page, re.sub("<[^>]+>", "", page)
 
@@ -52,7 +64,7 @@ def test_every_experiment_of_the_default_study_is_described(study, tmp_path):
     assert "original after 19 epochs." in text
     assert "400 samples by Augmentor (reference 3; rotation by up to 10 degrees with probability 0.85, mirro" in text
     assert "mirroring with probability 0.55" in text
-    assert "8bit_published: 8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white" in text
+    assert "8bit_published: 8 bit, each slice drawn on 256 x 256 pixels by nearest neighbour, its second" in text
     assert "the weights of the last epoch were taken" in text and "highest validation Dice were taken" in text
     assert "raw grey values" in text
     assert "in place of the originals, masks left grey" in text
@@ -88,6 +100,11 @@ def test_what_the_configuration_says_cannot_break_the_page(study, tmp_path):
     experiments = {"<b>": study["experiments"]["original"]}
     page, _ = written({**study, "experiments": experiments}, tmp_path)
     assert "&lt;b&gt;" in page
+
+
+def only(study, **changes):
+    """The experiment `original` alone, with other tables' entries."""
+    return {"original": {**study["experiments"]["original"], **changes}}
 
 
 def paragraphs(page: str) -> dict[str, str]:
@@ -136,10 +153,14 @@ def test_data_splits_and_software_by_hand(study, tmp_path):
         "patients": PATIENTS,
         "encodings": ENCODINGS,
         "splits": {name: split for name, (split, _) in SPLITS.items()},
+        "experiments": only(study, encoding="drawn", split="a"),
     }
     page, _ = written(study, tmp_path, {"torch": "2.13", "numpy": "2.4"}, {"torch": "2.9", "numpy": "2.4"})
     text = paragraphs(page)
-    drawn = "8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white, brighter pixels"
+    drawn = (
+        "8 bit, each slice drawn on 256 x 256 pixels by nearest neighbour, its second largest grey value white, "
+        "brighter pixels"
+    )
     assert text["Data"] == (
         "Slices of the CHAOS challenge's MRI (references 1 and 2): 3 patients of the development cohort (3 with T1 in "
         "phase, 2 with T2-SPIR) and 1 patient of the test cohort (1 with T1 out of phase). Images and ground truth "
@@ -153,14 +174,17 @@ def test_data_splits_and_software_by_hand(study, tmp_path):
     assert text["Software"] == (
         "Every step ran in Snakemake (reference 5); trainings with numpy 2.4, torch 2.13 and 2.9."
     )
-    assert text["Measures and statistics"] == METRICS.replace("{tolerance_mm:g}", "2.5")
+    filled = {"{tolerance_mm:g}": "2.5", "{resamples}": "10,000", "{seed}": "1", "{fewest}": "6"}
+    assert text["Measures and statistics"] == re.sub(r"{[^}]+}", lambda found: filled[found[0]], METRICS)
+    assert text["Plan of analysis"] == NO_PLAN
     assert text["Licence"] == f"{LICENCE} {CODE_LICENCE}"
 
 
 def test_the_sections_stand_in_the_order_of_a_paper(study, tmp_path):
     page, _ = written({**study, "phantom": True}, tmp_path)
     assert re.findall(r"<h2>([^<]*)</h2>", page) == [
-        *("Data", "Split", "Training", "Measures and statistics", "Software", "References", "Licence"),
+        *("Data", "Split", "Training", "Epochs", "Measures and statistics", "Plan of analysis"),
+        *("Deviations from the original study", "Software", "References", "Licence"),
     ]
     assert "<title>Methods</title>" in page and "<h1>Methods</h1>" in page
     assert paragraphs(page)["Data"].startswith("Slices of a phantom: 1 patient of the development cohort")
@@ -182,7 +206,7 @@ def test_a_split_says_how_often_its_folds_were_drawn(study, tmp_path):
         name: {"folds": 3, "validation": 0, "seed": 4, **draws}
         for name, draws in {"none": {}, "one": {"draws": 1}, "two": {"draws": 2}, "four": {"draws": 4}}.items()
     }
-    _, text = written({**study, "splits": splits}, tmp_path)
+    _, text = written({**study, "splits": splits, "experiments": only(study, split="none")}, tmp_path)
     for name in ("none", "one"):
         assert f"{name}: 3 folds by patient, each held out once; no validation (seed 4)." in text
     for name, times in (("two", "twice"), ("four", "4 times")):
@@ -190,3 +214,48 @@ def test_a_split_says_how_often_its_folds_were_drawn(study, tmp_path):
             f"{name}: 3 folds by patient, drawn {times}, each patient held out once per draw; no validation (seed 4)."
         )
         assert told in text
+
+
+VERDICTS = [
+    {"verdict": "better", "detectable_difference": "0.0314"},
+    {"verdict": "undecided", "detectable_difference": "0.0187"},
+    {"verdict": "undecided", "detectable_difference": ""},
+    {"verdict": "not run", "detectable_difference": ""},
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (VERDICTS, ("4 contrasts of the 3D Dice, 3 of them run", "0.019 to 0.031 with a probability of 80 %")),
+        (VERDICTS[:1], ("1 contrast of the 3D Dice, all run", "difference of 0.031 with a probability of 80 %")),
+        (VERDICTS[3:], ("1 contrast of the 3D Dice, 0 of them run", "no detectable difference is known")),
+    ],
+)
+def test_the_plan_says_its_margin_what_was_run_and_what_its_tests_could_find(study, rows, said):
+    text = plan_in_words(study, rows)
+    for words in (*said, "within 0.025 either way"):
+        assert words in text
+
+
+def test_a_study_without_contrasts_claims_no_plan(study):
+    assert "without a test, a margin of equivalence or a detectable difference" in plan_in_words(study, [])
+
+
+def test_the_epochs_that_validation_chose_are_those_of_the_cards(study):
+    cards = [("validation_by_patient", {"chosen_epoch": epoch}) for epoch in (31, 7, 12)]
+    cards += [("validation_by_slice", {"chosen_epoch": 40}), ("original", {"chosen_epoch": 79})]
+    assert epoch_rule(study, cards) == (
+        "The number of epochs is a setting of each experiment, fixed before its training. Validation chose epochs 7 to "
+        "31 of 79 in validation_by_patient. Validation chose epoch 40 of 79 in validation_by_slice."
+    )
+    only = study["experiments"]["original"]
+    assert epoch_rule({**study, "experiments": {"original": only}}, cards).endswith(
+        "training. No training chose among its epochs by validation."
+    )
+
+
+def test_an_epoch_chosen_by_the_held_out_patients_themselves_is_called_that(study):
+    chosen = {**study["experiments"]["validation_by_patient"], "split": "published"}
+    text = epoch_rule({**study, "experiments": {"x": chosen}}, [("x", {"chosen_epoch": 3})])
+    assert text.endswith("Validation chose epoch 3 of 79 in x, on the very patients that are held out.")

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosliver.tables.pages import LONG, section, sortable_table, write_page
+from chaosliver.tables.pages import LONG, plain_table, section, sortable_table, write_page
 
 
 class Cells(HTMLParser):
@@ -40,6 +40,16 @@ TEXTS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=80)
 def test_any_text_comes_back_from_its_cell(texts):
     page = sortable_table([*map(str, range(len(texts)))], [texts])
     assert Cells(page).cells == texts
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=4))
+def test_any_text_comes_back_from_a_plain_table_and_nothing_else_is_in_it(texts):
+    table = plain_table(["<a>", *map(str, range(1, len(texts)))], [texts, texts])
+    assert Cells(table).cells == texts * 2
+    assert "<th>&lt;a&gt;</th>" in table
+    assert (
+        "script" not in re.sub("<td.*?</td>", "", table, flags=re.DOTALL) and "button" not in table.split("<tbody>")[0]
+    )
 
 
 def test_a_cell_of_several_lines_begins_with_the_one_it_is_sorted_by():

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chaosliver.tables.references import CODE_LICENCE, LICENCE, METRICS, PHANTOM, REFERENCES
+from chaosliver.tables.references import CODE_LICENCE, LICENCE, METRICS, NO_PLAN, PHANTOM, PLANNED, REFERENCES
 
 CITED = [
     ("Kavur AE, Gezer NS", "10.1016/j.media.2020.101950"),
@@ -35,17 +35,19 @@ def test_methods_of_measuring_are_those_of_their_references():
         "widened for small samples; reference 6)",
         "limits of agreement (reference 8)",
         "95 %",
-        "Holm's correction",
         "to the other (reference 10)",
         "within {tolerance_mm:g} mm of the other surface (reference 11)",
     ):
         assert words in METRICS
+    assert "Holm's correction" in PLANNED
 
 
 @pytest.mark.parametrize(
     ("text", "first", "last", "abbreviations"),
     [
         (METRICS, "Predictions", "8).", {"RAVD", "ASSD", "MSSD", "HD"}),
+        (PLANNED, "The", "verdict.", set()),
+        (NO_PLAN, "This", "difference.", set()),
         (LICENCE, "The", "cited.", {"CHAOS", "CC", "BY", "NC", "SA"}),
         (PHANTOM, "The", "data.", {"CHAOS"}),
         (CODE_LICENCE, "The", "licence.", {"MIT"}),

@@ -1,9 +1,12 @@
 """Every setting of an experiment stands in its sentence with its own value; of further ones only what differs."""
 
 import copy
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 from chaosliver.study.configuration import read_schema
 from chaosliver.tables import trainings_in_words as words
@@ -27,6 +30,7 @@ RECIPE = {
     "schedule": "cosine",
     "warmup_epochs": 3.5,
     "average": 0.98,
+    "precision": "float32",
     "targets": "grey",
     "stays_in_evaluation_mode": True,
     "choose": "best",
@@ -60,14 +64,18 @@ AUGMENTATIONS = {
         "grey_masks": True,
     }
 }
+DROPOUT = "Dropout of 0.25 in one place: after the last 3 x 3 convolution."
 FULL_SENTENCES = [
     "Segmented: right kidney, liver and spleen.",
     "Trained on T1 in phase and T2-SPIR.",
     "Scored on T2-SPIR.",
     "Encoding 16bit, split five_fold, 8 of the training patients.",
     "Network: DenseUNet-65 (after reference 9), growth 32, dropout 0.25.",
+    DROPOUT,
     "Images of 160 x 224 pixels at 1.75 mm, 5 neighbouring slices, grey values of each volume's body with mean 0 and "
     "standard deviation 1.",
+    "Images and masks were resampled linearly to these pixels around the middle of the body, smoothed first where they "
+    "shrink; predictions linearly back to each image's own pixels, and 0 beyond.",
     "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
     "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) beside the originals, "
     "masks left grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly.",
@@ -75,6 +83,7 @@ FULL_SENTENCES = [
     "weights of the epoch with the highest validation Dice were taken.",
     "AdamW with a learning rate of 0.0025, falling along a cosine, rising over the first 3.5 epochs, weight decay "
     "0.03, gradients clipped to a norm of 4.5, weights averaged exponentially (0.98).",
+    "Computed in float32.",
     "Targets: grey masks, as in the original study.",
     "Random seeds 3 and 5.",
     "After the first epoch dropout was off and batch statistics stayed as they were, as in the original study.",
@@ -86,9 +95,30 @@ CHANGES = [
     ({"train_on": ["t1_out_of_phase"]}, ["Trained on T1 out of phase."]),
     ({"score_on": ["t1_in_phase", "t2_spir"]}, ["Scored on T1 in phase and T2-SPIR."]),
     ({"training_patients": None}, ["Encoding 16bit, split five_fold."]),
-    ({"network": {"name": "unet"}}, ["Network: U-Net (reference 4)."]),
-    ({"network": {"name": "fast", "depth": 4}}, ["Network: small U-Net (after reference 4), depth 4."]),
-    ({"network": {"name": "denseunet167"}}, ["Network: DenseUNet-167 (after reference 9)."]),
+    (
+        {"network": {"name": "unet", "depth": 3, "dropout": 0.1}},
+        [
+            "Network: U-Net (reference 4), depth 3, dropout 0.1.",
+            "Dropout of 0.1 in 6 places: after each pooling and on each merged feature map of the decoder.",
+        ],
+    ),
+    (
+        {"network": {"name": "fast", "depth": 4}},
+        ["Network: small U-Net (after reference 4), depth 4.", "No dropout."],
+    ),
+    (
+        {"network": {"name": "denseunet167", "dropout": 0.25}},
+        ["Network: DenseUNet-167 (after reference 9), dropout 0.25."],
+    ),
+    (
+        {"network": {"name": "unet", "depth": 3, "dropout": 0}, "recipe": {"stays_in_evaluation_mode": False}},
+        [
+            "Network: U-Net (reference 4), depth 3, dropout 0.",
+            "No dropout.",
+            "Batch statistics were on in every epoch of training.",
+        ],
+    ),
+    ({"recipe": {"precision": "auto"}}, [words.PRECISIONS["auto"]]),
     ({"seeds": [4]}, ["Random seed 4."]),
     ({"largest_component": False}, ["A pixel belongs to the organ if its probability is 0.35 or more."]),
     (
@@ -110,7 +140,11 @@ CHANGES = [
     ),
     (
         {"recipe": {"grid": {"rows": 256, "columns": 240, "spacing_mm": None}, "context": 0, "normalisation": "none"}},
-        ["Images of 256 x 240 pixels, raw grey values."],
+        [
+            "Images of 256 x 240 pixels, raw grey values.",
+            "Images and masks were resampled to this size, and predictions back to each image's own pixels, by area "
+            "where they shrink and else linearly.",
+        ],
     ),
     (
         {"recipe": {"context": 1, "normalisation": "window"}},
@@ -189,5 +223,31 @@ def test_every_network_and_choice_of_the_configuration_has_words():
         (words.NORMALISATIONS, "normalisation"),
         (words.CHOICES, "choose"),
         (words.SCHEDULES, "schedule"),
+        (words.PRECISIONS, "precision"),
     ):
         assert set(table) == set(recipe[key]["enum"]), key
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"name": "unet", "channels": 2, "depth": 3, "dropout": 0.1},
+        {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.1},
+        {"name": "unet", "channels": 2, "depth": 1, "dropout": 0},
+        {"name": "fast", "channels": 2, "depth": 2},
+        {"name": "denseunet65", "dropout": 0.3},
+    ],
+    ids=str,
+)
+def test_dropout_acts_in_as_many_places_as_are_told(network):
+    settings = {key: value for key, value in network.items() if key != "name"}
+    built = import_module(f"chaosliver.network.architectures.{network['name']}").build(**settings)
+    acted = []
+    for layer in built.modules():
+        if isinstance(layer, torch.nn.Dropout) and layer.p:
+            layer.register_forward_hook(lambda *_: acted.append(1))
+    built(torch.zeros(2, 1, 32, 32))
+    told = sentences_of(study_of(one=changed({"network": network})), "one")[FULL_SENTENCES.index(DROPOUT)]
+    found = re.fullmatch(r"Dropout of 0\.\d in (\d+|one) places?: .*", told)
+    assert told == "No dropout." or found
+    assert len(acted) == (0 if not found else 1 if found[1] == "one" else int(found[1]))

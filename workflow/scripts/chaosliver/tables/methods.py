@@ -1,4 +1,4 @@
-"""The methods of a study as a page for a paper, from the configuration that was run."""
+"""The methods of a study as a page for a paper, from the configuration that was run and the tables that it gave."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,31 +6,40 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..base.anatomy import SEQUENCES
+from ..base.columns import VERDICT_COLUMNS
+from ..base.files import read_tsv
 from ..base.wording import counted
+from ..measure.patient_statistics import FEWEST_PATIENTS, RESAMPLES, SEED
+from ..measure.verdicts import NOT_RUN, POWER
 from ..study.splits import HELD_OUT
-from .pages import section, write_page
-from .references import CODE_LICENCE, LICENCE, METRICS, PHANTOM, REFERENCES
+from .data_in_words import cohorts_in_words, encoding_in_words, split_in_words
+from .deviations import ALWAYS, deviations_of
+from .pages import plain_table, section, write_page
+from .references import CODE_LICENCE, LICENCE, METRICS, NO_PLAN, PHANTOM, PLANNED, REFERENCES
 from .trainings_in_words import describe_trainings
 
 
-def write_methods(*, study: Mapping[str, Any], cards: list[Path], page: Path) -> None:
-    """Write the page: data, split, each experiment's training, metrics, versions, references and licence.
+def write_methods(*, study: Mapping[str, Any], cards: list[Path], verdicts_table: Path, page: Path) -> None:
+    """Write the page: data, split, each experiment's training, measures, plan, versions, references and licence.
 
-    `study` holds `patients` {name: [cohort, sequences]}, `phantom`, `surface_tolerance_mm`, `encodings`, `splits`,
-    `augmentations` and `experiments` as resolved; `cards` describe its trainings.
+    `study` holds `patients` {name: [cohort, sequences]}, `phantom`, `surface_tolerance_mm`, `analysis`, `encodings`,
+    `splits`, `augmentations` and `experiments` as resolved; `cards` describe its trainings.
     """
-    versions = [json.loads(card.read_text(encoding="utf-8"))["versions"] for card in cards]
+    trainings = read_cards(cards)
+    verdicts = read_tsv(verdicts_table, VERDICT_COLUMNS)
     write_page(
         page,
         "Methods",
         [
             section("Data", _data(study)),
-            section("Split", " ".join(_split(name, split) for name, split in study["splits"].items())),
+            section("Split", " ".join(split_in_words(name, split) for name, split in study["splits"].items())),
             "<h2>Training</h2>",
             *(f"<p><b>{escape(name)}.</b> {escape(text)}</p>" for name, text in describe_trainings(study).items()),
-            section("Measures and statistics", METRICS.format(tolerance_mm=study["surface_tolerance_mm"])),
-            section("Software", _software(versions)),
+            section("Epochs", epoch_rule(study, trainings)),
+            section("Measures and statistics", metrics_in_words(study)),
+            section("Plan of analysis", plan_in_words(study, verdicts)),
+            *_deviations(study),
+            section("Software", software_in_words(trainings)),
             "<h2>References</h2>",
             "<ol>" + "".join(f"<li>{escape(reference)}</li>" for reference in REFERENCES) + "</ol>",
             section("Licence", f"{PHANTOM if study['phantom'] else LICENCE} {CODE_LICENCE}"),
@@ -38,71 +47,92 @@ def write_methods(*, study: Mapping[str, Any], cards: list[Path], page: Path) ->
     )
 
 
-def _data(study: Mapping[str, Any]) -> str:
-    counts = []
-    for cohort in ("development", "test"):
-        own = [sequences for group, sequences in study["patients"].values() if group == cohort]
-        if own:
-            shown = ", ".join(
-                f"{sum(sequence in sequences for sequences in own)} with {facts.title}"
-                for sequence, facts in SEQUENCES.items()
-                if any(sequence in sequences for sequences in own)
-            )
-            counts.append(f"{counted(len(own), 'patient')} of the {cohort} cohort ({shown})")
-    source = "a phantom" if study["phantom"] else "the CHAOS challenge's MRI (references 1 and 2)"
-    encodings = " ".join(f"{name}: {_encoding(encoding)}." for name, encoding in study["encodings"].items())
-    return (
-        f"Slices of {source}: {' and '.join(counts)}. Images and ground truth were paired by name and place along z; "
-        f"masks are grey ranges of the ground truth. Encodings: {encodings}"
+def read_cards(cards: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
+    """Each training's experiment, after the folder that its card is in, and its card."""
+    return [(card.parent.parent.name, json.loads(card.read_text(encoding="utf-8"))) for card in cards]
+
+
+def epoch_rule(study: Mapping[str, Any], trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """How the number of epochs was set, and which epoch's weights the trainings with a choice took."""
+    rule = "The number of epochs is a setting of each experiment, fixed before its training."
+    choices = [
+        f"Validation chose {_chosen(name, trainings)} of {experiment['recipe']['epochs']} in {name}{_by(study, name)}."
+        for name, experiment in study["experiments"].items()
+        if experiment["recipe"]["choose"] == "best" and not experiment["snapshot"]
+    ]
+    return " ".join([rule, *(choices or ["No training chose among its epochs by validation."])])
+
+
+def _chosen(name: str, trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    chosen = [card["chosen_epoch"] for experiment, card in trainings if experiment == name]
+    low, high = min(chosen), max(chosen)
+    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
+
+
+def _by(study: Mapping[str, Any], name: str) -> str:
+    held_out = study["splits"][study["experiments"][name]["split"]]["validation"] == HELD_OUT
+    return ", on the very patients that are held out" if held_out else ""
+
+
+def metrics_in_words(study: Mapping[str, Any]) -> str:
+    """The measures and the statistics, with the values that they were computed with."""
+    return METRICS.format(
+        tolerance_mm=study["surface_tolerance_mm"], resamples=f"{RESAMPLES:,}", seed=SEED, fewest=FEWEST_PATIENTS
     )
 
 
-def _encoding(encoding: Mapping[str, Any]) -> str:
-    if encoding.get("scaling") == "drawn":
-        brighter = "black" if encoding["brightest_to_zero"] else "white as well"
-        return (
-            "8 bit, each slice drawn on 256 x 256 pixels, its second largest grey value white, brighter pixels "
-            f"{brighter}"
-        )
-    low, high = encoding["percentiles"]
-    window = f"window from the {low:g} to the {high:g} percentile"
-    if encoding["bits"] == 16:
-        return f"exact 16-bit values, {window} of the volume"
-    return f"8 bit, {window} of the {encoding['scaling']}"
+def plan_in_words(study: Mapping[str, Any], verdicts: Sequence[Mapping[str, str]]) -> str:
+    """The plan's contrasts, margin and detectable differences, or that there is no plan."""
+    if not verdicts:
+        return NO_PLAN
+    run = sum(row["verdict"] != NOT_RUN for row in verdicts)
+    return PLANNED.format(
+        contrasts=counted(len(verdicts), "contrast"),
+        run=f"{run} of them run" if run < len(verdicts) else "all run",
+        margin=study["analysis"]["margin"],
+        detectable=_detectable(verdicts),
+    )
 
 
-def _split(name: str, split: Mapping[str, Any]) -> str:
-    parts = [_held_out(split), _validation(split)]
-    if "copies" in split:
-        parts.append(f"{split['copies']:.1%} of the held-out patients' slices were trained on as well")
-    return f"{name}: {'; '.join(parts)} (seed {split['seed']})."
+def _detectable(verdicts: Sequence[Mapping[str, str]]) -> str:
+    found = [float(row["detectable_difference"]) for row in verdicts if row["detectable_difference"]]
+    if not found:
+        return "No contrast was tested, so that no detectable difference is known."
+    low, high = f"{min(found):.3f}", f"{max(found):.3f}"
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f"With the spread of the patients' differences that was found, the test finds a true difference of {span} with "
+        f"a probability of {100 * POWER:.0f} %; no sample size was calculated beforehand."
+    )
 
 
-def _held_out(split: Mapping[str, Any]) -> str:
-    if "folds" in split:
-        folds, draws = f"{split['folds']} folds by patient", split.get("draws", 1)
-        if draws == 1:
-            return f"{folds}, each held out once"
-        return f"{folds}, drawn {'twice' if draws == 2 else f'{draws} times'}, each patient held out once per draw"
-    if isinstance(split["test"], list):
-        return f"patients {', '.join(split['test'])} held out"
-    return f"{counted(split['test'], 'patient')} held out"
+def software_in_words(trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Snakemake, and the versions of the packages that the trainings used."""
+    return f"Every step ran in Snakemake (reference 5); trainings with {versions_in_words(trainings)}."
 
 
-def _validation(split: Mapping[str, Any]) -> str:
-    if "validation_slices" in split:
-        return f"{split['validation_slices']:.0%} of the training patients' slices for validation"
-    if split["validation"] == HELD_OUT:
-        return "the held-out patients for validation as well"
-    if split["validation"]:
-        return f"{counted(split['validation'], 'patient')} of the training side for validation"
-    return "no validation"
-
-
-def _software(versions: Sequence[Mapping[str, str]]) -> str:
+def versions_in_words(trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Each package with all its versions that trained."""
     seen: dict[str, set[str]] = {}
-    for each in versions:
-        for package, version in each.items():
+    for _, card in trainings:
+        for package, version in card["versions"].items():
             seen.setdefault(package, set()).add(version)
-    listed = ", ".join(f"{package} {' and '.join(sorted(found))}" for package, found in sorted(seen.items()))
-    return f"Every step ran in Snakemake (reference 5); trainings with {listed}."
+    return ", ".join(f"{package} {' and '.join(sorted(found))}" for package, found in sorted(seen.items()))
+
+
+def _data(study: Mapping[str, Any]) -> str:
+    source = "a phantom" if study["phantom"] else "the CHAOS challenge's MRI (references 1 and 2)"
+    encodings = " ".join(f"{name}: {encoding_in_words(encoding)}." for name, encoding in study["encodings"].items())
+    return (
+        f"Slices of {source}: {' and '.join(cohorts_in_words(study))}. Images and ground truth were paired by name and "
+        f"place along z; masks are grey ranges of the ground truth. Encodings: {encodings}"
+    )
+
+
+def _deviations(study: Mapping[str, Any]) -> list[str]:
+    heads = ["Setting", "Original study", "Here", "Experiments"]
+    return [
+        "<h2>Deviations from the original study</h2>",
+        plain_table(heads, deviations_of(study)),
+        f"<p>{escape(ALWAYS)}</p>",
+    ]

@@ -74,6 +74,13 @@ def sortable_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     )
 
 
+def plain_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table that stays as it is, of which a page can hold several."""
+    shown = "".join(f"<th>{escape(head)}</th>" for head in heads)
+    lines = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return f"<table><thead><tr>{shown}</tr></thead><tbody>\n{lines}\n</tbody></table>"
+
+
 def _cell(cell: Cell) -> str:
     if not isinstance(cell, str):
         first, *others = map(escape, cell)

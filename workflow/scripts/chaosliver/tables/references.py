@@ -32,7 +32,7 @@ PHANTOM = (
     "patients. Nothing in this report is from the CHAOS data."
 )
 CODE_LICENCE = "The workflow's code is under the MIT licence."
-# `tolerance_mm` is that of the configuration.
+# `tolerance_mm` is that of the configuration; the others are of measure/patient_statistics.py.
 METRICS = (
     "Predictions were resampled to each image's own grid and compared there with the ground truth. Dice is given as "
     "the mean over all slices of a patient, where a slice without organ in both counts as 1, as the mean over the "
@@ -42,10 +42,21 @@ METRICS = (
     "other (reference 10), and the surface Dice the share of the border voxels of both within {tolerance_mm:g} mm of "
     "the other surface (reference 11), both of the same border voxels as ASSD. An empty prediction has no distance, "
     "and a surface Dice and a score of 0. The unit of all statistics is the patient; seeds and draws of the folds are "
-    "replicates. The contrasts of the plan of analysis were judged by the 3D Dice: paired t-tests with Holm's "
-    "correction over all of them, and intervals at the levels of Holm's procedure. All else is secondary. "
-    "Experiments were compared with the first one, and with the one that they are based on, patient by patient, "
-    "without a test. The effect size is the matched-pairs rank-biserial correlation, without the patients that do not "
-    "differ (reference 7). Intervals are bootstrapped over patients (95 %, percentiles, widened for small "
-    "samples; reference 6); volumes are compared by bias and 95 % limits of agreement (reference 8)."
+    "replicates. Experiments were compared with the first one, and with the one that they are based on, patient by "
+    "patient, without a test. The effect size is the matched-pairs rank-biserial correlation, without the patients "
+    "that do not differ (reference 7). Intervals are bootstrapped over patients (95 %, percentiles of {resamples} "
+    "resamples with seed {seed}, widened for small samples; reference 6), and none is given for fewer than {fewest} "
+    "patients; volumes are compared by bias and 95 % limits of agreement (reference 8)."
+)
+# Where the configuration has contrasts: `run` says how many were run, `detectable` is a sentence.
+PLANNED = (
+    "The plan (docs/analysis_plan.md) has {contrasts} of the 3D Dice, {run}. Each is a paired t-test over "
+    "patients, with Holm's correction over all of them, those not run included, and an interval at the level of Holm's "
+    "procedure. A difference is called better or worse where that interval excludes 0, equivalent where it lies within "
+    "{margin:g} either way, and else undecided. {detectable} All other comparisons are secondary: differences and "
+    "intervals without a verdict."
+)
+NO_PLAN = (
+    "This study has no contrasts planned beforehand: all its comparisons are secondary, without a test, a margin of "
+    "equivalence or a detectable difference."
 )

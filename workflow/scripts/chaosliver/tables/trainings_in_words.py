@@ -1,16 +1,28 @@
 """How each experiment of a study was trained and scored, in sentences for the methods page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.anatomy import SEQUENCES
 from ..base.wording import enumerated
 
+
+class NetworkWords(NamedTuple):
+    """What a network is called, and where its dropout acts, by its settings and `places` (twice its depth)."""
+
+    title: str
+    dropout: str = ""
+
+
+ENDS_ONCE = "in one place: after the last 3 x 3 convolution"
 NETWORKS = {
-    "unet": "U-Net (reference 4)",
-    "fast": "small U-Net (after reference 4)",
-    "denseunet65": "DenseUNet-65 (after reference 9)",
-    "denseunet167": "DenseUNet-167 (after reference 9)",
+    "unet": NetworkWords(
+        "U-Net (reference 4)",
+        "in {places} places: after each pooling and on each merged feature map of the decoder",
+    ),
+    "fast": NetworkWords("small U-Net (after reference 4)"),
+    "denseunet65": NetworkWords("DenseUNet-65 (after reference 9)", ENDS_ONCE),
+    "denseunet167": NetworkWords("DenseUNet-167 (after reference 9)", ENDS_ONCE),
 }
 LOSSES = {"bce": "binary cross entropy", "bce_dice": "binary cross entropy and Dice"}
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW"}
@@ -28,6 +40,11 @@ NORMALISATIONS = {
 CHOICES = {
     "last": "the weights of the last epoch were taken",
     "best": "the weights of the epoch with the highest validation Dice were taken",
+}
+PRECISIONS = {
+    "float32": "Computed in float32.",
+    "auto": "Computed in bfloat16 where the device multiplies that natively, in float16 with scaled gradients on other "
+    "CUDA devices, else in float32; CUDA multiplied float32 through TF32.",
 }
 SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
 
@@ -58,28 +75,48 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
     seeds = "seed" if len(experiment["seeds"]) == 1 else "seeds"
     return [
         f"Segmented: {organs}.",
-        f"Trained on {_titles(experiment['train_on'])}.",
-        f"Scored on {_titles(experiment['score_on'])}.",
+        f"Trained on {titles_of(experiment['train_on'])}.",
+        f"Scored on {titles_of(experiment['score_on'])}.",
         f"Encoding {experiment['encoding']}, split {experiment['split']}{few}.",
         _network(experiment["network"]),
+        _dropout(experiment["network"]),
         _images(recipe),
+        _resampling(recipe),
         _augmentation(study, experiment),
         _epochs(recipe),
         _optimisation(recipe),
+        PRECISIONS[recipe["precision"]],
         "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
         f"Random {seeds} {enumerated(experiment['seeds'])}.",
-        _dropout(experiment),
+        _mode(experiment),
         _scored(experiment),
     ]
 
 
-def _titles(sequences: Sequence[str]) -> str:
+def titles_of(sequences: Sequence[str]) -> str:
+    """Sequences as a sentence lists them."""
     return enumerated([SEQUENCES[sequence].title for sequence in sequences])
 
 
 def _network(network: Mapping[str, Any]) -> str:
+    return f"Network: {network_in_words(network)}."
+
+
+def network_in_words(network: Mapping[str, Any]) -> str:
+    """A network's title and its settings."""
     settings = [f"{key} {value}" for key, value in network.items() if key != "name"]
-    return f"Network: {', '.join([NETWORKS[network['name']], *settings])}."
+    return ", ".join([NETWORKS[network["name"]].title, *settings])
+
+
+def _dropout(network: Mapping[str, Any]) -> str:
+    if not _has_dropout(network):
+        return "No dropout."
+    places = NETWORKS[network["name"]].dropout.format(places=2 * network.get("depth", 0))
+    return f"Dropout of {network['dropout']:g} {places}."
+
+
+def _has_dropout(network: Mapping[str, Any]) -> bool:
+    return bool(NETWORKS[network["name"]].dropout and network["dropout"])
 
 
 def _images(recipe: Mapping[str, Any]) -> str:
@@ -88,6 +125,18 @@ def _images(recipe: Mapping[str, Any]) -> str:
     spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
     slices = f", {2 * recipe['context'] + 1} neighbouring slices" if recipe["context"] else ""
     return f"Images of {size}{spacing}{slices}, {NORMALISATIONS[recipe['normalisation']]}."
+
+
+def _resampling(recipe: Mapping[str, Any]) -> str:
+    if recipe["grid"]["spacing_mm"]:
+        return (
+            "Images and masks were resampled linearly to these pixels around the middle of the body, smoothed first "
+            "where they shrink; predictions linearly back to each image's own pixels, and 0 beyond."
+        )
+    return (
+        "Images and masks were resampled to this size, and predictions back to each image's own pixels, by area where "
+        "they shrink and else linearly."
+    )
 
 
 def _epochs(recipe: Mapping[str, Any]) -> str:
@@ -99,6 +148,11 @@ def _epochs(recipe: Mapping[str, Any]) -> str:
 
 
 def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    return f"Augmentation: {augmentation_in_words(study, experiment)}."
+
+
+def augmentation_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    """How an experiment's training slices were augmented, beforehand and on the fly."""
     ways = []
     if experiment["augmentation"] != "none":
         settings = study["augmentations"][experiment["augmentation"]]
@@ -111,7 +165,7 @@ def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> st
         )
     if experiment["recipe"]["transforms"] == "strong":
         ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
-    return f"Augmentation: {' and '.join(ways) or 'none'}."
+    return " and ".join(ways) or "none"
 
 
 def _optimisation(recipe: Mapping[str, Any]) -> str:
@@ -130,12 +184,13 @@ def _optimisation(recipe: Mapping[str, Any]) -> str:
     return f"{', '.join(parts)}."
 
 
-def _dropout(experiment: Mapping[str, Any]) -> str:
+def _mode(experiment: Mapping[str, Any]) -> str:
     if experiment["recipe"]["stays_in_evaluation_mode"]:
         return (
             "After the first epoch dropout was off and batch statistics stayed as they were, as in the original study."
         )
-    return "Dropout and batch statistics were on in every epoch of training."
+    acting = "Dropout and batch" if _has_dropout(experiment["network"]) else "Batch"
+    return f"{acting} statistics were on in every epoch of training."
 
 
 def _scored(experiment: Mapping[str, Any]) -> str:

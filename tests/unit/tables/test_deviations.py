@@ -1,0 +1,111 @@
+"""The original study is as the configuration has it, and departures from it are those of the settings."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chaosliver.study.configuration import read_schema
+from chaosliver.study.experiments import resolve_experiments
+from chaosliver.tables.deviations import ORIGINAL, ORIGINAL_STUDY, deviations_of
+
+ROOT = Path(__file__).resolve().parents[3]
+TABLES = {"encodings": "encoding", "splits": "split", "augmentations": "augmentation"}
+
+
+@pytest.fixture(scope="module")
+def default():
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    schema = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    experiments = {name: experiment.plain() for name, experiment in resolve_experiments(config, schema).items()}
+    return {**{table: config[table] for table in TABLES}, "experiments": experiments}
+
+
+def study_of(**experiments):
+    return {**ORIGINAL_STUDY, "experiments": experiments}
+
+
+def changed(**changes):
+    experiment = {**copy.deepcopy(ORIGINAL), "snapshot": None} | changes
+    return experiment | {"recipe": {**ORIGINAL["recipe"], **changes.get("recipe", {})}}
+
+
+def test_the_original_study_is_that_of_as_published(default):
+    published = default["experiments"]["as_published"]
+    for table, key in TABLES.items():
+        assert ORIGINAL_STUDY[table][ORIGINAL[key]] == default[table][published[key]]
+    for key, value in ORIGINAL.items():
+        if key not in (*TABLES.values(), "recipe"):
+            assert value == published[key], key
+    recipe = published["recipe"]
+    assert {key: recipe[key] for key in ORIGINAL["recipe"]} == {**ORIGINAL["recipe"], "precision": "auto"}
+    assert set(recipe) - set(ORIGINAL["recipe"]) == {"snapshots", "compile"}
+
+
+def test_as_published_departs_in_its_precision_alone_and_original_in_the_errors_too(default):
+    def rows(name):
+        return [row[:3] for row in deviations_of({**default, "experiments": {name: default["experiments"][name]}})]
+
+    precision = ("precision", "float32", "auto")
+    assert rows("as_published") == [precision]
+    assert [setting for setting, *_ in rows("original")] == [
+        *("scored on", "encoding", "held out", "validation", "held-out slices in training", "augmentation"),
+        *("targets", "stays in evaluation mode", "precision", "Dice is of"),
+    ]
+    assert ("held-out slices in training", "11.2%", "none") in rows("original")
+    assert ("Dice is of", "grey logits", "masks") in rows("original")
+
+
+def test_nothing_departs_from_the_original_where_all_is_as_there():
+    assert deviations_of(study_of(one=changed(), two=changed())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [
+        ({"recipe": {"epochs": 20}}, ("epochs", "79", "20")),
+        ({"recipe": {"learning_rate": 0.0025}}, ("learning rate", "0.001", "0.0025")),
+        ({"recipe": {"patience": 7}}, ("patience", "none", "7")),
+        ({"recipe": {"stays_in_evaluation_mode": False}}, ("stays in evaluation mode", "yes", "no")),
+        (
+            {"recipe": {"grid": {"rows": 160, "columns": 224, "spacing_mm": 1.8}}},
+            ("image", "256 x 256 pixels", "160 x 224 pixels at 1.8 mm"),
+        ),
+        (
+            {"recipe": {"transforms": "strong"}, "augmentation": "none"},
+            (
+                "augmentation",
+                None,
+                "affine and elastic deformation, gamma, bias field, contrast and noise on the fly",
+            ),
+        ),
+        (
+            {"network": {"name": "unet", "channels": 16, "depth": 4, "dropout": 0.2}},
+            (
+                "network",
+                "U-Net (reference 4), channels 64, depth 4, dropout 0.2",
+                "U-Net (reference 4), channels 16, depth 4, dropout 0.2",
+            ),
+        ),
+        ({"training_patients": 4}, ("training patients", "all of the fold's", "4")),
+        ({"other_organs": ["right_kidney"]}, ("organs", "liver", "liver, right kidney")),
+        ({"largest_component": True}, ("largest component alone", "no", "yes")),
+        ({"threshold": 0.25}, ("threshold of the probability", "0.5", "0.25")),
+    ],
+)
+def test_a_changed_setting_is_one_row_with_both_values(change, row):
+    ((setting, there, here, who),) = deviations_of(study_of(same=changed(), other=changed(**change)))
+    assert (setting, here, who) == (row[0], row[2], "other")
+    assert row[1] is None or there == row[1]
+
+
+def test_experiments_are_named_by_the_shorter_list_and_snapshots_not_at_all():
+    short = {"recipe": {"epochs": 20}}
+    snapshot = changed(**short) | {"snapshot": {"of": "a", "epoch": 5}}
+    everyone = study_of(a=changed(**short), a_epoch5=snapshot, b=changed(**short))
+    assert deviations_of(everyone) == [("epochs", "79", "20", "all")]
+    three = study_of(a=changed(**short), b=changed(**short), c=changed(), d=changed(recipe={"epochs": 9}))
+    assert deviations_of(three) == [("epochs", "79", "20", "a, b"), ("epochs", "79", "9", "d")]
+    most = study_of(a=changed(**short), b=changed(**short), c=changed())
+    assert deviations_of(most) == [("epochs", "79", "20", "all but c")]
