@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-PARTS = ("workflow", "config", "profiles", "envs")
+PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 FOLDS = 5
 # Patients and trainings.
 SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10))

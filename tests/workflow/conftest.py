@@ -117,6 +117,7 @@ def copy_workflow(folder: Path) -> None:
     folder.mkdir(parents=True)
     for part in PARTS:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "Snakefile", folder)
 
 
 def write_sheet(path: Path, cohorts: dict[str, str], sequences: str = "t1_in_phase,t2_spir") -> None:
