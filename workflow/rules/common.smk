@@ -8,19 +8,20 @@ from inspect import signature
 from pathlib import Path
 
 
-def scripts_folder():
-    """The folder of adapters and library; of a workflow used from GitHub or GitLab, its copy in Snakemake's cache."""
-    folder = workflow.current_basedir.join("../scripts")
+def workflow_folder():
+    """The folder of the workflow; if it is used from GitHub or GitLab, its copy in Snakemake's cache."""
+    folder = workflow.current_basedir.join("..")
     if folder.is_local:
-        return folder.get_path_or_uri(secret_free=True)
+        return Path(folder.get_path_or_uri(secret_free=True))
     # Snakemake itself copies only the adapter of a job, not what it imports.
     files = folder.hosted_repo.repo.commit(folder.ref).tree[folder.path].list_traverse()
     names = [file.path.removeprefix(folder.path) for file in files if file.type == "blob"]
-    copies = [workflow.source_path(f"../scripts{name}") for name in names]
-    return copies[0].removesuffix(names[0])
+    copies = [workflow.source_path(f"..{name}") for name in names]
+    return Path(copies[0].removesuffix(names[0]))
 
 
-sys.path.insert(0, scripts_folder())
+FOLDER = workflow_folder()
+sys.path.insert(0, str(FOLDER / "scripts"))
 
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.terminal import show_briefly
@@ -32,7 +33,7 @@ from chaosliver.study.provenance import digest_of
 from chaosliver.study.runs import RUN_PATTERN, labels_of
 
 STARTED = time.time()
-SCHEMA = read_schema(Path(workflow.source_path("../schemas/config.schema.yaml")))
+SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
 check_config(config, SCHEMA)
 PLAN = Plan.of(config, SCHEMA)
 RESULTS = PLAN.results

@@ -107,7 +107,7 @@ rule describe_model:
     conda:
         "../../envs/data.yaml"
     params:
-        source="phantom" if "development" in PLAN.cohorts_from("phantom") else "chaos",
+        source=PLAN.source,
         code=digest_of("describe_model"),
     script:
         "../scripts/describe_model.py"

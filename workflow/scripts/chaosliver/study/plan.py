@@ -80,6 +80,11 @@ class Plan:
         return [cohort for cohort in self.archives if source_of(cohort, self.config) == source]
 
     @property
+    def source(self) -> str:
+        """What the networks are trained on, whose licence their cards name: a `phantom`, or the data of `chaos`."""
+        return "phantom" if source_of("development", self.config) == "phantom" else "chaos"
+
+    @property
     def cohorts(self) -> list[str]:
         """The cohorts that have patients."""
         return list(dict.fromkeys(patient.cohort for patient in self.patients.values()))
@@ -281,7 +286,7 @@ class Plan:
         }
         return {
             "patients": {name: [patient.cohort, list(patient.sequences)] for name, patient in self.patients.items()},
-            "phantom": source_of("development", self.config) == "phantom",
+            "phantom": self.source == "phantom",
             "grey_ranges": self.config["grey_ranges"],
             "analysis": self.config["analysis"],
             "surface_tolerance_mm": self.config["surface_tolerance_mm"],
