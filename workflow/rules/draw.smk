@@ -217,6 +217,7 @@ rule summarised:
         rules.collect_tables.output,
         rules.compare_experiments.output,
         rules.price_errors.output,
+        rules.judge_contrasts.output,
         rules.write_publication_table.output,
         rules.cross_sequence.output,
         rules.list_trainings.output,

@@ -148,8 +148,8 @@ class _Crate:
     def _description(self) -> str:
         trainings = counted(len(self._signed["trainings"]), "training")
         return (
-            f"A run of the workflow chaos-liver with {trainings}: segmentation of abdominal MRI, for research only, not "
-            f"for clinical use. {self._said} {LEFT_OUT}"
+            f"A run of the workflow chaos-liver with {trainings}: segmentation of abdominal MRI, for research, "
+            f"not for clinical use. {self._said} {LEFT_OUT}"
         )
 
     def _describe_root(self) -> None:
@@ -216,8 +216,8 @@ class _Crate:
             yield self._add_chaos()
 
     def _add_chaos(self) -> Any:
-        # Not as a folder of the crate, to whose address a slash would be added.
-        data = self._add(CHAOS_DATA, "Dataset", name="CHAOS challenge data")
+        # A Dataset would have to be part of the crate.
+        data = self._add(CHAOS_DATA, "CreativeWork", name="CHAOS challenge data")
         data["license"] = {"@id": CC_BY_NC_SA}
         return data
 
