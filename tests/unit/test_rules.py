@@ -506,8 +506,10 @@ def test_a_model_is_described_by_its_own_card_and_scores(by_rule):
     for job in by_rule["describe_model"]:
         name, run = job["wildcards"]["experiment"], job["wildcards"]["run"]
         assert job["input"] == {"card": f"models/{name}/{run}/card.json", "patients": f"volumes/{name}/{run}.tsv"}
-        assert job["output"] == {"model_card": f"models/{name}/{run}/model_card.json"}
+        assert job["output"] == {"readme": f"models/{name}/{run}/README.md"}
         assert job["params"]["source"] == "phantom"
+        assert job["params"]["organ"] == ORGAN.get(name, "liver")
+        assert job["params"]["threshold"] == 0.5
 
 
 def test_quality_control_gathers_every_patient(by_rule):

@@ -1,11 +1,17 @@
 """The chain on a small phantom study: every rule runs, stages have names, and bad input stops it early."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
-from workflow.conftest import SHEET, SMALL, Study, write_sheet
+import yaml
+from workflow.conftest import ROOT, SHEET, SMALL, Study, write_sheet
 
 from chaosliver.base.files import read_tsv, sha256_of
 
@@ -130,9 +136,8 @@ def test_the_fast_recipe_with_snapshots_and_events_runs_to_the_tables(fresh):
     assert {row["experiment"] for row in rows} == {"ours", "ours_epoch1"}
     snapshot = fresh.results / "models/ours_epoch1/fold0_seed1"
     assert sha256_of(snapshot / "weights.safetensors") == card["snapshots"]["1"]["weights_sha256"]
-    handed_on = json.loads((snapshot / "model_card.json").read_text())
     held_out = [row for row in rows if row["experiment"] == "ours_epoch1" and row["fold"] == "0"]
-    assert handed_on["scores"]["test"]["t1_in_phase"]["dice_3d"]["patients"] == len(held_out)
+    check_model_card(snapshot, held_out)
     assert len(read_tsv(snapshot / "history.tsv")) == 1
     # An epoch more to look at is another training; to watch it is none.
     fresh.configure(training=SMALL["training"])
@@ -268,3 +273,18 @@ def test_the_report_holds_the_figures_and_their_captions(finished):
     report = (finished.folder / "report.html").read_text()
     for words in ("Dice by experiment", "Training curves", "Quality control", "Best, median and worst slices"):
         assert words in report
+
+
+def check_model_card(folder: Path, held_out: list[dict[str, str]]) -> None:
+    """Its scores are those of the held-out patients, and its code loads the weights beside it."""
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    metadata = yaml.safe_load(card.split("---\n")[1])
+    (result,) = metadata["model-index"][0]["results"]
+    (dice,) = [metric for metric in result["metrics"] if metric["type"] == "dice_3d"]
+    values = np.array([row["dice_3d"] for row in held_out], dtype=float)
+    assert len(values) == 2 and dice["value"] == pytest.approx(values.mean(), abs=6e-5)
+    assert f"| {values.mean():.3f} ± {values.std(ddof=1):.3f} | 2 |" in card
+    (code,) = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
+    code = code.replace("/path/to/chaos-liver", str(ROOT)) + "print(type(network).__name__, card['seed'])"
+    printed = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)
+    assert printed.stdout.split()[1] == "1"

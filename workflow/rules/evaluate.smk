@@ -101,13 +101,15 @@ rule describe_model:
         card=f"{RESULTS}/models/{{experiment}}/{{run}}/card.json",
         patients=f"{RESULTS}/volumes/{{experiment}}/{{run}}.tsv",
     output:
-        model_card=f"{RESULTS}/models/{{experiment}}/{{run}}/model_card.json",
+        readme=f"{RESULTS}/models/{{experiment}}/{{run}}/README.md",
     log:
         f"{RESULTS}/logs/describe_model/{{experiment}}/{{run}}.log",
     conda:
-        "../../envs/data.yaml"
+        "../../envs/publish.yaml"
     params:
         source=PLAN.source,
+        organ=experiment_setting("organ"),
+        threshold=experiment_setting("threshold"),
         code=digest_of("describe_model"),
     script:
         "../scripts/describe_model.py"
@@ -123,4 +125,4 @@ rule evaluated:
             for run in runs
             for stage in ("predictions", "dice", "volumes", *(["triplets"] if name in PLAN.shown else []))
         ],
-        [f"{RESULTS}/models/{run.experiment}/{run.name}/model_card.json" for run in PLAN.runs],
+        [f"{RESULTS}/models/{run.experiment}/{run.name}/README.md" for run in PLAN.runs],

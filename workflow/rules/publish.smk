@@ -22,7 +22,7 @@ rule crate:
     log:
         f"{RESULTS}/logs/crate.log",
     conda:
-        "../../envs/crate.yaml"
+        "../../envs/publish.yaml"
     params:
         configuration=config,
         source=PLAN.source,

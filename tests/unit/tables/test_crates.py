@@ -165,7 +165,7 @@ def test_the_configuration_is_kept_whole_and_names_the_sheet_beside_it(study):
     assert (study["crate"] / "config/patients.tsv").read_text() == "patient\n1\n"
     code = study["crate"] / "workflow"
     assert (code / "scripts/chaosliver/tables/crates.py").is_file() and (code / "rules/publish.smk").is_file()
-    assert (study["crate"] / "envs/crate.yaml").is_file() and not list(code.rglob("__pycache__"))
+    assert (study["crate"] / "envs/publish.yaml").is_file() and not list(code.rglob("__pycache__"))
 
 
 def test_what_an_earlier_crate_held_is_gone(study):
