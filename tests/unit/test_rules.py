@@ -509,7 +509,7 @@ def test_a_model_is_described_by_its_own_card_and_scores(by_rule):
         assert job["output"] == {"readme": f"models/{name}/{run}/README.md"}
         assert job["params"]["source"] == "phantom"
         assert job["params"]["organ"] == ORGAN.get(name, "liver")
-        assert job["params"]["threshold"] == 0.5
+        assert job["params"]["threshold"] == {"kidney": 0.25}.get(name, 0.5)
 
 
 def test_quality_control_gathers_every_patient(by_rule):
