@@ -95,15 +95,19 @@ def plan_in_words(study: Mapping[str, Any], verdicts: Sequence[Mapping[str, str]
 
 
 def _detectable(verdicts: Sequence[Mapping[str, str]]) -> str:
-    found = [float(row["detectable_difference"]) for row in verdicts if row["detectable_difference"]]
-    if not found:
+    if not (span := detectable_span(verdicts)):
         return "No contrast was tested, so that no detectable difference is known."
-    low, high = f"{min(found):.3f}", f"{max(found):.3f}"
-    span = low if low == high else f"{low} to {high}"
     return (
         f"With the spread of the patients' differences that was found, the test finds a true difference of {span} with "
         f"a probability of {100 * POWER:.0f} %; no sample size was calculated beforehand."
     )
+
+
+def detectable_span(verdicts: Sequence[Mapping[str, str]]) -> str:
+    """The smallest and the largest detectable difference of the contrasts; empty where none was tested."""
+    found = [float(row["detectable_difference"]) for row in verdicts if row["detectable_difference"]]
+    bounds = [f"{bound:.3f}" for bound in (min(found), max(found))] if found else []
+    return " to ".join(dict.fromkeys(bounds))
 
 
 def software_in_words(trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
