@@ -25,6 +25,7 @@ SUMMARIES = {
     "plot_differences",
     "plot_verdicts",
     "write_methods",
+    "write_checklists",
     "list_trainings",
     "plot_along_liver",
     "plot_volumes",
@@ -55,7 +56,7 @@ CHANGES = {
     "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate"} | BELOW_EVALUATION),
     "margin of the plan": (
         {"analysis": {"margin": 0.05}},
-        {"judge_contrasts", "plot_verdicts", "write_methods", "sign_tables", "show_tables"},
+        {"judge_contrasts", "plot_verdicts", "write_methods", "write_checklists", "sign_tables", "show_tables"},
     ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),

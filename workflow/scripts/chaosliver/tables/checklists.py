@@ -20,7 +20,8 @@ from .studyfacts import Tables, holding, words_of
 
 FOLDER = Path(__file__).with_suffix("")
 ITEM_COLUMNS = ("section", "item", "topic", "when", "status", "answer", "where")
-STATUSES = ("done", "partly", "not done", "not applicable")
+NOT_DONE = "not done"
+STATUSES = ("done", "partly", NOT_DONE, "not applicable")
 HEADS = ("Section", "Item", "Topic", "Status", "This study", "Where")
 NOTE = (
     "Filled from the configuration and the tables of this run. Numbers of items are those of the papers, topics are in "
@@ -133,12 +134,16 @@ def _as_html(checklist: Checklist, answers: Sequence[Answer]) -> list[str]:
     return [
         f"<h2>{escape(checklist.title)}</h2>",
         f"<p>{escape(checklist.note)} {_tally(answers)}. {escape(checklist.reference)}</p>",
-        plain_table(HEADS, answers),
+        plain_table(HEADS, answers).replace(f"<td>{NOT_DONE}</td>", f"<td><b>{NOT_DONE}</b></td>"),
     ]
 
 
 def _as_markdown(checklist: Checklist, answers: Sequence[Answer]) -> str:
     lines = [HEADS, ["---"] * len(HEADS), *answers]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    table = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
     head = f"## {checklist.title}\n\n{checklist.note} {_tally(answers)}. {checklist.reference}"
     return f"{head}\n\n{table}\n"
+
+
+def _cell(text: str) -> str:
+    return f"**{text}**" if text == NOT_DONE else text.replace("|", r"\|")

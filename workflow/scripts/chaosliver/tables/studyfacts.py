@@ -12,6 +12,9 @@ from .methods import detectable_span, epoch_rule, versions_in_words
 from .printed import cell, share_of_empty_slices, title_of
 from .trainings_in_words import NORMALISATIONS, network_in_words, titles_of
 
+UNSEEN = "Some networks were scored on sequences, too, that they were not trained on."
+NONE_UNSEEN = "No network was scored on a sequence that it was not trained on."
+
 Row = Mapping[str, str]
 # An experiment's name and the card of one of its trainings.
 Training = tuple[str, Mapping[str, Any]]
@@ -51,6 +54,7 @@ def holding(study: Mapping[str, Any], tables: Tables) -> set[str]:
         "tested": any(row["detectable_difference"] for row in tables.verdicts),
         "repeated": max(_seed_counts(study) | _draw_counts(study)) > 1,
         "leaking": _leaking(study),
+        "unseen": _unseen(study),
         "test_cohort": any(cohort == "test" for cohort, _ in study["patients"].values()),
         "test_scored": any(row["dice_3d_mean"] for row in test),
         "intervals": any(row["dice_3d_ci_low"] for row in _first_rows(tables)),
@@ -95,6 +99,7 @@ def _words_of_experiments(study: Mapping[str, Any], tables: Tables) -> dict[str,
         "splits": " ".join(split_in_words(name, split) for name, split in study["splits"].items()),
         "held_out": "; ".join(_distinct(held_out_in_words(split) for split in study["splits"].values())),
         "leaks": ", ".join(_leaking(study)),
+        "unseen": UNSEEN if _unseen(study) else NONE_UNSEEN,
         "epochs": epoch_rule(study, tables.trainings),
     }
 
@@ -152,6 +157,10 @@ def _leaking(study: Mapping[str, Any]) -> list[str]:
         for name, experiment in study["experiments"].items()
         if experiment["split"] in leaky and not experiment["snapshot"]
     ]
+
+
+def _unseen(study: Mapping[str, Any]) -> bool:
+    return any(set(each["score_on"]) - set(each["train_on"]) for each in study["experiments"].values())
 
 
 def _seed_counts(study: Mapping[str, Any]) -> set[int]:
