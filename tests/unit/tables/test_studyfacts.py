@@ -1,6 +1,6 @@
 """What is told of a study by name; test_checklists has the rest by its answers."""
 
-from unit.tables.test_checklists import experiment, result, study_of, tables_of, verdict, volume
+from unit.tables.examples import experiment, result, study_of, tables_of, verdict, volume
 
 from chaosliver.tables.studyfacts import holding, words_of
 
