@@ -117,7 +117,7 @@ MODULES = {
     "network/job/run.py": BELOW_TRAINING,
     # This study takes no snapshots, but its provenance lists the code of every rule that may shape the tables.
     "network/job/snapshots.py": {"sign_tables", "show_tables"},
-    "figures/quality_control.py": {"quality_control", "show_tables"},
+    "figures/quality_control.py": {"quality_control", "show_tables", "write_checklists"},
     "measure/verification.py": set(),
 }
 
