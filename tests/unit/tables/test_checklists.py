@@ -272,18 +272,21 @@ def test_a_phantom_has_no_patients_to_tell_of(fill):
     ids=str,
 )
 def test_a_split_that_lets_slices_through_is_not_called_disjoint(fill, split):
-    leaky = experiment(split="leaky")
+    leaky = experiment(split="leaky", recipe={"choose": "last" if "copies" in split else "best"})
+    snapshot = leaky | {"snapshot": {"of": "plain", "epoch": 9}}
     study = study_of(
         splits={**study_of()["splits"], "leaky": split},
-        experiments={
-            "plain": experiment(),
-            "bad": leaky,
-            "bad_epoch9": {**leaky, "snapshot": {"of": "bad", "epoch": 9}},
-        },
+        experiments={"fine": experiment(), "plain": leaky, "plain_epoch9": snapshot},
     )
     status, text = fill(study=study).of("CLAIM 2024", "20")
-    assert status == "partly" and text.endswith(": bad.")
+    assert status == "partly" and text.endswith(": plain.")
     assert fill().of("CLAIM 2024", "20")[0] == "done"
+
+
+@pytest.mark.parametrize("split", [{"validation": "held_out"}, {"validation": 0, "validation_slices": 0.2}], ids=str)
+def test_slices_that_are_watched_and_choose_nothing_are_no_leak(fill, split):
+    study = study_of(splits={"folds": {"folds": 3, "seed": 1, **split}})
+    assert fill(study=study).of("CLAIM 2024", "20")[0] == "done"
 
 
 def test_too_few_patients_have_no_interval(fill):

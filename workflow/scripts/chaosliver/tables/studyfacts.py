@@ -146,17 +146,16 @@ def _of_cohort(rows: Iterable[Row], cohort: str) -> list[Row]:
 
 
 def _leaking(study: Mapping[str, Any]) -> list[str]:
-    """The experiments whose split lets slices through between training, validation and held-out patients."""
-    leaky = {
-        name
-        for name, split in study["splits"].items()
-        if split["validation"] == HELD_OUT or split.get("copies") or split.get("validation_slices")
-    }
-    return [
-        name
-        for name, experiment in study["experiments"].items()
-        if experiment["split"] in leaky and not experiment["snapshot"]
-    ]
+    """The experiments in which slices of held-out patients are trained on, or those or training slices choose."""
+    return [name for name in study["experiments"] if _leaks(study, name)]
+
+
+def _leaks(study: Mapping[str, Any], name: str) -> bool:
+    experiment = study["experiments"][name]
+    split = study["splits"][experiment["split"]]
+    validated = split["validation"] == HELD_OUT or bool(split.get("validation_slices"))
+    leaks = bool(split.get("copies")) or (validated and experiment["recipe"]["choose"] == "best")
+    return leaks and not experiment["snapshot"]
 
 
 def _unseen(study: Mapping[str, Any]) -> bool:
