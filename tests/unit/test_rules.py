@@ -18,7 +18,7 @@ import yaml
 from unit.study.configs import EVERYTHING, FOLD_TRAINING, HELD_OUT, SHEET, VALIDATING
 
 from chaosliver.base.jobs import arguments_of
-from chaosliver.study.provenance import computing_digest, digest_of
+from chaosliver.study.provenance import computing_digest, digest_of, digest_of_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
@@ -35,6 +35,8 @@ NOT_TAKEN: dict[str, set[str]] = {
     "draw_triplets": {"image_indexes", "mask_indexes"},
     "draw_overlays": {"prediction_indexes", "image_indexes", "mask_indexes"},
     "draw_contact_sheets": {"prediction_indexes", "image_indexes", "mask_indexes"},
+    # The digest of the texts that it reads.
+    "write_checklists": {"texts"},
 }
 # Adapters that take a whole group of names at once, by the fields of a class or by `items`.
 TAKE_GROUPS = {"train", "show_tables"}
@@ -408,6 +410,22 @@ def test_tables_unite_every_run(by_rule):
     assert signed["input"]["receipts"] == ["raw/development.sha256", "raw/test.sha256"]
     assert sorted(signed["input"]["cards"]) == sorted(labelled)
     assert set(signed["params"]["all_code"]) > {"unet", "fast", "train", "predict_logits", "evaluate"}
+
+
+def test_methods_and_checklists_are_written_from_the_trainings_and_the_studys_tables(by_rule):
+    (methods,), (checklists,) = by_rule["write_methods"], by_rule["write_checklists"]
+    assert methods["params"]["study"] == checklists["params"]["study"]
+    assert methods["input"]["cards"] == checklists["input"]["cards"]
+    assert methods["input"]["verdicts_table"] == "tables/verdicts.tsv"
+    read = {name: path for name, path in checklists["input"].items() if name != "cards"}
+    assert read == {
+        "experiments_table": "tables/experiments.tsv",
+        "verdicts_table": "tables/verdicts.tsv",
+        "volumes_table": "inventory/patients.tsv",
+        "findings_table": "inventory/findings.tsv",
+    }
+    assert checklists["output"] == {"page": "tables/checklists.html", "markdown": "tables/checklists.md"}
+    assert checklists["params"]["texts"] == digest_of_texts("tables/checklists")
 
 
 SINGLE = {

@@ -16,7 +16,13 @@ EXPERIMENTS = ["all_16bit", "t1_8bit"]
 # What the menu lists, in this order: categories, their folders where there are several, and the results' labels.
 CONTENTS = {
     "1 Methods": {
-        None: ["1 Methods, references and licence", "2 Provenance of the tables", "3 Provenance, JSON to download"]
+        None: [
+            "1 Methods, references and licence",
+            "2 Provenance of the tables",
+            "3 Provenance, JSON to download",
+            "4 Reporting checklists",
+            "5 Reporting checklists, Markdown to download",
+        ]
     },
     "2 Data": {None: ["1 Quality control of every patient", "2 Findings, file by file"]},
     "3 Training": {None: ["Training curves"]},
@@ -58,7 +64,11 @@ CONTENTS = {
     "6 Slices": {"1 Best, median and worst slices": EXPERIMENTS, "2 Patient with the lowest Dice": EXPERIMENTS},
 }
 FOLDERS = [(category, folder) for category, folders in CONTENTS.items() for folder in folders]
-DOWNLOADS = {"3 Provenance, JSON to download", *CONTENTS["5 Tables"]["2 Files to download"]}
+DOWNLOADS = {
+    "3 Provenance, JSON to download",
+    "5 Reporting checklists, Markdown to download",
+    *CONTENTS["5 Tables"]["2 Files to download"],
+}
 
 LABELS = "return [...document.querySelectorAll('nav tbody tr')].map(row => row.cells[0].innerText.trim())"
 # Clicks on the link of that text, if it is there.

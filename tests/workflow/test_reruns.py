@@ -25,6 +25,7 @@ SUMMARIES = {
     "plot_differences",
     "plot_verdicts",
     "write_methods",
+    "write_checklists",
     "list_trainings",
     "plot_along_liver",
     "plot_volumes",
@@ -55,7 +56,7 @@ CHANGES = {
     "tolerance of the surface Dice": ({"surface_tolerance_mm": 2.5}, {"evaluate"} | BELOW_EVALUATION),
     "margin of the plan": (
         {"analysis": {"margin": 0.05}},
-        {"judge_contrasts", "plot_verdicts", "write_methods", "sign_tables", "show_tables"},
+        {"judge_contrasts", "plot_verdicts", "write_methods", "write_checklists", "sign_tables", "show_tables"},
     ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
@@ -116,7 +117,7 @@ MODULES = {
     "network/job/run.py": BELOW_TRAINING,
     # This study takes no snapshots, but its provenance lists the code of every rule that may shape the tables.
     "network/job/snapshots.py": {"sign_tables", "show_tables"},
-    "figures/quality_control.py": {"quality_control", "show_tables"},
+    "figures/quality_control.py": {"quality_control", "show_tables", "write_checklists"},
     "measure/verification.py": set(),
 }
 

@@ -29,7 +29,7 @@ from chaosliver.study import inputs
 from chaosliver.study.configuration import check_config, read_schema
 from chaosliver.study.patients import COHORTS
 from chaosliver.study.plan import TABLES, Plan
-from chaosliver.study.provenance import digest_of
+from chaosliver.study.provenance import digest_of, digest_of_texts
 from chaosliver.study.runs import RUN_PATTERN, labels_of
 
 STARTED = time.time()

@@ -224,6 +224,7 @@ rule summarised:
         rules.sign_tables.output,
         rules.show_tables.output,
         rules.write_methods.output,
+        rules.write_checklists.output,
         rules.plot_dice.output,
         rules.plot_differences.output,
         rules.plot_verdicts.output,

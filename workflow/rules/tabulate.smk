@@ -153,6 +153,31 @@ rule write_methods:
         "../scripts/write_methods.py"
 
 
+rule write_checklists:
+    """Fill the checklists of CLAIM, TRIPOD+AI and Metrics Reloaded from the run."""
+    input:
+        cards=inputs.cards_of(PLAN, PLAN.trainings),
+        experiments_table=f"{RESULTS}/tables/experiments.tsv",
+        verdicts_table=f"{RESULTS}/tables/verdicts.tsv",
+        volumes_table=f"{RESULTS}/inventory/patients.tsv",
+        findings_table=f"{RESULTS}/inventory/findings.tsv",
+    output:
+        page=in_report("tables/checklists.html", "checklists", "1 Methods", page="4 Reporting checklists"),
+        markdown=in_report(
+            "tables/checklists.md", "checklists", "1 Methods", page="5 Reporting checklists, Markdown to download"
+        ),
+    log:
+        f"{RESULTS}/logs/write_checklists.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        study=PLAN.described_study(),
+        texts=digest_of_texts("tables/checklists"),
+        code=digest_of("write_checklists"),
+    script:
+        "../scripts/write_checklists.py"
+
+
 rule show_tables:
     """Write the tables as pages to read and sort in the report."""
     input:

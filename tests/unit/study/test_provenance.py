@@ -225,3 +225,22 @@ def test_a_file_that_is_no_python_is_named(small):
     with pytest.raises(SyntaxError) as refused:
         digest("draw")
     assert refused.value.filename == str(small / "chaosliver/three.py")
+
+
+def test_texts_count_by_name_and_byte_and_the_folder_by_what_is_in_it(scripts):
+    folder = scripts / "chaosliver/tables/checklists"
+    before = provenance.digest_of_texts("tables/checklists")
+    assert before == provenance.digest_of_texts("tables/checklists")
+    file = folder / "claim_2024.tsv"
+    text = file.read_bytes()
+    file.write_bytes(text.replace(b"done", b"dome", 1))
+    altered = provenance.digest_of_texts("tables/checklists")
+    file.rename(folder / "other.tsv")
+    renamed = provenance.digest_of_texts("tables/checklists")
+    (folder / "other.tsv").unlink()
+    fewer = provenance.digest_of_texts("tables/checklists")
+    file.write_bytes(text)
+    assert len({before, altered, renamed, fewer}) == 4
+    assert provenance.digest_of_texts("tables/checklists") == before
+    with pytest.raises(FileNotFoundError):
+        provenance.digest_of_texts("tables/none")

@@ -102,7 +102,7 @@ def test_a_changed_setting_is_one_row_with_both_values(change, row):
 
 def test_experiments_are_named_by_the_shorter_list_and_snapshots_not_at_all():
     short = {"recipe": {"epochs": 20}}
-    snapshot = changed(**short) | {"snapshot": {"of": "a", "epoch": 5}}
+    snapshot = changed(threshold=0.25) | {"snapshot": {"of": "a", "epoch": 5}}
     everyone = study_of(a=changed(**short), a_epoch5=snapshot, b=changed(**short))
     assert deviations_of(everyone) == [("epochs", "79", "20", "all")]
     three = study_of(a=changed(**short), b=changed(**short), c=changed(), d=changed(recipe={"epochs": 9}))

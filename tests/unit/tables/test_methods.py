@@ -245,14 +245,30 @@ def test_a_study_without_contrasts_claims_no_plan(study):
 def test_the_epochs_that_validation_chose_are_those_of_the_cards(study):
     cards = [("validation_by_patient", {"chosen_epoch": epoch}) for epoch in (31, 7, 12)]
     cards += [("validation_by_slice", {"chosen_epoch": 40}), ("original", {"chosen_epoch": 79})]
-    assert epoch_rule(study, cards) == (
+    names = ("original", "validation_by_patient", "validation_by_slice")
+    three = {**study, "experiments": {name: study["experiments"][name] for name in names}}
+    assert epoch_rule(three, cards) == (
         "The number of epochs is a setting of each experiment, fixed before its training. Validation chose epochs 7 to "
         "31 of 79 in validation_by_patient. Validation chose epoch 40 of 79 in validation_by_slice."
     )
-    only = study["experiments"]["original"]
-    assert epoch_rule({**study, "experiments": {"original": only}}, cards).endswith(
+    assert epoch_rule({**study, "experiments": only(study)}, cards).endswith(
         "training. No training chose among its epochs by validation."
     )
+
+
+def test_held_out_patients_that_were_watched_are_named(study):
+    watched = {**study["experiments"]["original"], "split": "published"}
+    experiments = {"a": watched, "b": study["experiments"]["original"], "c": watched}
+    experiments["c_epoch19"] = {**watched, "snapshot": {"of": "c", "epoch": 19}}
+    text = epoch_rule({**study, "experiments": experiments}, [])
+    assert text.endswith("training. The held-out patients were watched, and chose nothing, in a and c.")
+
+
+def test_a_study_with_a_plan_says_where_it_asks_for_flat_curves(study):
+    alone = {**study, "experiments": only(study)}
+    planned = {**alone, "analysis": {"margin": 0.02, "contrasts": [{"question": "x"}]}}
+    assert "docs/analysis_plan.md" in epoch_rule(planned, [])
+    assert "docs/analysis_plan.md" not in epoch_rule(alone, [])
 
 
 def test_an_epoch_chosen_by_the_held_out_patients_themselves_is_called_that(study):

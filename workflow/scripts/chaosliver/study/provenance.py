@@ -37,6 +37,14 @@ def computing_digest(architecture: str) -> str:
     return _digest(path for path in reached if job not in path.parents)
 
 
+def digest_of_texts(folder: str) -> str:
+    """SHA-256 over the names and bytes of the files in a folder of the library, which no import statement shows."""
+    digest = hashlib.sha256()
+    for path in sorted((SCRIPTS / PACKAGE / folder).iterdir()):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):

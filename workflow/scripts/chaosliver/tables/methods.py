@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.columns import VERDICT_COLUMNS
 from ..base.files import read_tsv
-from ..base.wording import counted
+from ..base.wording import counted, enumerated
 from ..measure.patient_statistics import FEWEST_PATIENTS, RESAMPLES, SEED
 from ..measure.verdicts import NOT_RUN, POWER
 from ..study.splits import HELD_OUT
@@ -54,13 +54,19 @@ def read_cards(cards: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
 
 def epoch_rule(study: Mapping[str, Any], trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """How the number of epochs was set, and which epoch's weights the trainings with a choice took."""
-    rule = "The number of epochs is a setting of each experiment, fixed before its training."
+    rule = ["The number of epochs is a setting of each experiment, fixed before its training."]
+    if study["analysis"]["contrasts"]:
+        rule.append("What the plan asks of the curves: docs/analysis_plan.md; the curves themselves: Training curves.")
+    trained = {name: each for name, each in study["experiments"].items() if not each["snapshot"]}
     choices = [
-        f"Validation chose {_chosen(name, trainings)} of {experiment['recipe']['epochs']} in {name}{_by(study, name)}."
-        for name, experiment in study["experiments"].items()
-        if experiment["recipe"]["choose"] == "best" and not experiment["snapshot"]
+        f"Validation chose {_chosen(name, trainings)} of {each['recipe']['epochs']} in {name}{_by(study, each)}."
+        for name, each in trained.items()
+        if each["recipe"]["choose"] == "best"
     ]
-    return " ".join([rule, *(choices or ["No training chose among its epochs by validation."])])
+    watched = [name for name, each in trained.items() if each["recipe"]["choose"] == "last" and _by(study, each)]
+    if watched:
+        choices.append(f"The held-out patients were watched, and chose nothing, in {enumerated(watched)}.")
+    return " ".join([*rule, *(choices or ["No training chose among its epochs by validation."])])
 
 
 def _chosen(name: str, trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -69,8 +75,8 @@ def _chosen(name: str, trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> st
     return f"epoch {low}" if low == high else f"epochs {low} to {high}"
 
 
-def _by(study: Mapping[str, Any], name: str) -> str:
-    held_out = study["splits"][study["experiments"][name]["split"]]["validation"] == HELD_OUT
+def _by(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
+    held_out = study["splits"][experiment["split"]]["validation"] == HELD_OUT
     return ", on the very patients that are held out" if held_out else ""
 
 
@@ -95,15 +101,19 @@ def plan_in_words(study: Mapping[str, Any], verdicts: Sequence[Mapping[str, str]
 
 
 def _detectable(verdicts: Sequence[Mapping[str, str]]) -> str:
-    found = [float(row["detectable_difference"]) for row in verdicts if row["detectable_difference"]]
-    if not found:
+    if not (span := detectable_span(verdicts)):
         return "No contrast was tested, so that no detectable difference is known."
-    low, high = f"{min(found):.3f}", f"{max(found):.3f}"
-    span = low if low == high else f"{low} to {high}"
     return (
         f"With the spread of the patients' differences that was found, the test finds a true difference of {span} with "
         f"a probability of {100 * POWER:.0f} %; no sample size was calculated beforehand."
     )
+
+
+def detectable_span(verdicts: Sequence[Mapping[str, str]]) -> str:
+    """The smallest and the largest detectable difference of the contrasts; empty where none was tested."""
+    found = [float(row["detectable_difference"]) for row in verdicts if row["detectable_difference"]]
+    bounds = [f"{bound:.3f}" for bound in (min(found), max(found))] if found else []
+    return " to ".join(dict.fromkeys(bounds))
 
 
 def software_in_words(trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
