@@ -152,16 +152,17 @@ def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> st
 
 
 def augmentation_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
-    """How an experiment's training slices were augmented, beforehand and on the fly."""
+    """How an experiment's training slices were augmented, beforehand and on the fly; with the seed, if one is given."""
     ways = []
     if experiment["augmentation"] != "none":
         settings = study["augmentations"][experiment["augmentation"]]
         joined = "beside" if experiment["keep_originals"] else "in place of"
         grey = ", masks left grey" if settings.get("grey_masks") else ""
         warps = [WARPS[name].format(**settings[name]) for name in WARPS]
+        seed = f"; seed {settings['seed']}" if "seed" in settings else ""
         ways.append(
-            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}; seed {settings['seed']}) "
-            f"{joined} the originals{grey}"
+            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}{seed}) {joined} the "
+            f"originals{grey}"
         )
     if experiment["recipe"]["transforms"] == "strong":
         ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
