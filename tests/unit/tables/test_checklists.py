@@ -264,6 +264,8 @@ def test_a_phantom_has_no_patients_to_tell_of(fill):
     for item in ("5", "11", "18", "36"):
         assert filled.of("CLAIM 2024", item)[0] == "not applicable", item
     assert "a phantom that the workflow drew" in filled.of("CLAIM 2024", "7")[1]
+    drawn = fill(study=study_of(phantom=True, patients=COHORTS), results=[result(), result(cohort="test")])
+    assert drawn.of("CLAIM 2024", "33")[0] == "not done"
     assert "CHAOS" not in "".join(cell for rows in filled.rows.values() for row in rows for cell in row)
 
 

@@ -46,6 +46,10 @@ PRECISIONS = {
     "auto": "Computed in bfloat16 where the device multiplies that natively, in float16 with scaled gradients on other "
     "CUDA devices, else in float32; CUDA multiplied float32 through TF32.",
 }
+TARGETS = {
+    "grey": "Targets: grey masks, as in the original study.",
+    "binary": "Targets: binary masks, of the organ where it covers half of one of these pixels or more.",
+}
 SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
 
 
@@ -86,7 +90,7 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
         _epochs(recipe),
         _optimisation(recipe),
         PRECISIONS[recipe["precision"]],
-        "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
+        TARGETS[recipe["targets"]],
         f"Random {seeds} {enumerated(experiment['seeds'])}.",
         _mode(experiment),
         _scored(experiment),
