@@ -394,6 +394,7 @@ def test_scoring_by_grey_logits_is_told_with_whose_it_is(fill):
         told = " The Dice of slices is of grey logits, as in the original study, in leaks."
         assert mixed.of(title, item)[1] == plain.of(title, item)[1] + told
         assert "logits" not in plain.of(title, item)[1]
+    assert " </td>" not in plain.page
 
 
 def test_the_protocol_is_not_said_to_hold_questions_that_are_only_configured(fill):
