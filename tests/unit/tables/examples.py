@@ -1,7 +1,11 @@
 """A small made-up study and rows of its tables, which the tests of pages share."""
 
 import copy
+import json
 import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, VERDICT_COLUMNS, VOLUME_COLUMNS
 from chaosliver.tables.deviations import ORIGINAL
@@ -57,4 +61,11 @@ def tables_of(**changes):
     card = {"chosen_epoch": 79, "threads": 4, "versions": {"torch": "2.13.0"}}
     text = [{key: str(value) for key, value in result().items()}]
     volumes = [{key: str(value) for key, value in volume("1", 21).items()}]
-    return Tables(text, [], volumes, [], [("plain", card)])._replace(**changes)
+    return Tables(text, [], volumes, [], [("plain", card)], {"plain": 1234})._replace(**changes)
+
+
+def write_header(path: Path, header: Mapping[str, Any]) -> Path:
+    """A safetensors file that has a header and no tensors."""
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    return path

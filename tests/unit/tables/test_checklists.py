@@ -6,9 +6,10 @@ import re
 from collections import Counter
 
 import pytest
-from unit.tables.examples import DICE, T1, T2, experiment, result, study_of, tables_of, verdict, volume
+from unit.tables.examples import DICE, T1, T2, experiment, result, study_of, tables_of, verdict, volume, write_header
 
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, FINDING_COLUMNS, VERDICT_COLUMNS, VOLUME_COLUMNS
+from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.tables.checklists import (
     CHECKLISTS,
@@ -46,6 +47,7 @@ class Filled:
             path = folder / "plain" / str(number) / "card.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(card))
+            write_header(path.with_name("weights.safetensors"), {"head.weight": {"shape": [1234, 5, 3, 3]}})
         write_checklists(
             study=study,
             cards=[folder / "plain" / str(number) / "card.json" for number in range(len(cards))],
@@ -227,6 +229,8 @@ def test_scoring_on_other_sequences_is_told_as_the_shift_that_it_is(fill):
     wider = study_of(experiments={"plain": experiment(), "wide": experiment(score_on=[T1, T2])})
     status, text = fill(study=wider).of("CLAIM 2024", "30")
     assert status == "partly" and text.startswith("Some networks were scored on sequences, too,")
+    for title, study, told in (("none", None, "No network was scored"), ("some", wider, "Some networks were scored")):
+        assert told in fill(study=study).of("TRIPOD+AI", "16")[1], title
     assert "One seed and one draw of the folds" in text
 
 
@@ -242,6 +246,7 @@ def test_a_test_cohort_counts_as_external_only_where_it_was_scored(fill):
     assert scored.of("CLAIM 2024", "33")[0] == "partly"
     assert scored.of("CLAIM 2024", "27")[1].startswith("The networks of an experiment segment the test cohort together")
     assert scored.of("TRIPOD+AI", "16")[0] == "partly"
+    assert "No network was scored on a sequence" in scored.of("TRIPOD+AI", "16")[1]
     assert fill().of("TRIPOD+AI", "20c")[0] == "not applicable"
 
 
@@ -259,6 +264,8 @@ def test_a_phantom_has_no_patients_to_tell_of(fill):
     for item in ("5", "11", "18", "36"):
         assert filled.of("CLAIM 2024", item)[0] == "not applicable", item
     assert "a phantom that the workflow drew" in filled.of("CLAIM 2024", "7")[1]
+    drawn = fill(study=study_of(phantom=True, patients=COHORTS), results=[result(), result(cohort="test")])
+    assert drawn.of("CLAIM 2024", "33")[0] == "not done"
     assert "CHAOS" not in "".join(cell for rows in filled.rows.values() for row in rows for cell in row)
 
 
@@ -350,3 +357,47 @@ def test_a_checklist_names_its_paper():
     for checklist, doi in ((CLAIM, "10.1148/ryai.240300"), (TRIPOD, "10.1136/bmj-2023-078378")):
         assert isinstance(checklist, Checklist) and checklist.reference.endswith(f"doi {doi}")
     assert METRICS.reference.endswith("doi 10.1038/s41592-023-02151-z")
+
+
+def test_the_networks_are_told_with_the_parameters_that_their_weights_hold(fill):
+    status, text = fill().of("CLAIM 2024", "22")
+    # 1234 * 5 * 3 * 3
+    assert (status, text.split(". ")[0]) == (
+        "done",
+        "U-Net (reference 4), channels 64, depth 4, dropout 0.2: 55,530 parameters",
+    )
+
+
+def test_weights_that_are_missing_are_named(fill, tmp_path):
+    fill()
+    (tmp_path / "plain/0/weights.safetensors").unlink()
+    with pytest.raises(InputError, match=r"plain/0/weights\.safetensors"):
+        write_checklists(
+            study=study_of(),
+            cards=[tmp_path / "plain/0/card.json"],
+            **{
+                f"{name}_table": tmp_path / f"{name}.tsv" for name in ("experiments", "verdicts", "volumes", "findings")
+            },
+            page=tmp_path / "page.html",
+            markdown=tmp_path / "page.md",
+        )
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_scoring_by_grey_logits_is_told_with_whose_it_is(fill):
+    masks = experiment(scores="mask")
+    leaks = experiment(scores="logits")
+    snapshot = {**leaks, "snapshot": {"of": "leaks", "epoch": 9}}
+    mixed = fill(study=study_of(experiments={"plain": masks, "leaks": leaks, "leaks_epoch9": snapshot}))
+    plain = fill(study=study_of(experiments={"plain": masks}))
+    for title, item in (("CLAIM 2024", "28"), ("TRIPOD+AI", "12g"), ("TRIPOD+AI", "15")):
+        told = " The Dice of slices is of grey logits, as in the original study, in leaks."
+        assert mixed.of(title, item)[1] == plain.of(title, item)[1] + told
+        assert "logits" not in plain.of(title, item)[1]
+    assert " </td>" not in plain.page
+
+
+def test_the_protocol_is_not_said_to_hold_questions_that_are_only_configured(fill):
+    for title, item in (("CLAIM 2024", "42"), ("TRIPOD+AI", "18c")):
+        told = fill(verdicts=[verdict()]).of(title, item)[1]
+        assert told.startswith("The questions and the margin of 0.03 are those of `analysis` in the configuration, ")

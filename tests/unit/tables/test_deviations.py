@@ -8,7 +8,15 @@ import yaml
 
 from chaosliver.study.configuration import read_schema
 from chaosliver.study.experiments import resolve_experiments
-from chaosliver.tables.deviations import ORIGINAL, ORIGINAL_STUDY, deviations_of
+from chaosliver.tables.deviations import (
+    IN_WORDS,
+    ORIGINAL,
+    ORIGINAL_STUDY,
+    SETTINGS,
+    VALUES,
+    deviations_of,
+    settings_in_words,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLES = {"encodings": "encoding", "splits": "split", "augmentations": "augmentation"}
@@ -34,7 +42,8 @@ def changed(**changes):
 def test_the_original_study_is_that_of_as_published(default):
     published = default["experiments"]["as_published"]
     for table, key in TABLES.items():
-        assert ORIGINAL_STUDY[table][ORIGINAL[key]] == default[table][published[key]]
+        own = default[table][published[key]]
+        assert ORIGINAL_STUDY[table][ORIGINAL[key]] == {name: value for name, value in own.items() if name != "seed"}
     for key, value in ORIGINAL.items():
         if key not in (*TABLES.values(), "recipe"):
             assert value == published[key], key
@@ -47,11 +56,11 @@ def test_as_published_departs_in_its_precision_alone_and_original_in_the_errors_
     def rows(name):
         return [row[:3] for row in deviations_of({**default, "experiments": {name: default["experiments"][name]}})]
 
-    precision = ("precision", "float32", "auto")
+    precision = ("precision", "float32", "the fastest that is safe on the device")
     assert rows("as_published") == [precision]
     assert [setting for setting, *_ in rows("original")] == [
         *("scored on", "encoding", "held out", "validation", "held-out slices in training", "augmentation"),
-        *("targets", "stays in evaluation mode", "precision", "Dice is of"),
+        *("masks in training", "evaluation mode from the second epoch on", "precision", "Dice is of"),
     ]
     assert ("held-out slices in training", "11.2%", "none") in rows("original")
     assert ("Dice is of", "grey logits", "masks") in rows("original")
@@ -66,8 +75,15 @@ def test_nothing_departs_from_the_original_where_all_is_as_there():
     [
         ({"recipe": {"epochs": 20}}, ("epochs", "79", "20")),
         ({"recipe": {"learning_rate": 0.0025}}, ("learning rate", "0.001", "0.0025")),
-        ({"recipe": {"patience": 7}}, ("patience", "none", "7")),
-        ({"recipe": {"stays_in_evaluation_mode": False}}, ("stays in evaluation mode", "yes", "no")),
+        ({"recipe": {"patience": 7}}, ("epochs without a better one that end a training", "none ends it", "7")),
+        (
+            {"recipe": {"stays_in_evaluation_mode": False}},
+            ("evaluation mode from the second epoch on", "yes", "no"),
+        ),
+        ({"recipe": {"samples_per_epoch": 300}}, ("slices in an epoch", "each training slice once", "300")),
+        ({"recipe": {"loss": "bce_dice"}}, ("loss", "binary cross entropy", "binary cross entropy and Dice")),
+        ({"recipe": {"average": 0.98}}, ("decay of the moving average of the weights", "0", "0.98")),
+        ({"recipe": {"context": 2}}, ("neighbouring slices on either side", "0", "2")),
         (
             {"recipe": {"grid": {"rows": 160, "columns": 224, "spacing_mm": 1.8}}},
             ("image", "256 x 256 pixels", "160 x 224 pixels at 1.8 mm"),
@@ -109,3 +125,17 @@ def test_experiments_are_named_by_the_shorter_list_and_snapshots_not_at_all():
     assert deviations_of(three) == [("epochs", "79", "20", "a, b"), ("epochs", "79", "9", "d")]
     most = study_of(a=changed(**short), b=changed(**short), c=changed())
     assert deviations_of(most) == [("epochs", "79", "20", "all but c")]
+
+
+def test_no_seed_is_told_of_the_original_study_or_counts_as_a_departure(default):
+    own = copy.deepcopy(default)
+    for table in ("augmentations", "splits"):
+        for settings in own[table].values():
+            settings["seed"] = 77
+    assert deviations_of(own) == deviations_of(default)
+    assert not {row for row in deviations_of(default) if any("seed" in cell for cell in row[:3])}
+
+
+def test_every_name_of_a_setting_or_value_is_of_a_key_of_the_recipe():
+    assert set(SETTINGS) | set(VALUES) <= set(ORIGINAL["recipe"])
+    assert len(settings_in_words(ORIGINAL_STUDY, ORIGINAL)) == len(ORIGINAL["recipe"]) - len(IN_WORDS) + 14

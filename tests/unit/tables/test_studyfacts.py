@@ -45,3 +45,21 @@ def test_a_study_is_on_the_cpu_alone_where_every_torch_is():
     cpu, other = ({"versions": {"torch": version}} for version in ("2.13.0+cpu", "2.13.0+cu130"))
     assert "cpu" in holding(study_of(), tables_of(trainings=[("a", cpu), ("b", cpu)]))
     assert "cpu" not in holding(study_of(), tables_of(trainings=[("a", cpu), ("b", other)]))
+
+
+def test_a_volume_of_one_slice_has_no_distance_and_needs_none():
+    alone = text([{**volume("1", 1), "slice_distance_mm": ""}])
+    assert words_of(study_of(), tables_of(volumes=alone))["distances"] == "unknown"
+    beside = alone + text([volume("2", 20)])
+    assert words_of(study_of(), tables_of(volumes=beside))["distances"] == "5.5"
+
+
+def test_networks_are_told_once_with_their_parameters_and_snapshots_not_again():
+    small = experiment(network={"name": "fast", "channels": 4, "depth": 2})
+    snapshot = {**small, "snapshot": {"of": "c", "epoch": 3}}
+    study = study_of(experiments={"a": experiment(), "b": experiment(), "c": small, "c_epoch3": snapshot})
+    words = words_of(study, tables_of(parameters={"a": 31042369, "b": 31042369, "c": 500}))
+    assert words["sized_networks"] == (
+        "U-Net (reference 4), channels 64, depth 4, dropout 0.2: 31,042,369 parameters; "
+        "small U-Net (after reference 4), channels 4, depth 2: 500 parameters"
+    )

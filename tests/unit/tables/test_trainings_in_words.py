@@ -173,7 +173,10 @@ CHANGES = [
         },
         ["Adam with a learning rate of 0.0025, kept constant."],
     ),
-    ({"recipe": {"targets": "binary"}}, ["Targets: binary masks."]),
+    (
+        {"recipe": {"targets": "binary"}},
+        ["Targets: binary masks, of the organ where it covers half of one of these pixels or more."],
+    ),
     (
         {"recipe": {"stays_in_evaluation_mode": False}},
         ["Dropout and batch statistics were on in every epoch of training."],
@@ -224,6 +227,7 @@ def test_every_network_and_choice_of_the_configuration_has_words():
         (words.CHOICES, "choose"),
         (words.SCHEDULES, "schedule"),
         (words.PRECISIONS, "precision"),
+        (words.TARGETS, "targets"),
     ):
         assert set(table) == set(recipe[key]["enum"]), key
 

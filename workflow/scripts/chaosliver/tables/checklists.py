@@ -15,6 +15,7 @@ from ..base.columns import EXPERIMENT_COLUMNS, FINDING_COLUMNS, VERDICT_COLUMNS,
 from ..base.files import read_tsv, write_text
 from .methods import read_cards
 from .pages import plain_table, write_page
+from .parameters import count_parameters
 from .references import REFERENCES
 from .studyfacts import Tables, holding, words_of
 
@@ -91,7 +92,8 @@ def write_checklists(
 ) -> None:
     """Write all checklists as a page and as Markdown.
 
-    `study` is that of `write_methods`, `volumes_table` and `findings_table` are those of quality control.
+    `study` is that of `write_methods`; a training's weights lie beside its card; `volumes_table` and `findings_table`
+    are those of quality control. Raises InputError where a table or the weights are missing.
     """
     tables = Tables(
         experiments=read_tsv(experiments_table, EXPERIMENT_COLUMNS),
@@ -99,6 +101,8 @@ def write_checklists(
         volumes=read_tsv(volumes_table, VOLUME_COLUMNS),
         findings=read_tsv(findings_table, FINDING_COLUMNS),
         trainings=read_cards(cards),
+        # Beside its card, which holds their checksum: large files are no input of a rule by themselves.
+        parameters={card.parent.parent.name: count_parameters(card.with_name("weights.safetensors")) for card in cards},
     )
     words, conditions = words_of(study, tables), holding(study, tables)
     filled = [(checklist, answers_of(read_items(checklist), words, conditions)) for checklist in CHECKLISTS]
@@ -121,8 +125,13 @@ def answers_of(
     for row in rows:
         if not row["when"] or row["when"] in conditions:
             answer = Answer(*(row[field] for field in Answer._fields))
-            answers.setdefault((row["item"], row["topic"]), answer._replace(answer=row["answer"].format(**words)))
+            answers.setdefault((row["item"], row["topic"]), answer._replace(answer=_filled(row, words)))
     return list(answers.values())
+
+
+def _filled(row: Mapping[str, str], words: Mapping[str, str]) -> str:
+    # Words may be empty, also the last ones.
+    return row["answer"].format(**words).strip()
 
 
 def _tally(answers: Sequence[Answer]) -> str:

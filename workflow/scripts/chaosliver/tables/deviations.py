@@ -4,16 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .data_in_words import encoding_in_words, held_out_in_words, validation_in_words
-from .trainings_in_words import augmentation_in_words, network_in_words, titles_of
+from .trainings_in_words import (
+    CHOICES,
+    LOSSES,
+    NORMALISATIONS,
+    OPTIMISERS,
+    SCHEDULES,
+    augmentation_in_words,
+    network_in_words,
+    titles_of,
+)
 
-# The original study's settings, under the keys of the configuration; a test holds them to `as_published`.
+# The original study's settings, under the keys of the configuration; a test holds them to `as_published`. It tells no
+# seeds.
 ORIGINAL_STUDY: dict[str, Any] = {
     "encodings": {"its own": {"bits": 8, "scaling": "drawn", "brightest_to_zero": True}},
-    "splits": {"its own": {"test": 4, "validation": "held_out", "copies": 0.112, "seed": 1}},
+    "splits": {"its own": {"test": 4, "validation": "held_out", "copies": 0.112}},
     "augmentations": {
         "its own": {
             "samples": 400,
-            "seed": 1,
             "rotate": {"probability": 0.85, "degrees": 10},
             "mirror": {"probability": 0.55},
             "zoom": {"probability": 0.35, "area": 0.85},
@@ -58,7 +67,31 @@ ORIGINAL: dict[str, Any] = {
     "largest_component": False,
     "scores": "logits",
 }
-# Of a recipe: what has words of its own in the table.
+# What a recipe's keys set, where they do not say it themselves.
+SETTINGS = {
+    "context": "neighbouring slices on either side",
+    "normalisation": "grey values",
+    "samples_per_epoch": "slices in an epoch",
+    "largest_gradient": "largest norm of the gradients",
+    "schedule": "learning rate over the epochs",
+    "average": "decay of the moving average of the weights",
+    "targets": "masks in training",
+    "stays_in_evaluation_mode": "evaluation mode from the second epoch on",
+    "choose": "weights that are used",
+    "patience": "epochs without a better one that end a training",
+}
+# What a recipe's values are called.
+VALUES: dict[str, Mapping[Any, str]] = {
+    "normalisation": NORMALISATIONS,
+    "samples_per_epoch": {None: "each training slice once"},
+    "loss": LOSSES,
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "precision": {"auto": "the fastest that is safe on the device"},
+    "choose": CHOICES,
+    "patience": {None: "none ends it"},
+}
+# Of a recipe: what the table has under other names.
 IN_WORDS = ("grid", "transforms")
 # What no setting shows.
 ALWAYS = (
@@ -94,6 +127,10 @@ def settings_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -
     recipe, split = experiment["recipe"], study["splits"][experiment["split"]]
     grid = recipe["grid"]
     spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
+    unseeded = {
+        name: {key: value for key, value in settings.items() if key != "seed"}
+        for name, settings in study["augmentations"].items()
+    }
     return {
         "organs": ", ".join([experiment["organ"], *experiment["other_organs"]]).replace("_", " "),
         "trained on": titles_of(experiment["train_on"]),
@@ -103,10 +140,14 @@ def settings_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -
         "validation": validation_in_words(split),
         "held-out slices in training": f"{split['copies']:.1%}" if split.get("copies") else "none",
         "training patients": _value(experiment["training_patients"] or "all of the fold's"),
-        "augmentation": augmentation_in_words(study, experiment),
+        "augmentation": augmentation_in_words({"augmentations": unseeded}, experiment),
         "network": network_in_words(experiment["network"]),
         "image": f"{grid['rows']} x {grid['columns']} pixels{spacing}",
-        **{key.replace("_", " "): _value(recipe[key]) for key in ORIGINAL["recipe"] if key not in IN_WORDS},
+        **{
+            SETTINGS.get(key, key.replace("_", " ")): VALUES.get(key, {}).get(recipe[key]) or _value(recipe[key])
+            for key in ORIGINAL["recipe"]
+            if key not in IN_WORDS
+        },
         "threshold of the probability": _value(experiment["threshold"]),
         "largest component alone": _value(experiment["largest_component"]),
         "Dice is of": {"mask": "masks", "logits": "grey logits"}[experiment["scores"]],

@@ -19,6 +19,7 @@ th[aria-sort=ascending] button::after{content:" \\25b2"}
 th[aria-sort=descending] button::after{content:" \\25bc"}
 td small{color:#555}
 td.long{white-space:normal;min-width:22em;overflow-wrap:anywhere}
+table.text td{white-space:normal}
 input{font:inherit;margin:.5em 0}
 """
 # Numbers are sorted by value and everything else as text; empty cells stay last.
@@ -75,10 +76,10 @@ def sortable_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """A table that stays as it is, of which a page can hold several."""
+    """A table that stays as it is, of which a page can hold several; its cells break their lines."""
     shown = "".join(f"<th>{escape(head)}</th>" for head in heads)
     lines = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"<table><thead><tr>{shown}</tr></thead><tbody>\n{lines}\n</tbody></table>"
+    return f'<table class="text"><thead><tr>{shown}</tr></thead><tbody>\n{lines}\n</tbody></table>'
 
 
 def _cell(cell: Cell) -> str:

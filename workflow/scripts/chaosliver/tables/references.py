@@ -50,11 +50,11 @@ METRICS = (
 )
 # Where the configuration has contrasts: `run` says how many were run, `detectable` is a sentence.
 PLANNED = (
-    "The plan (docs/analysis_plan.md) has {contrasts} of the 3D Dice, {run}. Each is a paired t-test over "
-    "patients, with Holm's correction over all of them, those not run included, and an interval at the level of Holm's "
-    "procedure. A difference is called better or worse where that interval excludes 0, equivalent where it lies within "
-    "{margin:g} either way, and else undecided. {detectable} All other comparisons are secondary: differences and "
-    "intervals without a verdict."
+    "The plan has {contrasts} of the 3D Dice, {run}, judged by the rules of docs/analysis_plan.md: a paired t-test "
+    "over all patients, those that do not differ included, with Holm's correction over all contrasts, those not run "
+    "included, and an interval at the level of Holm's procedure. A difference is called better or worse where that "
+    "interval excludes 0, equivalent where it lies within {margin:g} either way, and else undecided. {detectable} All "
+    "other comparisons are secondary: differences and intervals without a verdict."
 )
 NO_PLAN = (
     "This study has no contrasts planned beforehand: all its comparisons are secondary, without a test, a margin of "

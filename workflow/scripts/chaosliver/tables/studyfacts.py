@@ -28,6 +28,8 @@ class Tables(NamedTuple):
     volumes: Sequence[Row]
     findings: Sequence[Row]
     trainings: Sequence[Training]
+    # Of the networks of each experiment that trained some.
+    parameters: Mapping[str, int]
 
 
 def words_of(study: Mapping[str, Any], tables: Tables) -> dict[str, str]:
@@ -91,6 +93,7 @@ def _words_of_experiments(study: Mapping[str, Any], tables: Tables) -> dict[str,
         "organs": f"the {enumerated(organs)}",
         "scored": titles_of(scored),
         "networks": "; ".join(_distinct(network_in_words(experiment["network"]) for experiment in experiments)),
+        "sized_networks": "; ".join(_sized_networks(study, tables.parameters)),
         "normalisations": "; ".join(
             _distinct(NORMALISATIONS[experiment["recipe"]["normalisation"]] for experiment in experiments)
         ),
@@ -99,6 +102,7 @@ def _words_of_experiments(study: Mapping[str, Any], tables: Tables) -> dict[str,
         "splits": " ".join(split_in_words(name, split) for name, split in study["splits"].items()),
         "held_out": "; ".join(_distinct(held_out_in_words(split) for split in study["splits"].values())),
         "leaks": ", ".join(_leaking(study)),
+        "graded": _graded(study),
         "unseen": UNSEEN if _unseen(study) else NONE_UNSEEN,
         "epochs": epoch_rule(study, tables.trainings),
     }
@@ -158,6 +162,21 @@ def _leaks(study: Mapping[str, Any], name: str) -> bool:
     return leaks and not experiment["snapshot"]
 
 
+def _sized_networks(study: Mapping[str, Any], parameters: Mapping[str, int]) -> list[str]:
+    return _distinct(
+        f"{network_in_words(experiment['network'])}: {parameters[name]:,} parameters"
+        for name, experiment in study["experiments"].items()
+        if name in parameters
+    )
+
+
+def _graded(study: Mapping[str, Any]) -> str:
+    """Which experiments' slices are scored by grey logits, in a sentence; empty where none are."""
+    experiments = study["experiments"].items()
+    graded = [name for name, each in experiments if each["scores"] == "logits" and not each["snapshot"]]
+    return f"The Dice of slices is of grey logits, as in the original study, in {enumerated(graded)}." if graded else ""
+
+
 def _unseen(study: Mapping[str, Any]) -> bool:
     return any(set(each["score_on"]) - set(each["train_on"]) for each in study["experiments"].values())
 
@@ -175,7 +194,9 @@ def _distinct(values: Iterable[str]) -> list[str]:
 
 
 def _span(values: Iterable[Any]) -> str:
-    """The smallest and the largest of numbers, or the one that they are."""
-    numbers = [float(value) for value in values]
+    """The smallest and the largest of numbers, or the one that they are; what is empty is left out."""
+    numbers = [float(value) for value in values if value != ""]
+    if not numbers:
+        return "unknown"
     low, high = (f"{bound:.3g}" for bound in (min(numbers), max(numbers)))
     return low if low == high else f"{low} to {high}"

@@ -46,6 +46,10 @@ PRECISIONS = {
     "auto": "Computed in bfloat16 where the device multiplies that natively, in float16 with scaled gradients on other "
     "CUDA devices, else in float32; CUDA multiplied float32 through TF32.",
 }
+TARGETS = {
+    "grey": "Targets: grey masks, as in the original study.",
+    "binary": "Targets: binary masks, of the organ where it covers half of one of these pixels or more.",
+}
 SCHEDULES = {"constant": "kept constant", "cosine": "falling along a cosine"}
 
 
@@ -86,7 +90,7 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
         _epochs(recipe),
         _optimisation(recipe),
         PRECISIONS[recipe["precision"]],
-        "Targets: grey masks, as in the original study." if recipe["targets"] == "grey" else "Targets: binary masks.",
+        TARGETS[recipe["targets"]],
         f"Random {seeds} {enumerated(experiment['seeds'])}.",
         _mode(experiment),
         _scored(experiment),
@@ -152,16 +156,17 @@ def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> st
 
 
 def augmentation_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
-    """How an experiment's training slices were augmented, beforehand and on the fly."""
+    """How an experiment's training slices were augmented, beforehand and on the fly; with the seed, if one is given."""
     ways = []
     if experiment["augmentation"] != "none":
         settings = study["augmentations"][experiment["augmentation"]]
         joined = "beside" if experiment["keep_originals"] else "in place of"
         grey = ", masks left grey" if settings.get("grey_masks") else ""
         warps = [WARPS[name].format(**settings[name]) for name in WARPS]
+        seed = f"; seed {settings['seed']}" if "seed" in settings else ""
         ways.append(
-            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}; seed {settings['seed']}) "
-            f"{joined} the originals{grey}"
+            f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}{seed}) {joined} the "
+            f"originals{grey}"
         )
     if experiment["recipe"]["transforms"] == "strong":
         ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
