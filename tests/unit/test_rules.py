@@ -514,7 +514,7 @@ def test_the_whole_study_is_everything_that_its_rules_make(by_rule, jobs):
             assert {job["output"][name] for name in ("card", "weights", "history")} <= wanted
     for rule in ("evaluate", "describe_model", "convert_images", "extract_masks", "draw_overlays", "split_patients"):
         outputs = [path for job in by_rule[rule] for path in job["output"].values()]
-        made = {path for path in outputs if path.endswith((".tsv", ".json", ".png"))}
+        made = {path for path in outputs if path.endswith((".tsv", ".json", ".md", ".png"))}
         needed = wanted | {path for job in jobs for path in job["all_inputs"]}
         assert made <= needed
 
@@ -523,11 +523,14 @@ def test_a_model_is_described_by_its_own_card_and_scores(by_rule):
     assert len(by_rule["describe_model"]) == sum(map(len, MODELS.values()))
     for job in by_rule["describe_model"]:
         name, run = job["wildcards"]["experiment"], job["wildcards"]["run"]
-        assert job["input"] == {"card": f"models/{name}/{run}/card.json", "patients": f"volumes/{name}/{run}.tsv"}
+        assert job["input"] == {
+            "card": f"models/{name}/{run}/card.json",
+            "patients": [f"volumes/{name}/fold{fold}_seed{seed}.tsv" for fold, seed in MODELS[name]],
+        }
         assert job["output"] == {"readme": f"models/{name}/{run}/README.md"}
         assert job["params"]["source"] == "phantom"
-        assert job["params"]["organ"] == ORGAN.get(name, "liver")
-        assert job["params"]["threshold"] == {"kidney": 0.25}.get(name, 0.5)
+        assert job["params"]["settings"]["organ"] == ORGAN.get(name, "liver")
+        assert job["params"]["settings"]["threshold"] == {"kidney": 0.25}.get(name, 0.5)
 
 
 def test_quality_control_gathers_every_patient(by_rule):

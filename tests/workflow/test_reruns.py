@@ -271,6 +271,8 @@ def test_a_seed_added_trains_only_that_seed(finished):
     finished.configure(experiments={"small": {"seeds": [1, 2]}})
     planned = finished.planned()
     assert planned["train"] == 2
+    # The cards of the other two networks say what all four reach.
+    assert planned["describe_model"] == 4
     assert not {"augment", "convert_images", "extract_masks"} & set(planned)
 
 

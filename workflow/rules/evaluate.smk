@@ -98,8 +98,7 @@ rule draw_triplets:
 rule describe_model:
     """Write a network's model card: use, licence, split, scores on patients that it never saw, training."""
     input:
-        card=f"{RESULTS}/models/{{experiment}}/{{run}}/card.json",
-        patients=f"{RESULTS}/volumes/{{experiment}}/{{run}}.tsv",
+        unpack(inputs_of(inputs.describe_model)),
     output:
         readme=f"{RESULTS}/models/{{experiment}}/{{run}}/README.md",
     log:
@@ -107,9 +106,8 @@ rule describe_model:
     conda:
         "../../envs/publish.yaml"
     params:
+        settings=of_job(Plan.model_settings),
         source=PLAN.source,
-        organ=experiment_setting("organ"),
-        threshold=experiment_setting("threshold"),
         code=digest_of("describe_model"),
     script:
         "../scripts/describe_model.py"

@@ -193,6 +193,10 @@ def test_all_training_data_is_what_each_training_reads(plan):
 
 
 def test_cards_and_folders_are_those_of_the_experiment(plan):
+    assert inputs.describe_model(plan, "leaks", "fold1_seed1") == {
+        "card": f"{R}/models/leaks/fold1_seed1/card.json",
+        "patients": [f"{R}/volumes/leaks/fold{fold}_seed1.tsv" for fold in (0, 1)],
+    }
     assert inputs.cards_of(plan, plan.runs_of("leaks_epoch3")) == [
         f"{R}/models/leaks_epoch3/fold0_seed1/card.json",
         f"{R}/models/leaks_epoch3/fold1_seed1/card.json",

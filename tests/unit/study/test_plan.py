@@ -186,6 +186,18 @@ def test_the_methods_describe_what_the_study_uses_and_no_more(plan):
     assert study["experiments"]["leaks_epoch3"]["snapshot"] == {"of": "leaks", "epoch": 3}
 
 
+def test_a_model_card_is_told_what_the_trainings_own_card_lacks(plan):
+    assert plan.model_settings("kidney") == {
+        "organ": "right_kidney",
+        "other_organs": ["spleen"],
+        "threshold": 0.25,
+        "largest_component": False,
+        "scores": "mask",
+        "encoding": {"bits": 16, "percentiles": plan.config["encodings"]["16bit"]["percentiles"]},
+    }
+    assert plan.model_settings("leaks_epoch3")["scores"] == "logits"
+
+
 def test_a_second_draw_adds_runs_and_leaves_the_first_ones_as_they_are(plan, sheet):
     config = study_of_everything(patients=sheet)
     config["splits"]["two_fold"]["draws"] = 2

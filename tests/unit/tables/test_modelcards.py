@@ -1,201 +1,197 @@
-"""What goes with a network when it is handed on, read as Hugging Face reads it."""
+"""What goes with a network when it is handed on: for people, and for Hugging Face's own reader."""
 
 import json
 import re
-import statistics
 
 import pytest
-import yaml
+import torch
+from huggingface_hub import ModelCard, metadata_load
 
-from chaosliver.base.columns import MEASURES
+from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
+from chaosliver.network.models import save_model
 from chaosliver.tables.modelcards import describe_model
 
 TRAINING = {
-    "train_on": ["t2_spir/10", "t2_spir/2", "t1_in_phase/2"],
-    "validate_on": ["t2_spir/3"],
+    "train_on": ["t1_in_phase/1", "t2_spir/1", "t2_spir/10", "t2_spir/3"],
+    "validate_on": ["t2_spir/2"],
     "validation_dice": 0.75,
-    "chosen_epoch": 3,
-    "seed": 4,
-    "network": {"name": "unet", "channels": 8, "dropout": 0.1},
-    "recipe": {"epochs": 5, "context": 1, "grid": {"rows": 32, "columns": 48}},
-    "outputs": 1,
+    "leaks": {"validation_slices": 0},
     "copies_of_held_out": [],
-    "leaks": {"copies": 0, "validation_slices": 0},
+    "chosen_epoch": 2,
+    "versions": {"torch": "2.0", "numpy": "1.0"},
+    "network": {"name": "unet", "channels": 2, "depth": 1, "dropout": 0.0},
+    "recipe": {
+        "epochs": 3,
+        "context": 1,
+        "grid": {"rows": 16, "columns": 32, "spacing_mm": None},
+        "normalisation": "window",
+    },
 }
-# https://github.com/huggingface/huggingface_hub: REGEX_YAML_BLOCK of repocard.py, version 2.4.0.
-HEADER = re.compile(r"^(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(\r\n|\n|$))")
+SETTINGS = {
+    "organ": "right_kidney",
+    "other_organs": [],
+    "threshold": 0.25,
+    "largest_component": False,
+    "scores": "mask",
+    "encoding": {"bits": 16, "percentiles": [1, 99]},
+}
 
 
-class Card:
-    """A card's metadata, the text of each section, and its title."""
-
-    def __init__(self, text):
-        found = HEADER.search(text)
-        self.metadata = yaml.safe_load(found[2])
-        self.title, *sections = re.split(r"^## ", text[found.end() :], flags=re.MULTILINE)
-        self.sections = dict(section.split("\n", 1) for section in sections)
-
-    @property
-    def results(self):
-        """By sequence and measure: value and name. As huggingface_hub does in model_index_to_eval_results."""
-        (model,) = self.metadata["model-index"]
-        return {
-            result["dataset"]["config"]: {
-                metric["type"]: (metric["value"], metric["name"])
-                for metric in result["metrics"]
-                if result["task"]["type"] == "image-segmentation"
-                and result["dataset"]["type"]
-                and result["dataset"]["name"]
-            }
-            for result in model["results"]
-        }
-
-    @property
-    def table(self):
-        """By sequence and measure: mean ± SD, and the number of patients."""
-        lines = re.findall(r"^\| (.+) \| (.+) \| (.+) \| (\d+) \|$", self.sections["Evaluation"], flags=re.MULTILINE)
-        return {(sequence, measure): (shown, int(patients)) for sequence, measure, shown, patients in lines}
-
-
-def described(folder, rows, columns=("patient", "sequence", *MEASURES), source="chaos", organ="liver", **training):
-    (folder / "card.json").write_text(json.dumps(TRAINING | training))
-    write_tsv(folder / "patients.tsv", columns, rows)
-    paths = {"card": folder / "card.json", "patients": folder / "patients.tsv", "readme": folder / "README.md"}
-    names = {"experiment": "trial", "run": "fold1_seed4"}
-    describe_model(**paths, **names, source=source, organ=organ, threshold=0.25)
-    return Card((folder / "README.md").read_text(encoding="utf-8"))
-
-
-def scored(patient, sequence, first):
+def scored(patient, sequence, first, fold="1", seed="4"):
     """Every measure has a value of its own: `first`, and a tenth more for each further one."""
-    return {"patient": patient, "sequence": sequence} | {name: first + n / 10 for n, name in enumerate(MEASURES)}
+    named = {"experiment": "kidney", "fold": fold, "seed": seed, "cohort": "development"}
+    values = {name: first + n / 10 for n, name in enumerate(MEASURES)}
+    return dict.fromkeys(PATIENT_COLUMNS) | named | {"patient": patient, "sequence": sequence} | values
 
 
-ROWS = [scored("11", "t2_spir", 0.5), scored("9", "t2_spir", 0.8), scored("9", "t1_in_phase", 0.1)]
+# Of fold 1 and seed 4, which is described, and of the experiment's other networks.
+OWN = [scored("7", "t2_spir", 0.5), scored("9", "t2_spir", 0.75), scored("7", "t1_in_phase", 0.125)]
+OTHERS = [
+    [scored("8", "t2_spir", 0.25, fold="0")],
+    [scored("7", "t2_spir", 0.625, seed="5"), scored("9", "t2_spir", 0.75, seed="5")],
+]
 
 
-def test_each_score_is_the_mean_over_the_patients_that_have_it(tmp_path):
-    rows = [dict(row) for row in ROWS]
-    rows[0]["assd_mm"] = None
-    card = described(tmp_path, rows)
-    assert list(card.results) == ["t1_in_phase", "t2_spir"]
+def described(folder, own=OWN, others=OTHERS, source="chaos", settings=SETTINGS, columns=PATIENT_COLUMNS, **training):
+    (folder / "card.json").write_text(json.dumps(TRAINING | training))
+    tables = [folder / f"{number}.tsv" for number in range(1 + len(others))]
+    for table, rows in zip(tables, [own, *others], strict=True):
+        write_tsv(table, columns, rows)
+    files = {"card": folder / "card.json", "patients": tables, "readme": folder / "README.md"}
+    describe_model(**files, settings=settings, source=source, experiment="kidney", run="fold1_seed4")
+    return ModelCard.load(folder / "README.md")
+
+
+def sections_of(card):
+    title, *sections = re.split(r"^## (.*)\n\n", card.text, flags=re.MULTILINE)
+    return {"": title, **dict(zip(sections[::2], sections[1::2], strict=True))}
+
+
+def test_hugging_face_reads_the_metadata(tmp_path):
+    card = described(tmp_path)
+    header = metadata_load(tmp_path / "README.md")
+    assert card.data.to_dict().keys() == header.keys()
+    assert {key: header[key] for key in header if key not in ("model-index", "tags")} == {
+        "license": "cc-by-nc-sa-4.0",
+        "library_name": "chaos-liver",
+        "pipeline_tag": "image-segmentation",
+        "datasets": ["chaos"],
+        "metrics": ["dice"],
+    }
+    assert "right-kidney" in header["tags"]
+    assert card.data.model_name == "kidney/fold1_seed4"
+
+
+def test_the_results_for_hugging_face_are_those_of_the_network_itself(tmp_path):
+    results = described(tmp_path).data.eval_results
+    found = {(result.dataset_name, result.metric_type): result.metric_value for result in results}
     for number, measure in enumerate(MEASURES):
-        alone, (value, name) = card.results["t1_in_phase"][measure], card.results["t2_spir"][measure]
-        assert alone[0] == pytest.approx(0.1 + number / 10, abs=5e-5) and alone[1].endswith("mean over 1 patient")
-        if measure == "assd_mm":
-            assert value == pytest.approx(0.8 + number / 10, abs=5e-5) and name.endswith("mean over 1 patient")
-        else:
-            mean = statistics.fmean((0.5 + number / 10, 0.8 + number / 10))
-            assert value == pytest.approx(mean, abs=5e-5) and name.endswith("mean over 2 patients")
-
-
-def test_the_table_has_mean_sd_and_number_of_patients(tmp_path):
-    rows = [dict(row) for row in ROWS]
-    rows[0]["assd_mm"] = None
-    table = described(tmp_path, rows).table
-    assert len(table) == 2 * len(MEASURES)
-    # Of 0.7 and 1.0: mean 0.85; half their difference times the root of two is 0.2121.
-    assert table["T2-SPIR", "Dice, 3D"] == ("0.850 ± 0.212", 2)
-    assert table["T1 in phase", "Dice, 3D"] == ("0.300", 1)
-    # The fifth measure, of patient 9 alone.
-    assert table["T2-SPIR", "ASSD, mm"] == ("1.20", 1)
-    # Of 1.1 and 1.4.
-    assert table["T2-SPIR", "MSSD, mm"] == ("1.2 ± 0.2", 2)
+        # Patients 7 and 9, of fold 1 and seed 4 alone: 0.5 and 0.75.
+        assert found.pop(("CHAOS, T2-SPIR", measure)) == pytest.approx(0.625 + number / 10)
+        assert found.pop(("CHAOS, T1 in phase", measure)) == pytest.approx(0.125 + number / 10)
+    assert found == {}
+    assert {result.task_type for result in results} == {"image-segmentation"}
+    assert {result.dataset_type for result in results} == {"chaos"}
+    assert results[0].metric_type == "dice_3d"
 
 
 def test_a_measure_that_no_patient_has_is_no_result(tmp_path):
-    card = described(tmp_path, [scored("7", "t2_spir", 0.5) | {"mssd_mm": None}])
-    assert set(card.results["t2_spir"]) == set(MEASURES) - {"mssd_mm"}
-    assert card.table["T2-SPIR", "MSSD, mm"] == ("-", 0)
+    results = described(tmp_path, [OWN[0] | {"mssd_mm": None}]).data.eval_results
+    assert {result.metric_type for result in results} == set(MEASURES) - {"mssd_mm"}
 
 
-def test_without_held_out_patients_there_is_no_result(tmp_path):
-    card = described(tmp_path, [])
-    assert card.metadata["model-index"] == [{"name": "chaos-liver-trial-fold1_seed4", "results": []}]
-    assert "No patient" in card.sections["Evaluation"] and not card.table
+def test_the_evaluation_has_the_network_beside_all_of_its_experiment(tmp_path):
+    text = sections_of(described(tmp_path))["Evaluation"]
+    assert "(2 folds, 2 seeds)" in text and "at least 6 patients" in text
+    t2, t1 = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    assert t2.startswith("| T2-SPIR | this network, 2 patients | all networks, 3 patients |")
+    # 3D Dice is the third measure: 0.7 and 0.95 here; 7 is 0.7625 over its seeds, 9 is 0.95, and 8 is 0.45.
+    assert "| Dice, 3D | 0.825 ± 0.177 | 0.721 ± 0.253 |" in t2
+    assert t1.startswith("| T1 in phase | this network, 1 patient | all networks, 1 patient |")
+    assert "| Dice, 3D | 0.325 | 0.325 |" in t1
 
 
-def test_the_metadata_is_that_of_hugging_faces_specification(tmp_path):
-    """https://github.com/huggingface/hub-docs: modelcard.md."""
-    metadata = described(tmp_path, ROWS, organ="right_kidney").metadata
-    assert list(metadata) == [
-        *("license", "library_name", "pipeline_tag", "tags", "datasets", "metrics", "model-index"),
-    ]
-    assert metadata["pipeline_tag"] == "image-segmentation" and metadata["library_name"] == "pytorch"
-    assert {"mri", "right kidney", "research-only"} <= set(metadata["tags"])
-    assert metadata["metrics"] == list(MEASURES)
-    (model,) = metadata["model-index"]
-    assert model["name"] == "chaos-liver-trial-fold1_seed4"
-    for result, title in zip(model["results"], ("T1 in phase", "T2-SPIR"), strict=True):
-        assert result.keys() == {"task", "dataset", "metrics"}
-        assert result["task"] == {"type": "image-segmentation", "name": "right kidney segmentation in MRI"}
-        assert result["dataset"]["type"] == "CHAOS" and title in result["dataset"]["name"]
-        assert all(metric.keys() == {"type", "name", "value"} for metric in result["metrics"])
+def test_the_training_says_its_data_split_and_versions(tmp_path):
+    text = sections_of(described(tmp_path))["Training"]
+    assert "- data: CHAOS, T1 in phase of 1 patient (1); T2-SPIR of 3 patients (1, 3, 10)\n" in text
+    assert "- validated on: 1 other patient, Dice 0.750 at the network's resolution\n" in text
+    assert "- held out: 2 patients (7, 9)\n" in text
+    assert "- images: exact 16-bit values, window from the 1 to the 99 percentile of the volume\n" in text
+    assert "- epochs: 3, weights of epoch 2\n" in text
+    assert "- versions: numpy 1.0, torch 2.0\n" in text
 
 
-@pytest.mark.parametrize(("source", "identifier"), [("chaos", "cc-by-nc-sa-4.0"), ("phantom", "mit")])
-def test_the_licence_is_that_of_what_was_trained_on_and_of_no_more(tmp_path, source, identifier):
-    card = described(tmp_path, ROWS, source=source)
-    assert card.metadata["license"] == identifier
-    assert card.metadata["datasets"] == [{"chaos": "CHAOS", "phantom": "phantom"}[source]]
-    text = card.sections["Training data"] + card.sections["Licence"] + card.sections["Citation"]
-    assert ("CC BY-NC-SA 4.0" in card.sections["Training data"]) == (source == "chaos")
-    assert ("10.5281/zenodo.3431873" in text) == ("10.1016/j.media.2020.101950" in text) == (source == "chaos")
-    assert ("no wider permission" in card.sections["Licence"]) == (source == "chaos")
-    assert ("say nothing about patients" in card.sections["Limitations"]) == (source == "phantom")
+def test_a_snapshot_has_its_own_number_of_epochs(tmp_path):
+    text = sections_of(described(tmp_path, snapshot_of={"epoch": 1, "card_sha256": "a"}, chosen_epoch=1))["Training"]
+    assert "- epochs: 1, weights of epoch 1\n" in text
 
 
-def test_it_says_what_it_is_for_and_that_it_is_not_for_the_clinic(tmp_path):
-    card = described(tmp_path, ROWS)
-    assert card.title.strip() == "# trial, fold1_seed4: liver segmentation in abdominal MRI"
-    assert list(card.sections) == [
-        *("Intended use", "Training data", "Training", "Evaluation", "Limitations", "How to load it"),
-        *("Licence", "Citation"),
-    ]
-    assert "**Not for clinical use.**" in card.sections["Intended use"]
+def test_without_validation_there_is_no_dice_of_it(tmp_path):
+    text = sections_of(described(tmp_path, validate_on=[], validation_dice=None))["Training"]
+    assert "- validated on: nothing\n" in text
 
 
-def test_patients_are_named_by_role_and_sequence(tmp_path):
-    card = described(tmp_path, ROWS)
-    trained, validated = card.sections["Training data"].split("Validated on:")
-    assert re.findall(r"^- (.*)$", trained, re.MULTILINE) == [
-        "T1 in phase: 1 patient (2)",
-        "T2-SPIR: 2 patients (2, 10)",
-    ]
-    assert re.findall(r"^- (.*)$", validated, re.MULTILINE) == ["T2-SPIR: 1 patient (3)"]
-    held_out = re.findall(r"^- (.*)$", card.sections["Evaluation"], re.MULTILINE)
-    assert held_out == ["T1 in phase: 1 patient (9)", "T2-SPIR: 2 patients (9, 11)"]
-    # Two patients were trained on, each of one or two sequences, and two others held out.
-    assert "- 2 patients to train on and 2 held out" in card.sections["Limitations"]
-    assert "Dice, 3D, on the validation patients: 0.750" in card.sections["Evaluation"]
+def test_the_title_names_the_network_and_what_it_segments(tmp_path):
+    text = sections_of(described(tmp_path, settings=SETTINGS | {"other_organs": ["liver", "left_kidney"]}))[""]
+    assert "# chaos-liver: kidney, fold 1, seed 4\n" in text
+    assert "(`unet`, channels 2, depth 1, dropout 0.0) that segments the right kidney " in text
+    assert "without being scored: liver and left kidney." in text
+    assert "without being scored" not in sections_of(described(tmp_path))[""]
 
 
-def test_without_validation_none_is_claimed(tmp_path):
-    card = described(tmp_path, ROWS, validate_on=[], validation_dice=None)
-    assert card.sections["Training data"].rstrip().endswith("Validated on:\n\n- none")
-    assert "validation" not in card.sections["Evaluation"]
+def test_the_licence_is_that_of_the_data_and_no_more_is_claimed(tmp_path):
+    sections = sections_of(described(tmp_path))
+    assert re.search(r"CHAOS data .* are under CC BY-NC-SA 4\.0: .* is not settled; ", sections["Licence"])
+    assert "10.5281/zenodo.3431873" in sections["Citation"] and "10.1016/j.media.2020.101950" in sections["Citation"]
+    assert re.match(
+        r"Research .*\n\n\*\*Not for clinical use\.\*\* .* no medical device: .* not tested\.", sections["Intended use"]
+    )
+    assert "one hospital" in sections["Limitations"]
 
 
-def test_leaks_stand_among_the_limits(tmp_path):
-    limits = described(tmp_path, ROWS).sections["Limitations"]
-    assert "too good" not in limits
-    copied = described(tmp_path, ROWS, copies_of_held_out=["t2_spir/9/a", "t2_spir/9/b", "t2_spir/11/a"])
-    assert "Trained on 3 slices of held-out patients as well: the scores are too good" in copied.sections["Limitations"]
-    by_slice = described(tmp_path, ROWS, leaks={"copies": 0, "validation_slices": 0.2})
-    assert "the validation Dice is too good" in by_slice.sections["Limitations"]
+def test_a_phantoms_network_is_under_the_workflows_licence_and_says_nothing_about_patients(tmp_path):
+    card = described(tmp_path, source="phantom")
+    assert (card.data.license, card.data.datasets) == ("mit", ["chaos-liver-phantom"])
+    assert {result.dataset_name for result in card.data.eval_results} == {"phantom, T1 in phase", "phantom, T2-SPIR"}
+    assert "CHAOS" not in card.content
+    assert "say nothing about patients" in sections_of(card)["Limitations"]
 
 
-def test_it_says_what_goes_in_and_what_comes_out(tmp_path):
-    card = described(tmp_path, ROWS)
-    assert "Network `unet` (channels 8, dropout 0.1), seed 4; weights of epoch 3 of 5" in card.sections["Training"]
-    assert "[batch, 3, 32, 48]" in card.sections["How to load it"]
-    assert "a probability of at least 0.25 is liver" in card.sections["How to load it"]
-    several = described(tmp_path, ROWS, organ="left_kidney", outputs=4)
-    assert "the first of 4 outputs is the left kidney" in several.sections["How to load it"]
+def test_limits_count_the_patients_and_tell_repeated_errors(tmp_path):
+    limits = sections_of(described(tmp_path))["Limitations"]
+    assert (
+        "It learned from 3 patients, and its scores are those of 2 others of the same data: that is no external test."
+        in limits
+    )
+    assert "error" not in limits and "logits" not in limits
+    copies = {"copies_of_held_out": ["t2_spir/7/a", "t2_spir/9/b"]}
+    limits = sections_of(described(tmp_path, settings=SETTINGS | {"scores": "logits"}, **copies))["Limitations"]
+    assert "trained on 2 slices of the held-out patients as well" in limits
+    assert "Dice was computed from grey logits" in limits
+    assert "validated on slices" not in limits
+    limits = sections_of(described(tmp_path, validate_on=[], leaks={"validation_slices": 0.2}))["Limitations"]
+    assert "validated on slices of patients that it was trained on" in limits
+
+
+def test_the_network_is_loaded_as_the_card_says(tmp_path, monkeypatch):
+    """The code of the card runs, in the folder of the model, on images of the size that it gives."""
+    from chaosliver.network.architectures.registry import build_network
+
+    tensors = build_network(TRAINING["network"] | {"inputs": 3, "outputs": 1}).state_dict()
+    text = sections_of(described(tmp_path))["How to load it"]
+    save_model(tmp_path / "card.json", tmp_path / "weights.safetensors", tensors, TRAINING | {"outputs": 1})
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    found = {}
+    exec(code, found)
+    assert found["logits"].shape == (1, 16, 32) and torch.isfinite(found["logits"]).all()
+    assert "16 x 32 pixels, 3 neighbouring slices" in text
+    assert "probability is 0.25 or more." in text
 
 
 def test_a_table_without_the_measures_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"patients\.tsv: lacks the column.* assd_mm"):
-        described(tmp_path, [], columns=("patient", "sequence", "dice_3d"))
+    few = tuple(column for column in PATIENT_COLUMNS if column != "assd_mm")
+    with pytest.raises(InputError, match=r"0\.tsv: lacks the column.* assd_mm"):
+        described(tmp_path, [], columns=few)

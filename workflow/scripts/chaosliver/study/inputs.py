@@ -108,6 +108,14 @@ def draw_overlays(plan: Plan, experiment: str) -> dict[str, list[str]]:
     }
 
 
+def describe_model(plan: Plan, experiment: str, run: str) -> Named:
+    """A training's card, and the scores of all networks of its experiment on the patients that each holds out."""
+    return {
+        "card": f"{_model(plan, Run.parse(experiment, run))}/card.json",
+        "patients": [f"{plan.results}/volumes/{experiment}/{network.name}.tsv" for network in plan.runs_of(experiment)],
+    }
+
+
 def cards_of(plan: Plan, runs: Iterable[Run]) -> list[str]:
     """The cards of networks."""
     return [f"{_model(plan, run)}/card.json" for run in runs]

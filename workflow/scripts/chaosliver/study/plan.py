@@ -218,6 +218,12 @@ class Plan:
             "threads": self.config["training"]["threads"],
         }
 
+    def model_settings(self, experiment: str) -> dict[str, Any]:
+        """What a model card says of its experiment beyond the training's own card."""
+        settings = self.experiments[experiment].plain()
+        named = ("organ", "other_organs", "threshold", "largest_component", "scores")
+        return {key: settings[key] for key in named} | {"encoding": self.config["encodings"][settings["encoding"]]}
+
     def computing_code(self, experiment: str) -> str:
         """The digest of the code that decides a training's weights."""
         return computing_digest(self.experiments[experiment].network["name"])

@@ -1,256 +1,246 @@
-"""The card that goes with a network when it is handed on (Mitchell et al., 2019, doi 10.1145/3287560.3287596).
+"""The card that goes with a network when it is handed on, as the README.md of a model on Hugging Face.
 
-Its form is that of a README.md on Hugging Face: https://huggingface.co/docs/hub/model-cards.
+What a card says follows Mitchell et al., 2019 (doi 10.1145/3287560.3287596); the YAML at its top follows Hugging Face's
+specification (https://github.com/huggingface/hub-docs/blob/main/modelcard.md).
 """
 
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import yaml
 
-from ..base.columns import MEASURES
+from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv, write_text
 from ..base.patient_order import natural
-from ..base.wording import counted
-from .printed import NOTHING, PRINTED, title_of
-from .references import REFERENCES
+from ..base.wording import counted, enumerated
+from ..measure.patient_statistics import FEWEST_PATIENTS
+from ..study.runs import Run
+from .data_in_words import encoding_in_words
+from .modelscores import ORDER, Row, patients_of, score_table, scores_of, sequences_of
+from .printed import PRINTED, title_of
+from .references import CODE_LICENCE, REFERENCES
+from .trainings import epochs_of, validated_on
+from .trainings_in_words import images_in_words, scoring_in_words
 
 INTENDED_USE = (
     "Research on the segmentation of abdominal organs in MRI, and repeating the study that the scores come from.\n\n"
     "**Not for clinical use.** It is no medical device: not for diagnosis, treatment or any decision about a patient. "
     "Sequences, scanners and diseases other than those trained on were not tested."
 )
+EVALUATION = (
+    "Mean ± standard deviation over patients, and the 95 % bootstrap interval of the mean where there are at least "
+    "{fewest} patients. *This network* is scored on the patients that its fold holds out. *All networks* are those of "
+    "the experiment ({networks}), each scored on the patients that its own fold holds out; a patient's seeds and draws "
+    "are averaged first. The intervals say how far the mean depends on which patients were there, not what another "
+    "hospital or scanner would change."
+)
+MEASURES_NOTE = (
+    'In "Dice, all slices" a slice with the organ in neither reference nor prediction counts as 1, so that slices '
+    "without organ lift it. The study's `tables/methods.html` explains the other measures."
+)
+LOADING = """```python
+import sys
+from pathlib import Path
+
+import torch
+
+# Where chaos-liver is; its packages are installed.
+sys.path.insert(0, "/path/to/chaos-liver/workflow/scripts")
+from chaosliver.network.models import load_model
+
+network, card = load_model(Path("card.json"), Path("weights.safetensors"))
+with torch.inference_mode():
+    logits = network(torch.zeros(1, {inputs}, {rows}, {columns}))[:, 0]
+```
+
+`load_model` compares the weights with the SHA-256 in `card.json`. {images} {answer} The workflow makes these
+images from DICOM, and brings the answer back to each image's own grid."""
 
 
 class Source(NamedTuple):
-    """What is said of the data that a network was trained on; `identifier` is its licence's name on Hugging Face."""
+    """What a network was trained on: its name, its name and licence on Hugging Face, terms, limits and references."""
 
-    identifier: str
     name: str
-    data: str
+    dataset: str
     licence: str
-    limits: tuple[str, ...]
+    terms: str
+    limit: str
     references: tuple[str, ...]
 
 
 SOURCES = {
     "chaos": Source(
-        "cc-by-nc-sa-4.0",
-        "CHAOS",
-        "MRI of the CHAOS challenge (doi 10.5281/zenodo.3431873), licence CC BY-NC-SA 4.0.",
-        "The header names the licence of the data that the network was trained on, CC BY-NC-SA 4.0. Whether it binds "
-        "the weights as well is not for this card to say; no wider permission is given here. The workflow's code is "
-        "under the MIT licence.",
-        (),
-        REFERENCES[:2],
+        name="CHAOS",
+        dataset="chaos",
+        licence="cc-by-nc-sa-4.0",
+        terms=(
+            "The CHAOS data (doi 10.5281/zenodo.3431873), which it was trained on, are under CC BY-NC-SA 4.0: no "
+            "commercial use, the same terms for what is adapted from them, and the sources cited. Whether weights are "
+            "adapted from the data they were trained on is not settled; the licence at the top of this card is the "
+            "data's, which keeps to these terms in either case."
+        ),
+        limit="The patients of CHAOS come from one hospital, and their organs are healthy.",
+        references=REFERENCES[:2],
     ),
     "phantom": Source(
-        "mit",
-        "phantom",
-        "Phantoms that the workflow drew, under its licence, MIT.",
-        "The header names the licence of the workflow, which drew the phantoms: MIT.",
-        ("Trained and scored on phantoms: the scores show that the workflow runs, and say nothing about patients.",),
-        (),
+        name="phantom",
+        dataset="chaos-liver-phantom",
+        licence="mit",
+        terms="It was trained on a phantom that the workflow drew, which is under the workflow's licence.",
+        limit="It has seen no patient: the scores show that the workflow runs, and say nothing about patients.",
+        references=(),
     ),
 }
-LOADING = """\
-With the code of chaos-liver and its packages installed, in the folder of this file:
-
-```python
-import sys
-from pathlib import Path
-
-sys.path.insert(0, "/path/to/chaos-liver/workflow/scripts")
-from chaosliver.network.models import load_model
-
-network, card = load_model(Path("card.json"), Path("weights.safetensors"))
-```
-"""
 
 
 def describe_model(
     *,
     card: Path,
-    patients: Path,
+    patients: list[Path],
+    settings: dict[str, Any],
     source: str,
-    organ: str,
-    threshold: float,
     experiment: str,
     run: str,
     readme: Path,
 ) -> None:
-    """Write what a user of the weights needs to know, as README.md with the metadata of Hugging Face.
+    """Write what a user of the weights needs to know: intended use, licence, split, scores, and how they were trained.
 
-    `card` is the training's own, `patients` the table of the patients held out from it, `source` a key of SOURCES;
-    a pixel with a probability of at least `threshold` is of the `organ`.
+    `card` is the training's own, and `patients` are the tables of the patients held out from each network of the
+    experiment. `settings` is `Plan.model_settings`, and `source` a key of SOURCES.
     """
     training = json.loads(card.read_text(encoding="utf-8"))
-    scored = _scored(read_tsv(patients, ("patient", "sequence", *MEASURES)))
-    data, name = SOURCES[source], f"{experiment}, {run}"
-    organ = organ.replace("_", " ")
-    header = yaml.safe_dump(_header(data, organ, f"chaos-liver-{experiment}-{run}", scored), sort_keys=False)
+    rows = [row for table in patients for row in read_tsv(table, PATIENT_COLUMNS)]
+    _, fold, seed = Run.parse(experiment, run)
+    own = [row for row in rows if (row["fold"], row["seed"]) == (fold, seed)]
+    origin = SOURCES[source]
+    header = yaml.safe_dump(_header(f"{experiment}/{run}", settings["organ"], origin, own), sort_keys=False)
     sections = {
         "Intended use": INTENDED_USE,
-        "Training data": _training_data(data, training),
-        "Training": _training(training),
-        "Evaluation": _evaluation(scored, training),
-        "Limitations": "\n".join(f"- {limit}" for limit in _limits(data, training, scored)),
-        "How to load it": f"{LOADING}\n{_use(training, organ, threshold)}",
-        "Licence": data.licence,
-        "Citation": "\n\n".join(("chaos-liver, as its CITATION.cff says.", *data.references)),
+        "Licence": f"{origin.terms} {CODE_LICENCE}",
+        "Training": _training(training, settings, origin, patients_of(own)),
+        "Evaluation": _evaluation(own, rows),
+        "Limitations": _limitations(training, settings, origin, own),
+        "How to load it": _loading(training, settings),
+        "Citation": _citation(origin),
     }
-    text = f"# {name}: {organ} segmentation in abdominal MRI\n"
-    text += "".join(f"\n## {title}\n\n{body.rstrip()}\n" for title, body in sections.items())
-    write_text(readme, f"---\n{header}---\n\n{text}")
+    title = f"# chaos-liver: {experiment}, fold {fold}, seed {seed}\n\n{_summary(training, settings, origin)}\n"
+    body = "\n".join(f"## {name}\n\n{text}\n" for name, text in sections.items())
+    write_text(readme, f"---\n{header}---\n\n{title}\n{body}")
 
 
-class _Score(NamedTuple):
-    """A measure's mean and standard deviation over the patients that have it, each None where there are too few."""
-
-    mean: float | None
-    sd: float | None
-    patients: int
-
-
-Scored = Mapping[str, tuple[list[str], dict[str, _Score]]]
-
-
-def _scored(rows: Sequence[Mapping[str, str]]) -> Scored:
-    """By sequence: its patients, and the score of each measure."""
-    by_sequence: dict[str, list[Mapping[str, str]]] = {}
-    for row in sorted(rows, key=lambda row: row["sequence"]):
-        by_sequence.setdefault(row["sequence"], []).append(row)
+def _header(name: str, organ: str, source: Source, own: Sequence[Row]) -> dict[str, Any]:
+    """The metadata for Hugging Face; its results are this network's alone."""
     return {
-        sequence: (
-            sorted({row["patient"] for row in of_sequence}, key=natural),
-            {measure: _score([float(row[measure]) for row in of_sequence if row[measure]]) for measure in MEASURES},
-        )
-        for sequence, of_sequence in by_sequence.items()
-    }
-
-
-def _score(values: Sequence[float]) -> _Score:
-    mean = statistics.fmean(values) if values else None
-    return _Score(mean, statistics.stdev(values) if len(values) > 1 else None, len(values))
-
-
-def _header(data: Source, organ: str, name: str, scored: Scored) -> dict[str, Any]:
-    results = [_result(data, organ, sequence, scores) for sequence, (_, scores) in scored.items()]
-    return {
-        "license": data.identifier,
-        "library_name": "pytorch",
+        "license": source.licence,
+        "library_name": "chaos-liver",
         "pipeline_tag": "image-segmentation",
-        "tags": ["medical", "mri", "abdomen", organ, "research-only", "chaos-liver"],
-        "datasets": [data.name],
-        "metrics": list(MEASURES),
-        "model-index": [{"name": name, "results": [result for result in results if result["metrics"]]}],
+        "tags": ["medical", "mri", "abdomen", organ.replace("_", "-"), "snakemake"],
+        "datasets": [source.dataset],
+        "metrics": ["dice"],
+        "model-index": [{"name": name, "results": [_result(sequence, source, own) for sequence in sequences_of(own)]}],
     }
 
 
-def _result(data: Source, organ: str, sequence: str, scores: Mapping[str, _Score]) -> dict[str, Any]:
+def _result(sequence: str, source: Source, own: Sequence[Row]) -> dict[str, Any]:
+    scores = scores_of(own)
     return {
-        "task": {"type": "image-segmentation", "name": f"{organ} segmentation in MRI"},
+        "task": {"type": "image-segmentation"},
         "dataset": {
-            "type": data.name,
-            "name": f"{data.name}, {title_of(sequence)}, patients held out",
-            "config": sequence,
-            "split": "held out",
+            "type": source.dataset,
+            "name": f"{source.name}, {title_of(sequence)}",
+            "split": "held-out patients",
         },
         "metrics": [
-            {
-                "type": measure,
-                "name": f"{PRINTED[measure].heading}, mean over {counted(score.patients, 'patient')}",
-                "value": round(score.mean, 4),
-            }
-            for measure, score in scores.items()
-            if score.mean is not None
+            {"type": measure, "name": f"{PRINTED[measure].heading}, mean of patients", "value": _rounded(fmean(values))}
+            for measure in ORDER
+            if (values := scores.get((sequence, measure)))
         ],
     }
 
 
-def _training_data(data: Source, training: Mapping[str, Any]) -> str:
-    validated = _listed(training["validate_on"]) if training["validate_on"] else "- none"
-    return f"{data.data}\n\nTrained on:\n\n{_listed(training['train_on'])}\n\nValidated on:\n\n{validated}"
+def _rounded(value: float) -> float:
+    """As many digits as the tables have."""
+    return float(f"{value:.6g}")
 
 
-def _listed(names: Iterable[str]) -> str:
-    """Names <sequence>/<patient> as a list with an entry for each sequence."""
+def _summary(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source) -> str:
+    network = ", ".join(f"{key} {value}" for key, value in training["network"].items() if key != "name")
+    others = settings["other_organs"]
+    also = f" It also learned, without being scored: {_organs(others)}." if others else ""
+    return (
+        f"A network (`{training['network']['name']}`{', ' if network else ''}{network}) that segments the "
+        f"{_organs([settings['organ']])} slice by slice in abdominal MRI, trained by the Snakemake workflow "
+        f"chaos-liver on {source.name} data.{also}"
+    )
+
+
+def _training(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source, held_out: Sequence[str]) -> str:
+    validated, dice = validated_on(training, set(held_out)), training["validation_dice"]
+    versions = ", ".join(f"{package} {version}" for package, version in sorted(training["versions"].items()))
+    facts = {
+        "data": f"{source.name}, {_volumes(training['train_on'])}",
+        "validated on": validated if dice is None else f"{validated}, Dice {dice:.3f} at the network's resolution",
+        "held out": f"{counted(len(held_out), 'patient')} ({', '.join(held_out)})",
+        "images": f"{encoding_in_words(settings['encoding'])}",
+        "epochs": f"{epochs_of(training)}, weights of epoch {training['chosen_epoch']}",
+        "versions": versions,
+        "everything else": "`card.json`, and by epoch `history.tsv`",
+    }
+    return "\n".join(f"- {name}: {text}" for name, text in facts.items())
+
+
+def _volumes(names: Iterable[str]) -> str:
+    """`T1 in phase of 3 patients (1, 6, 7)`: of names <sequence>/<patient>."""
     patients: dict[str, list[str]] = {}
-    for name in names:
-        sequence, patient = name.split("/")
+    for sequence, patient in (name.split("/") for name in names):
         patients.setdefault(sequence, []).append(patient)
-    return "\n".join(
-        f"- {title_of(sequence)}: {counted(len(found), 'patient')} ({', '.join(sorted(found, key=natural))})"
-        for sequence, found in sorted(patients.items())
+    return "; ".join(
+        f"{title_of(sequence)} of {counted(len(own), 'patient')} ({', '.join(sorted(own, key=natural))})"
+        for sequence, own in patients.items()
     )
 
 
-def _training(training: Mapping[str, Any]) -> str:
-    settings = ", ".join(f"{key} {value}" for key, value in training["network"].items() if key != "name")
-    network = f"`{training['network']['name']}`{f' ({settings})' if settings else ''}"
-    epochs = f"epoch {training['chosen_epoch']} of {training['recipe']['epochs']}"
-    return (
-        f"Network {network}, seed {training['seed']}; weights of {epochs}. `card.json` has every setting, the versions "
-        "of the packages, and the SHA-256 of data, code and weights."
-    )
+def _evaluation(own: Sequence[Row], rows: Sequence[Row]) -> str:
+    folds, seeds = ({row[key] for row in rows} for key in ("fold", "seed"))
+    networks = f"{counted(len(folds), 'fold')}, {counted(len(seeds), 'seed')}"
+    columns = {"this network": own, "all networks": rows}
+    tables = [score_table(sequence, columns) for sequence in sequences_of(rows)]
+    return "\n\n".join([EVALUATION.format(fewest=FEWEST_PATIENTS, networks=networks), *tables, MEASURES_NOTE])
 
 
-def _evaluation(scored: Scored, training: Mapping[str, Any]) -> str:
-    if not scored:
-        return "No patient with ground truth was held out."
-    lines = ["| sequence | measure | mean ± SD | patients |", "|---|---|---|---|"]
-    for sequence, (_, scores) in scored.items():
-        lines += [
-            f"| {title_of(sequence)} | {PRINTED[measure].heading} | {_shown(measure, score)} | {score.patients} |"
-            for measure, score in scores.items()
-        ]
-    held_out = [f"{sequence}/{patient}" for sequence, (patients, _) in scored.items() for patient in patients]
-    return (
-        f"Mean and standard deviation over patients held out from this training:\n\n{_listed(held_out)}\n\n"
-        + "\n".join(lines)
-        + "\n\nASSD, HD95 and MSSD leave out patients whose prediction is empty. All slices: a slice without organ in "
-        "both reference and prediction counts as Dice 1." + _validation(training)
-    )
-
-
-def _shown(measure: str, score: _Score) -> str:
-    decimals = PRINTED[measure].decimals
-    if score.mean is None:
-        return NOTHING
-    return f"{score.mean:.{decimals}f}" + ("" if score.sd is None else f" ± {score.sd:.{decimals}f}")
-
-
-def _validation(training: Mapping[str, Any]) -> str:
-    dice = training["validation_dice"]
-    return "" if dice is None else f"\n\nDice, 3D, on the validation patients: {dice:.3f}."
-
-
-def _limits(data: Source, training: Mapping[str, Any], scored: Scored) -> list[str]:
-    trained = {name.split("/")[1] for name in training["train_on"]}
-    tested = {patient for patients, _ in scored.values() for patient in patients}
+def _limitations(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source, own: Sequence[Row]) -> str:
+    learned, scored = len({name.split("/")[1] for name in training["train_on"]}), patients_of(own)
     limits = [
-        *data.limits,
-        f"{counted(len(trained), 'patient')} to train on and {len(tested)} held out, all of the same data set: that is "
-        "no external test.",
-        "Scores are of this one training; another seed or another division of the patients gives others.",
+        source.limit,
+        f"It learned from {counted(learned, 'patient')}, and its scores are those of {len(scored)} others of the same "
+        "data: that is no external test.",
+        "Another seed or other folds give another network; the scores of all networks show how far they differ.",
     ]
     if copies := training["copies_of_held_out"]:
-        slices = counted(len(copies), "slice")
-        limits.append(f"**Trained on {slices} of held-out patients as well: the scores are too good.**")
+        limits.append(
+            f"It was trained on {counted(len(copies), 'slice')} of the held-out patients as well, an error that this "
+            "experiment repeats: the scores are no estimate for other patients."
+        )
     if training["leaks"]["validation_slices"]:
-        limits.append("Validated on slices of patients that it was trained on: the validation Dice is too good.")
-    return limits
+        limits.append("It was validated on slices of patients that it was trained on: the validation Dice is too high.")
+    if settings["scores"] == "logits":
+        limits.append("Dice was computed from grey logits, as in the original study, not from a mask.")
+    return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _use(training: Mapping[str, Any], organ: str, threshold: float) -> str:
-    grid, slices = training["recipe"]["grid"], 2 * training["recipe"]["context"] + 1
-    others = "" if training["outputs"] == 1 else f" the first of {training['outputs']} outputs is the {organ};"
-    return (
-        f"It takes [batch, {slices}, {grid['rows']}, {grid['columns']}], slices prepared as `recipe` in `card.json` "
-        f"says, and returns logits:{others} a probability of at least {threshold:g} is {organ}. `segment_volume` in "
-        "`chaosliver.network.prediction` does both for a whole volume. `load_model` refuses weights whose SHA-256 is "
-        "not that of the card."
-    )
+def _loading(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    recipe = training["recipe"]
+    shape = {"inputs": 2 * recipe["context"] + 1, **{key: recipe["grid"][key] for key in ("rows", "columns")}}
+    return LOADING.format(**shape, images=images_in_words(recipe), answer=scoring_in_words(settings))
+
+
+def _citation(source: Source) -> str:
+    cited = [*source.references, "chaos-liver: see CITATION.cff of the workflow."]
+    return "\n".join(f"- {reference}" for reference in cited)
+
+
+def _organs(names: Iterable[str]) -> str:
+    return enumerated([name.replace("_", " ") for name in names])

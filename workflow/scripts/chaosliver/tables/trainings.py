@@ -41,8 +41,8 @@ def _described(card: Mapping[str, Any], held_out: Sequence[Mapping[str, str]]) -
     return {
         "training_patients": len({patient for _, patient in trained}),
         "training_sequences": "+".join(sequences),
-        "validated_on": _validated_on(card, {row["patient"] for row in held_out}),
-        "epochs": card["snapshot_of"]["epoch"] if "snapshot_of" in card else card["recipe"]["epochs"],
+        "validated_on": validated_on(card, {row["patient"] for row in held_out}),
+        "epochs": epochs_of(card),
         "chosen_epoch": card["chosen_epoch"],
         "validation_dice": validation,
         "test_patients": len({row["patient"] for row in scored}),
@@ -51,7 +51,14 @@ def _described(card: Mapping[str, Any], held_out: Sequence[Mapping[str, str]]) -
     }
 
 
-def _validated_on(card: Mapping[str, Any], held_out: Set[str]) -> str:
+def epochs_of(card: Mapping[str, Any]) -> int:
+    """How many epochs a network was trained, or was to be: those of its recipe, or of the snapshot that it is."""
+    epochs: int = card["snapshot_of"]["epoch"] if "snapshot_of" in card else card["recipe"]["epochs"]
+    return epochs
+
+
+def validated_on(card: Mapping[str, Any], held_out: Set[str]) -> str:
+    """On what a training was validated, in words; `held_out` are the patients of its test fold."""
     if share := card["leaks"]["validation_slices"]:
         return f"{share:.0%} of the slices of the training patients"
     patients = {volume.split("/")[1] for volume in card["validate_on"]}

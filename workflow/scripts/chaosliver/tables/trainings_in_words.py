@@ -84,7 +84,7 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
         f"Encoding {experiment['encoding']}, split {experiment['split']}{few}.",
         _network(experiment["network"]),
         _dropout(experiment["network"]),
-        _images(recipe),
+        images_in_words(recipe),
         _resampling(recipe),
         _augmentation(study, experiment),
         _epochs(recipe),
@@ -93,7 +93,7 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
         TARGETS[recipe["targets"]],
         f"Random {seeds} {enumerated(experiment['seeds'])}.",
         _mode(experiment),
-        _scored(experiment),
+        scoring_in_words(experiment),
     ]
 
 
@@ -123,7 +123,8 @@ def _has_dropout(network: Mapping[str, Any]) -> bool:
     return bool(NETWORKS[network["name"]].dropout and network["dropout"])
 
 
-def _images(recipe: Mapping[str, Any]) -> str:
+def images_in_words(recipe: Mapping[str, Any]) -> str:
+    """What a recipe makes of an image before the network sees it."""
     grid = recipe["grid"]
     size = f"{grid['rows']} x {grid['columns']} pixels"
     spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
@@ -198,7 +199,8 @@ def _mode(experiment: Mapping[str, Any]) -> str:
     return f"{acting} statistics were on in every epoch of training."
 
 
-def _scored(experiment: Mapping[str, Any]) -> str:
+def scoring_in_words(experiment: Mapping[str, Any]) -> str:
+    """When a pixel belongs to the organ: an experiment's `scores`, `threshold` and `largest_component`."""
     if experiment["scores"] == "logits":
         return "A pixel is scored by its grey logit, rounded to three places for a slice, as in the original study."
     largest = " and it lies in the largest connected component" if experiment["largest_component"] else ""
