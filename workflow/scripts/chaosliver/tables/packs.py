@@ -114,7 +114,7 @@ def _ranges(rows: Sequence[Row]) -> dict[str, list[float]]:
     volumes: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         volumes.setdefault((row["patient"], row["sequence"]), []).append(row)
-    found = {
+    found: dict[str, list[float]] = {
         "slices": [len(own) for own in volumes.values()],
         **{name: [float(row[name]) for row in rows if row[name]] for name in RANGES},
     }
