@@ -77,12 +77,21 @@ sys.exit(cli.main())
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
     """Every job of the study of everything, as dictionaries."""
-    folder = tmp_path_factory.mktemp("everything")
+    return planned(tmp_path_factory.mktemp("everything"), "all")
+
+
+@pytest.fixture(scope="module")
+def model_jobs(tmp_path_factory):
+    """Every job of the study's network for use."""
+    return planned(tmp_path_factory.mktemp("for_use"), "model")
+
+
+def planned(folder, target):
     (folder / "everything.tsv").write_text(SHEET)
     overlay = EVERYTHING | {"patients": str(folder / "everything.tsv"), "results": str(folder / "results")}
     (folder / "everything.yaml").write_text(yaml.safe_dump(overlay))
     code = PLAN.replace("TARGET", repr(str(folder / "jobs.json")))
-    arguments = ("-n", "--quiet", "all", "--cores", "3", "--configfile", str(folder / "everything.yaml"))
+    arguments = ("-n", "--quiet", "all", "--cores", "3", "--configfile", str(folder / "everything.yaml"), "--", target)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -93,9 +102,9 @@ def jobs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def by_rule(jobs):
+def by_rule(jobs, model_jobs):
     found = defaultdict(list)
-    for job in jobs:
+    for job in [*jobs, *(job for job in model_jobs if job["rule"] == "make_pack")]:
         found[job["rule"]].append(job)
     return found
 
@@ -426,6 +435,27 @@ def test_methods_and_checklists_are_written_from_the_trainings_and_the_studys_ta
     }
     assert checklists["output"] == {"page": "tables/checklists.html", "markdown": "tables/checklists.md"}
     assert checklists["params"]["texts"] == digest_of_texts("tables/checklists")
+
+
+def test_the_network_for_use_is_trained_on_everyone_and_packed_with_what_the_folds_showed(model_jobs):
+    trained = [job for job in model_jobs if job["rule"] == "train"]
+    everyone = [job for job in trained if job["wildcards"]["fold"] == "all"]
+    assert [(job["wildcards"]["experiment"], job["wildcards"]["seed"]) for job in everyone] == [
+        ("first", "1"),
+        ("first", "2"),
+    ]
+    patients = [str(number) for number in range(1, 7)]
+    for job in everyone:
+        assert job["input"]["train_images"] == indexes("png/8bit", *places([T1], patients))
+        assert job["input"]["augmented"] == [f"augmented/augmentor/8bit/liver/{T1}/two_fold_foldall.tsv"]
+        assert job["input"]["validation_images"] == job["input"]["held_out_images"] == []
+        assert job["params"]["settings"]["recipe"]["snapshots"] == []
+    (packed,) = [job for job in model_jobs if job["rule"] == "make_pack"]
+    assert packed["input"]["cards"] == [f"models/first/foldall_seed{seed}/card.json" for seed in (1, 2)]
+    assert packed["input"]["weights"] == [f"models/first/foldall_seed{seed}/weights.safetensors" for seed in (1, 2)]
+    assert packed["input"]["scores"] == [f"volumes/first/fold{fold}_seed{seed}.tsv" for fold, seed in RUNS]
+    assert packed["input"]["pairs"] == [f"inventory/{patient}.pairs.tsv" for patient in patients]
+    assert packed["output"] == {"folder": "model"}
 
 
 SINGLE = {

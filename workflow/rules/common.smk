@@ -30,7 +30,7 @@ from chaosliver.study.configuration import check_config, read_schema
 from chaosliver.study.patients import COHORTS
 from chaosliver.study.plan import TABLES, Plan
 from chaosliver.study.provenance import digest_of, digest_of_texts
-from chaosliver.study.runs import RUN_PATTERN, labels_of
+from chaosliver.study.runs import EVERYONE, RUN_PATTERN, labels_of
 
 STARTED = time.time()
 SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
@@ -44,7 +44,7 @@ wildcard_constraints:
     cohort="|".join(COHORTS),
     sequence="|".join(SEQUENCES),
     organ="|".join(ORGANS),
-    fold=r"\d+",
+    fold=rf"\d+|{EVERYONE}",
     seed=r"\d+",
     run=RUN_PATTERN,
 

@@ -81,6 +81,7 @@ def test_a_training_reads_images_masks_of_all_its_organs_and_samples_by_role(pla
         "validation_masks": indexes("masks/liver", f"{T1}/{VALIDATING[fold]}"),
         "held_out_images": [],
         "held_out_masks": [],
+        "cross_validated": [],
     }
     held_out = [f"{T1}/{patient}" for patient in HELD_OUT[fold]]
     others = [f"{T1}/{patient}" for patient in HELD_OUT[1 - fold]]
@@ -92,7 +93,26 @@ def test_a_training_reads_images_masks_of_all_its_organs_and_samples_by_role(pla
         "validation_masks": indexes("masks/liver", *held_out),
         "held_out_images": indexes("png/8bit", *held_out),
         "held_out_masks": indexes("masks/liver", *held_out),
+        "cross_validated": [],
     }
+
+
+def test_where_everyone_trains_validation_may_tell_how_long(sheet):
+    """T1 in phase of all six patients; the epoch is that of the cross-validation, where it was chosen there."""
+    config = study_of_everything(patients=sheet)
+    config["experiments"]["first"]["recipe"]["choose"] = "best"
+    chosen = Plan.of(config, SCHEMA)
+    everyone = [f"{T1}/{patient}" for patient in range(1, 7)]
+    found = inputs.train(chosen, "first", "all")
+    assert found["train_images"] == indexes("png/8bit", *everyone)
+    assert found["validation_images"] == found["held_out_masks"] == []
+    assert found["augmented"] == [f"{R}/augmented/augmentor/8bit/liver/{T1}/two_fold_foldall.tsv"]
+    runs = [f"fold{fold}_seed{seed}" for fold in (0, 1) for seed in (1, 2)]
+    assert found["cross_validated"] == [f"{R}/models/first/{run}/card.json" for run in runs]
+    assert inputs.train(chosen, "first", "0")["cross_validated"] == []
+    assert inputs.train(chosen, "few", "all")["cross_validated"] == []
+    drawn = inputs.augment(chosen, "8bit", "liver", T1, "leaking", "all")
+    assert drawn["images"] == indexes("png/8bit", *everyone) and drawn["held_out_images"] == []
 
 
 def test_a_training_of_several_organs_reads_the_masks_of_each(plan):

@@ -120,7 +120,7 @@ def test_patients_of_a_fold_have_the_role_that_its_split_gives_them(plan, fold):
 
 
 def test_trainings_are_told_what_makes_their_weights_and_nothing_else(plan):
-    settings = plan.training_settings("kidney", "2")
+    settings = plan.training_settings("kidney", "1", "2")
     assert settings == {
         "network": {"name": "fast", "channels": 2, "depth": 2},
         "recipe": plan.experiments["kidney"].recipe,
@@ -130,9 +130,23 @@ def test_trainings_are_told_what_makes_their_weights_and_nothing_else(plan):
         "threads": 3,
     }
     assert (settings["recipe"]["epochs"], settings["recipe"]["grid"]["rows"]) == (4, 32)
-    assert plan.training_settings("leaks", "1")["leaks"] == {"copies": 0.25, "validation_slices": 0, "seed": 1}
-    assert plan.augmentation_leaks("leaking")["copies"] == 0.25
-    assert plan.augmentation_leaks("two_fold_1patients")["copies"] == 0
+    assert plan.training_settings("leaks", "0", "1")["leaks"] == {"copies": 0.25, "validation_slices": 0, "seed": 1}
+    assert plan.augmentation_leaks("leaking", "0")["copies"] == 0.25
+    assert plan.augmentation_leaks("two_fold_1patients", "1")["copies"] == 0
+
+
+def test_where_everyone_trains_nobody_is_held_out_nothing_leaks_and_the_last_epoch_counts(plan):
+    everyone = [str(number) for number in range(1, 7)]
+    for experiment in ("first", "leaks"):
+        assert plan.patients_in(experiment, "all", "train") == everyone
+        assert plan.validation_patients(experiment, "all") == plan.patients_in(experiment, "all", "test") == []
+    settings = plan.training_settings("leaks", "all", "1")
+    assert settings["leaks"] == {"copies": 0, "validation_slices": 0, "seed": 1}
+    assert plan.augmentation_leaks("leaking", "all") == {"copies": 0, "validation_slices": 0, "seed": 1}
+    usual = plan.training_settings("leaks", "0", "1")
+    assert usual["recipe"]["snapshots"] == [3]
+    changed = {"choose": "last", "patience": None, "snapshots": []}
+    assert settings == {**usual, "recipe": {**usual["recipe"], **changed}, "leaks": settings["leaks"]}
 
 
 def test_a_digest_is_of_the_experiments_own_network(plan):
@@ -205,7 +219,7 @@ def test_a_second_draw_adds_runs_and_leaves_the_first_ones_as_they_are(plan, she
     assert twice.runs_of("kidney") == [("kidney", fold, seed) for fold in "0123" for seed in "12"]
     assert twice.runs_of("leaks") == plan.runs_of("leaks")
     for run in plan.trainings:
-        assert twice.training_settings(run.experiment, run.seed) == plan.training_settings(run.experiment, run.seed)
+        assert twice.training_settings(*run) == plan.training_settings(*run)
         assert train(twice, run.experiment, run.fold) == train(plan, run.experiment, run.fold)
         assert twice.scored_patients(run.experiment, run.name) == plan.scored_patients(run.experiment, run.name)
     second = [twice.patients_in("first", fold, "test") for fold in "23"]

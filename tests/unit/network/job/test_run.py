@@ -37,6 +37,18 @@ def run_training(settings, data, checkpoints, outputs, events=None):
 SETTINGS = plain_settings({"epochs": 2})
 
 
+def test_the_epochs_that_cross_validation_supports_are_the_median_of_those_it_chose(tmp_path):
+    """By hand: of 7, 31 and 12 it is 12, of 7, 31, 12 and 15 the 13.5 between, rounded; never none."""
+    cards = []
+    for number, epoch in enumerate((7, 31, 12, 15)):
+        cards.append(tmp_path / f"{number}.json")
+        cards[-1].write_text(json.dumps({"chosen_epoch": epoch}))
+    assert runs.supported_epochs(cards[:3]) == 12
+    assert runs.supported_epochs(cards) == 14
+    cards[0].write_text(json.dumps({"chosen_epoch": 0}))
+    assert runs.supported_epochs(cards[:1]) == 1
+
+
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):
     made = outputs(tmp_path / "m")
     run_training(SETTINGS, data, tmp_path / "c", made)

@@ -6,7 +6,7 @@ from .archives import source_of
 from .experiments import NOT_AUGMENTED
 from .folds import selection_of
 from .plan import Plan
-from .runs import TEST_COHORT, Run
+from .runs import EVERYONE, TEST_COHORT, Run
 
 Named = dict[str, list[str] | str]
 
@@ -30,7 +30,7 @@ def check_cohort(plan: Plan, cohort: str) -> Named:
 
 def augment(plan: Plan, encoding: str, organ: str, sequences: str, split: str, fold: str) -> dict[str, list[str]]:
     """A fold's training slices, and the held-out ones where the split copies some of them."""
-    roles = plan.folds[split][int(fold)]
+    roles = plan.roles_in(split, fold)
     train = [patient for patient in roles if roles[patient] == "train"]
     held_out = [patient for patient in roles if roles[patient] == "test"]
     copied = held_out if plan.splits[split].copies else []
@@ -44,14 +44,20 @@ def augment(plan: Plan, encoding: str, organ: str, sequences: str, split: str, f
 
 
 def train(plan: Plan, experiment: str, fold: str) -> dict[str, list[str]]:
-    """The indexes by role: nothing of a held-out patient is among them, but for a split that repeats such an error."""
+    """The indexes by role: nothing of a held-out patient is among them, but for a split that repeats such an error.
+
+    Where every patient trains, and the experiment's epochs are chosen by validation, the cards of its cross-validation
+    tell how many there should be.
+    """
     settings = plan.experiments[experiment]
     roles = {
         "train": plan.patients_in(experiment, fold, "train"),
         "validation": plan.validation_patients(experiment, fold),
         "held_out": plan.patients_in(experiment, fold, "test") if plan.split_of(experiment).copies else [],
     }
-    inputs = {"augmented": _augmented(plan, experiment, fold)}
+    inputs = {"augmented": _augmented(plan, experiment, fold), "cross_validated": []}
+    if fold == EVERYONE and settings.recipe["choose"] == "best":
+        inputs["cross_validated"] = cards_of(plan, plan.runs_of(experiment))
     for role, patients in roles.items():
         inputs[f"{role}_images"] = _images(plan, settings.encoding, settings.train_on, patients)
         inputs[f"{role}_masks"] = [
@@ -90,6 +96,18 @@ def evaluate(plan: Plan, experiment: str, run: str) -> dict[str, list[str]]:
         "mask_indexes": draw_triplets(plan, experiment, run)["mask_indexes"],
         "pairs": [f"{plan.results}/inventory/{name}.pairs.tsv" for name in plan.scored_patients(experiment, run)],
         "logit_index": [f"{plan.results}/logits/{experiment}/{run}.tsv"] if grey else [],
+    }
+
+
+def make_pack(plan: Plan) -> Named:
+    """The networks for use, what cross-validation made of the same recipe, and the slices that they learned from."""
+    name, development = plan.model, plan.cohort_patients("development")
+    return {
+        "cards": cards_of(plan, plan.model_runs),
+        "weights": [f"{_model(plan, run)}/weights.safetensors" for run in plan.model_runs],
+        "scores": [f"{plan.results}/volumes/{name}/{run.name}.tsv" for run in plan.runs_of(name)],
+        "pairs": [f"{plan.results}/inventory/{patient}.pairs.tsv" for patient in development],
+        "raw_indexes": [f"{plan.results}/raw/{patient}.tsv" for patient in development],
     }
 
 

@@ -15,9 +15,10 @@ from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
 from .contrasts import contrasts_of
 from .experiments import Experiment, resolve_experiments
 from .folds import check_sequences, folds_of, selection_of
+from .for_use import FOLDS, model_experiment
 from .patients import Patient, patients_in, read_sheet
 from .provenance import computing_digest, digest_of
-from .runs import TEST_COHORT, Run
+from .runs import EVERYONE, TEST_COHORT, Run
 from .splits import HELD_OUT, Split
 
 # The tables that hold the study's numbers.
@@ -175,6 +176,31 @@ class Plan:
         """The contrasts of the plan of analysis."""
         return contrasts_of(self.experiments, self.config)
 
+    # The network for use.
+
+    @property
+    def model(self) -> str:
+        """The experiment that the network for use is trained as. Raises InputError where it cannot be."""
+        return model_experiment(self.experiments, self.config)
+
+    @property
+    def model_runs(self) -> list[Run]:
+        """The networks that the network for use consists of: their mean probability is its answer."""
+        name = self.model
+        if self.config["model"]["networks"] == FOLDS:
+            return self.runs_of(name)
+        return [Run(name, EVERYONE, str(seed)) for seed in self.experiments[name].seeds]
+
+    def pack_settings(self) -> dict[str, Any]:
+        """What a pack says of the network for use besides its networks."""
+        name = self.model
+        return {
+            "experiment": name,
+            "networks": self.config["model"]["networks"],
+            "sequences": list(self.experiments[name].train_on),
+            **self.model_settings(name),
+        }
+
     # Roles of patients.
 
     def patients_in(self, experiment: str, fold: str, role: str) -> list[str]:
@@ -200,20 +226,32 @@ class Plan:
         """How many folds of each experiment, in turn, are of one draw, which holds out each patient once at most."""
         return {name: self.split_of(name).folds_per_draw for name in self.experiments}
 
+    def roles_in(self, selection: str, fold: str) -> Mapping[str, str]:
+        """The role of each patient in a fold of a selection; in that of everyone all development patients train."""
+        if fold == EVERYONE:
+            return dict.fromkeys(self.cohort_patients("development"), "train")
+        return self.folds[selection][int(fold)]
+
     def _with_role(self, selection: str, fold: str, role: str) -> list[str]:
-        roles = self.folds[selection][int(fold)]
-        return [patient for patient in roles if roles[patient] == role]
+        return [patient for patient, held in self.roles_in(selection, fold).items() if held == role]
 
     # Parameters of jobs.
 
-    def training_settings(self, experiment: str, seed: str) -> dict[str, Any]:
-        """What decides the weights, and nothing else: another name or threshold of the experiment retrains nothing."""
+    def training_settings(self, experiment: str, fold: str, seed: str) -> dict[str, Any]:
+        """What decides the weights, and nothing else: another name or threshold of the experiment retrains nothing.
+
+        Where everyone trains, nobody is left to choose the epoch, and there is nothing to leak.
+        """
         settings = self.experiments[experiment]
+        recipe, leaks = settings.recipe, self.split_of(experiment).leaks
+        if fold == EVERYONE:
+            recipe = {**recipe, "choose": "last", "patience": None, "snapshots": []}
+            leaks = {**leaks, "copies": 0, "validation_slices": 0}
         return {
             "network": settings.network,
-            "recipe": settings.recipe,
+            "recipe": recipe,
             "keep_originals": settings.keep_originals,
-            "leaks": self.split_of(experiment).leaks,
+            "leaks": leaks,
             "seed": int(seed),
             "threads": self.config["training"]["threads"],
         }
@@ -239,9 +277,10 @@ class Plan:
             raise ValueError(f"{experiment} is no snapshot")
         return snapshot.epoch
 
-    def augmentation_leaks(self, split: str) -> dict[str, float]:
+    def augmentation_leaks(self, split: str, fold: str) -> dict[str, float]:
         """What the split of a selection of folds lets through between patients."""
-        return self.splits[split].leaks
+        leaks = self.splits[split].leaks
+        return {**leaks, "copies": 0, "validation_slices": 0} if fold == EVERYONE else leaks
 
     def predicted_cohort(self, run: str) -> str:
         """The cohort whose patients a run segments."""

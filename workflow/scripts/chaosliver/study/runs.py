@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 # The run in which all networks of an experiment segment the test cohort together.
 TEST_COHORT = "test_cohort"
+# In place of a fold's number: every development patient trains, and nobody is held out.
+EVERYONE = "all"
 # What a run's part of a path looks like.
 RUN_PATTERN = rf"fold\d+_seed\d+|{TEST_COHORT}"
 

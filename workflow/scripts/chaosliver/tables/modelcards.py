@@ -51,12 +51,12 @@ import torch
 sys.path.insert(0, "/path/to/chaos-liver/workflow/scripts")
 from chaosliver.network.models import load_model
 
-network, card = load_model(Path("card.json"), Path("weights.safetensors"))
+network, card = load_model(Path("{card}"), Path("{weights}"))
 with torch.inference_mode():
     logits = network(torch.zeros(1, {inputs}, {rows}, {columns}))[:, 0]
 ```
 
-`load_model` compares the weights with the SHA-256 in `card.json`. {images} {answer} The workflow makes these
+`load_model` compares the weights with the SHA-256 in `{card}`. {images} {answer} The workflow makes these
 images from DICOM, and brings the answer back to each image's own grid."""
 
 
@@ -116,23 +116,28 @@ def describe_model(
     _, fold, seed = Run.parse(experiment, run)
     own = [row for row in rows if (row["fold"], row["seed"]) == (fold, seed)]
     origin = SOURCES[source]
-    header = yaml.safe_dump(_header(f"{experiment}/{run}", settings["organ"], origin, own), sort_keys=False)
     sections = {
         "Intended use": INTENDED_USE,
         "Licence": f"{origin.terms} {CODE_LICENCE}",
         "Training": _training(training, settings, origin, patients_of(own)),
         "Evaluation": _evaluation(own, rows),
         "Limitations": _limitations(training, settings, origin, own),
-        "How to load it": _loading(training, settings),
-        "Citation": _citation(origin),
+        "How to load it": loading_of(training, settings),
+        "Citation": citation_of(origin),
     }
-    title = f"# chaos-liver: {experiment}, fold {fold}, seed {seed}\n\n{_summary(training, settings, origin)}\n"
+    header = header_of(f"{experiment}/{run}", settings["organ"], origin, own)
+    title = f"chaos-liver: {experiment}, fold {fold}, seed {seed}"
+    write_text(readme, card_of(header, title, summary_of(training, settings, origin), sections))
+
+
+def card_of(header: Mapping[str, Any], title: str, summary: str, sections: Mapping[str, str]) -> str:
+    """A model card as text: the metadata as YAML, a title, a summary, and a section for each name."""
     body = "\n".join(f"## {name}\n\n{text}\n" for name, text in sections.items())
-    write_text(readme, f"---\n{header}---\n\n{title}\n{body}")
+    return f"---\n{yaml.safe_dump(dict(header), sort_keys=False)}---\n\n# {title}\n\n{summary}\n\n{body}"
 
 
-def _header(name: str, organ: str, source: Source, own: Sequence[Row]) -> dict[str, Any]:
-    """The metadata for Hugging Face; its results are this network's alone."""
+def header_of(name: str, organ: str, source: Source, rows: Sequence[Row]) -> dict[str, Any]:
+    """The metadata for Hugging Face, whose results are those of the rows alone."""
     return {
         "license": source.licence,
         "library_name": "chaos-liver",
@@ -140,7 +145,9 @@ def _header(name: str, organ: str, source: Source, own: Sequence[Row]) -> dict[s
         "tags": ["medical", "mri", "abdomen", organ.replace("_", "-"), "snakemake"],
         "datasets": [source.dataset],
         "metrics": ["dice"],
-        "model-index": [{"name": name, "results": [_result(sequence, source, own) for sequence in sequences_of(own)]}],
+        "model-index": [
+            {"name": name, "results": [_result(sequence, source, rows) for sequence in sequences_of(rows)]}
+        ],
     }
 
 
@@ -166,7 +173,8 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _summary(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source) -> str:
+def summary_of(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source) -> str:
+    """What the network is, and on what it was trained, in a sentence or two."""
     network = ", ".join(f"{key} {value}" for key, value in training["network"].items() if key != "name")
     others = settings["other_organs"]
     also = f" It also learned, without being scored: {_organs(others)}." if others else ""
@@ -181,7 +189,7 @@ def _training(training: Mapping[str, Any], settings: Mapping[str, Any], source: 
     validated, dice = validated_on(training, set(held_out)), training["validation_dice"]
     versions = ", ".join(f"{package} {version}" for package, version in sorted(training["versions"].items()))
     facts = {
-        "data": f"{source.name}, {_volumes(training['train_on'])}",
+        "data": f"{source.name}, {volumes_of(training['train_on'])}",
         "validated on": validated if dice is None else f"{validated}, Dice {dice:.3f} at the network's resolution",
         "held out": f"{counted(len(held_out), 'patient')} ({', '.join(held_out)})",
         "images": f"{encoding_in_words(settings['encoding'])}",
@@ -192,7 +200,7 @@ def _training(training: Mapping[str, Any], settings: Mapping[str, Any], source: 
     return "\n".join(f"- {name}: {text}" for name, text in facts.items())
 
 
-def _volumes(names: Iterable[str]) -> str:
+def volumes_of(names: Iterable[str]) -> str:
     """`T1 in phase of 3 patients (1, 6, 7)`: of names <sequence>/<patient>."""
     patients: dict[str, list[str]] = {}
     for sequence, patient in (name.split("/") for name in names):
@@ -231,13 +239,22 @@ def _limitations(training: Mapping[str, Any], settings: Mapping[str, Any], sourc
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _loading(training: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def loading_of(
+    training: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    card: str = "card.json",
+    weights: str = "weights.safetensors",
+) -> str:
+    """How to load a network from its two files, what images it takes, and what its answer is."""
     recipe = training["recipe"]
     shape = {"inputs": 2 * recipe["context"] + 1, **{key: recipe["grid"][key] for key in ("rows", "columns")}}
-    return LOADING.format(**shape, images=images_in_words(recipe), answer=scoring_in_words(settings))
+    words = {"images": images_in_words(recipe), "answer": scoring_in_words(settings)}
+    return LOADING.format(**shape, **words, card=card, weights=weights)
 
 
-def _citation(source: Source) -> str:
+def citation_of(source: Source) -> str:
+    """The references of the data, and of the workflow, as a list."""
     cited = [*source.references, "chaos-liver: see CITATION.cff of the workflow."]
     return "\n".join(f"- {reference}" for reference in cited)
 

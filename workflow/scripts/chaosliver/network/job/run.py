@@ -1,7 +1,9 @@
 """One training as a whole: from indexes to weights, card and history, or their re-emission from a checkpoint."""
 
+import json
 import logging
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,6 +81,12 @@ def run_training(
         "versions": {package: version(package) for package in PACKAGES},
     }
     save_model(outputs.card, outputs.weights, state.best, facts)
+
+
+def supported_epochs(cards: Sequence[Path]) -> int:
+    """The number of epochs after which networks were best on patients that they did not learn from: the median."""
+    chosen = [json.loads(card.read_text(encoding="utf-8"))["chosen_epoch"] for card in cards]
+    return max(1, round(statistics.median(chosen)))
 
 
 def _saved_state(checkpoints: Path, identity: Mapping[str, Any], recipe: Recipe) -> State | None:

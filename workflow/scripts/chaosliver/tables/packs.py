@@ -1,0 +1,165 @@
+"""A study's network for use, in one folder that needs neither the study nor its data."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from ..base.columns import PATIENT_COLUMNS
+from ..base.errors import InputError
+from ..base.files import read_tsv, sha256_of, write_text
+from ..base.indexes import read_index
+from ..base.wording import counted
+from ..measure.patient_statistics import mean_interval
+from ..prepare.dicom import read_slice
+from ..prepare.fingerprints import fingerprint_of
+from .modelcards import INTENDED_USE, SOURCES, card_of, citation_of, header_of, loading_of, summary_of
+from .modelscores import score_table, sequences_of
+from .references import CODE_LICENCE
+
+# Raised where what a pack holds is read otherwise than before.
+FORMAT = 1
+DESCRIPTION, FINGERPRINTS, CHECKSUMS = "pack.json", "training_slices.txt", "SHA256SUMS"
+
+# Whose least and greatest values a pack tells.
+RANGES = ("row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns")
+
+LEARNED = {
+    "all_patients": "{members}, one per seed, trained on all {patients} of the study. Nobody was held out from them.",
+    "folds": "The {members} of the cross-validation, one per fold and seed; together they saw all {patients}.",
+}
+EXPECTED = (
+    "No patient is left to score these networks together. The figures are those of the cross-validation of the same "
+    "recipe ({folds} folds, {seeds} seeds): each patient scored by networks that never saw it, mean ± standard "
+    "deviation over patients, and the 95 % bootstrap interval of the mean. They are of patients of the same data, and "
+    "promise nothing about other scanners, sequences or diseases."
+)
+FILES = (
+    "`pack.json` says how images are prepared and answers thresholded, what to expect, and on whom the networks "
+    "learned. `training_slices.txt` has a fingerprint of every slice that they learned from, so that nobody scores "
+    "them on these. `SHA256SUMS` has the checksums of all files: `sha256sum --check SHA256SUMS`."
+)
+
+Row = Mapping[str, str]
+
+
+def make_pack(
+    *,
+    cards: list[Path],
+    weights: list[Path],
+    scores: list[Path],
+    pairs: list[Path],
+    raw_indexes: list[Path],
+    settings: dict[str, Any],
+    source: str,
+    folder: Path,
+) -> None:
+    """Write `folder`: networks with their cards, a description, fingerprints of the training slices, and checksums.
+
+    `scores` are the tables of patients of the cross-validation, which tell what to expect; `pairs` and `raw_indexes`
+    the admitted slices and the files of the patients that trained. `settings` are those of `Plan.model_settings`, and
+    `source` says what the patients are, `chaos` or `phantom`. Raises InputError where weights are not those of their
+    card.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    networks = [_put_network(folder, number, *each) for number, each in enumerate(zip(cards, weights, strict=True))]
+    trained = [row for table in pairs for row in read_tsv(table, ("patient", "sequence", "image", *RANGES))]
+    trained = [row for row in trained if row["sequence"] in settings["sequences"]]
+    prints = sorted(set(_fingerprints(trained, {index.stem: index for index in raw_indexes})))
+    write_text(folder / FINGERPRINTS, "".join(f"{each}\n" for each in prints))
+    held_out = [row for table in scores for row in read_tsv(table, PATIENT_COLUMNS)]
+    described: dict[str, Any] = {
+        "format": FORMAT,
+        **settings,
+        "source": source,
+        "members": networks,
+        "patients": sorted({row["patient"] for row in trained}),
+        "expected": _expected(held_out),
+        "seen": _ranges(trained),
+    }
+    training = json.loads(cards[0].read_text(encoding="utf-8"))
+    write_text(folder / "README.md", _readme(described, training, held_out))
+    write_text(folder / DESCRIPTION, json.dumps(described, indent=2, sort_keys=True) + "\n")
+    sums = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    write_text(folder / CHECKSUMS, "".join(sums))
+
+
+def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out: Sequence[Row]) -> str:
+    """The pack's model card, with the metadata for Hugging Face: its scores are those of the cross-validation."""
+    origin, members = SOURCES[described["source"]], len(described["members"])
+    folds, seeds = ({row[key] for row in held_out} for key in ("fold", "seed"))
+    tables = [score_table(sequence, {"cross-validation": held_out}) for sequence in sequences_of(held_out)]
+    sections = {
+        "Intended use": INTENDED_USE,
+        "Licence": f"{origin.terms} {CODE_LICENCE}",
+        "Training": LEARNED[described["networks"]].format(
+            members=counted(members, "network"), patients=counted(len(described["patients"]), "patient")
+        ),
+        "What to expect": "\n\n".join([EXPECTED.format(folds=len(folds), seeds=len(seeds)), *tables]),
+        "Files": FILES,
+        "How to load it": loading_of(training, described, **described["members"][0]),
+        "Citation": citation_of(origin),
+    }
+    header = header_of(described["experiment"], described["organ"], origin, held_out)
+    summary = summary_of(training, described, origin)
+    return card_of(header, f"chaos-liver: {described['experiment']}, for use", summary, sections)
+
+
+def _put_network(folder: Path, number: int, card: Path, weights: Path) -> dict[str, str]:
+    described = json.loads(card.read_text(encoding="utf-8"))
+    if sha256_of(weights) != described["weights_sha256"]:
+        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    names = {"card": f"network{number}.json", "weights": f"network{number}.safetensors"}
+    shutil.copyfile(card, folder / names["card"])
+    shutil.copyfile(weights, folder / names["weights"])
+    return names
+
+
+def _fingerprints(rows: Sequence[Row], indexes: Mapping[str, Path]) -> Iterable[str]:
+    """Of every slice that trained, read from files that are checked against the index of their patient."""
+    for patient, index in indexes.items():
+        own = [row for row in rows if row["patient"] == patient]
+        raw = index.with_suffix("")
+        read_index(index, raw, only={row["image"] for row in own})
+        prints = (fingerprint_of(read_slice(raw / row["image"]).pixels) for row in own)
+        yield from (each for each in prints if each is not None)
+
+
+def _expected(rows: Sequence[Row]) -> dict[str, dict[str, float | int | None]]:
+    """By sequence the 3D Dice on patients that no network saw: mean and SD over them, 95 % interval of the mean."""
+    expected = {}
+    for sequence in sorted({row["sequence"] for row in rows}):
+        values: dict[str, list[float]] = {}
+        for row in rows:
+            if row["sequence"] == sequence and row["dice_3d"]:
+                values.setdefault(row["patient"], []).append(float(row["dice_3d"]))
+        if values:
+            expected[sequence] = _summary([fmean(each) for each in values.values()])
+    return expected
+
+
+def _summary(means: Sequence[float]) -> dict[str, float | int | None]:
+    low, high = mean_interval(np.array(means)) or (None, None)
+    return {
+        "patients": len(means),
+        "dice_3d": fmean(means),
+        "sd": stdev(means) if len(means) > 1 else None,
+        "ci_low": low,
+        "ci_high": high,
+    }
+
+
+def _ranges(rows: Sequence[Row]) -> dict[str, list[float]]:
+    """The least and the greatest of what the training volumes were like; lengths in mm."""
+    volumes: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        volumes.setdefault((row["patient"], row["sequence"]), []).append(row)
+    found: dict[str, list[float]] = {
+        "slices": [len(own) for own in volumes.values()],
+        **{name: [float(row[name]) for row in rows if row[name]] for name in RANGES},
+    }
+    return {name: [min(values), max(values)] for name, values in found.items() if values}
