@@ -50,9 +50,9 @@ METRICS = (
 )
 # Where the configuration has contrasts: `run` says how many were run, `detectable` is a sentence.
 PLANNED = (
-    "The plan has {contrasts} of the 3D Dice, {run}, judged by the rules of docs/analysis_plan.md: a paired t-test "
-    "over all patients, those that do not differ included, with Holm's correction over all contrasts, those not run "
-    "included, and an interval at the level of Holm's procedure. A difference is called better or worse where that "
+    "The plan has {contrasts} of the 3D Dice, {run}, judged by the rules of docs/analysis_plan.md: paired t-tests over "
+    "all patients, those that do not differ included, with Holm's correction over all contrasts, those not run "
+    "included, and intervals at the levels of Holm's procedure. A difference is called better or worse where that "
     "interval excludes 0, equivalent where it lies within {margin:g} either way, and else undecided. {detectable} All "
     "other comparisons are secondary: differences and intervals without a verdict."
 )
