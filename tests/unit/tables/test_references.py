@@ -48,7 +48,7 @@ def test_methods_of_measuring_are_those_of_their_references():
         (METRICS, "Predictions", "8).", {"RAVD", "ASSD", "MSSD", "HD"}),
         (PLANNED, "The", "verdict.", set()),
         (NO_PLAN, "This", "difference.", set()),
-        (LICENCE, "The", "cited.", {"CHAOS", "CC", "BY", "NC", "SA"}),
+        (LICENCE, "The", "it.", {"CHAOS", "CC", "BY", "NC", "SA"}),
         (PHANTOM, "The", "data.", {"CHAOS"}),
         (CODE_LICENCE, "The", "licence.", {"MIT"}),
     ],
