@@ -24,8 +24,8 @@ REFERENCES = (
     "(2021) e26151. doi 10.2196/26151",
 )
 LICENCE = (
-    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: pictures that show them may not be used "
-    "commercially, and must be shared under the same terms, with the sources cited. Whether that reaches networks "
+    "The CHAOS data (references 1 and 2) are under the licence CC BY-NC-SA 4.0: pictures that show them may not be "
+    "used commercially, and must be shared under the same terms, with the sources cited. Whether that reaches networks "
     "trained on them is not settled; the model cards keep to it."
 )
 PHANTOM = (
