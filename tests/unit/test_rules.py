@@ -434,7 +434,7 @@ def test_methods_and_checklists_are_written_from_the_trainings_and_the_studys_ta
         "findings_table": "inventory/findings.tsv",
     }
     assert checklists["output"] == {"page": "tables/checklists.html", "markdown": "tables/checklists.md"}
-    assert checklists["params"]["texts"] == digest_of_texts("tables/checklists")
+    assert checklists["params"]["texts"] == digest_of_texts("tables/checklist_items")
 
 
 def test_the_network_for_use_is_trained_on_everyone_and_packed_with_what_the_folds_showed(model_jobs):

@@ -172,7 +172,7 @@ rule write_checklists:
         "../../envs/report.yaml"
     params:
         study=PLAN.described_study(),
-        texts=digest_of_texts("tables/checklists"),
+        texts=digest_of_texts("tables/checklist_items"),
         code=digest_of("write_checklists"),
     script:
         "../scripts/write_checklists.py"

@@ -228,19 +228,19 @@ def test_a_file_that_is_no_python_is_named(small):
 
 
 def test_texts_count_by_name_and_byte_and_the_folder_by_what_is_in_it(scripts):
-    folder = scripts / "chaosliver/tables/checklists"
-    before = provenance.digest_of_texts("tables/checklists")
-    assert before == provenance.digest_of_texts("tables/checklists")
+    folder = scripts / "chaosliver/tables/checklist_items"
+    before = provenance.digest_of_texts("tables/checklist_items")
+    assert before == provenance.digest_of_texts("tables/checklist_items")
     file = folder / "claim_2024.tsv"
     text = file.read_bytes()
     file.write_bytes(text.replace(b"done", b"dome", 1))
-    altered = provenance.digest_of_texts("tables/checklists")
+    altered = provenance.digest_of_texts("tables/checklist_items")
     file.rename(folder / "other.tsv")
-    renamed = provenance.digest_of_texts("tables/checklists")
+    renamed = provenance.digest_of_texts("tables/checklist_items")
     (folder / "other.tsv").unlink()
-    fewer = provenance.digest_of_texts("tables/checklists")
+    fewer = provenance.digest_of_texts("tables/checklist_items")
     file.write_bytes(text)
     assert len({before, altered, renamed, fewer}) == 4
-    assert provenance.digest_of_texts("tables/checklists") == before
+    assert provenance.digest_of_texts("tables/checklist_items") == before
     with pytest.raises(FileNotFoundError):
         provenance.digest_of_texts("tables/none")

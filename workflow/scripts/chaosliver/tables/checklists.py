@@ -1,6 +1,6 @@
 """Checklists for the reporting of a study, filled from its configuration and its tables.
 
-The items are in the folder `checklists`: their numbers are those of the papers, their topics are in words of our own.
+The items are in the folder `checklist_items`: their numbers are those of the papers, their topics are in words of our own.
 An item may have several rows; the first whose condition holds of the study answers it, and an empty condition always
 does. An answer names the study's words (`studyfacts.words_of`) between braces.
 """
@@ -19,7 +19,7 @@ from .parameters import count_parameters
 from .references import REFERENCES
 from .studyfacts import Tables, holding, words_of
 
-FOLDER = Path(__file__).with_suffix("")
+FOLDER = Path(__file__).with_name("checklist_items")
 ITEM_COLUMNS = ("section", "item", "topic", "when", "status", "answer", "where")
 NOT_DONE = "not done"
 STATUSES = ("done", "partly", NOT_DONE, "not applicable")
