@@ -1,6 +1,6 @@
 """Checklists for the reporting of a study, filled from its configuration and its tables.
 
-The items are in the folder `checklist_items`: their numbers are those of the papers, their topics are in words of our own.
+The items are in the folder `checklist_items`: their numbers are those of the papers, their topics are in our words.
 An item may have several rows; the first whose condition holds of the study answers it, and an empty condition always
 does. An answer names the study's words (`studyfacts.words_of`) between braces.
 """
