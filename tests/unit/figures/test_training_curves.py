@@ -126,7 +126,7 @@ def test_the_mean_of_several_trainings_and_how_far_it_still_rises(tmp_path: Path
     assert_near(points_of(mean), [[n + 1, dice + 0.1] for n, dice in enumerate(first)])
     assert [[text.get_text() for text in axes.texts] for axes in drawn[0].axes] == [
         [],
-        ["mean; in the last quarter +0.200"],
+        ["black: mean, last quarter +0.200"],
         [],
         [],
     ]

@@ -102,8 +102,9 @@ def _draw_mean(dice: Axes, mean: pd.Series) -> None:
     rise = last_quarter_rise(mean)
     if rise is not None:
         dice.plot(mean.index, mean, color="black", linewidth=1.6, zorder=3)
-        said = f"mean; in the last quarter {rise:+.3f}"
-        dice.text(0.98, 0.04, said, transform=dice.transAxes, ha="right", fontsize=8)
+        said = f"black: mean, last quarter {rise:+.3f}"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        dice.text(0.98, 0.04, said, transform=dice.transAxes, ha="right", fontsize=8, bbox=box, zorder=4)
 
 
 def _finish(panels: np.ndarray) -> None:
