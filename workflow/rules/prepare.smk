@@ -151,7 +151,7 @@ rule augment:
         "../../envs/data.yaml"
     params:
         settings=entry_of(config["augmentations"], "augmentation"),
-        leaks=of_job(Plan.augmentation_leaks),
+        leaks=of_job(Plan.leaks_of),
         code=digest_of("augment"),
     script:
         "../scripts/augment.py"

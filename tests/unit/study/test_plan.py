@@ -131,8 +131,8 @@ def test_trainings_are_told_what_makes_their_weights_and_nothing_else(plan):
     }
     assert (settings["recipe"]["epochs"], settings["recipe"]["grid"]["rows"]) == (4, 32)
     assert plan.training_settings("leaks", "0", "1")["leaks"] == {"copies": 0.25, "validation_slices": 0, "seed": 1}
-    assert plan.augmentation_leaks("leaking", "0")["copies"] == 0.25
-    assert plan.augmentation_leaks("two_fold_1patients", "1")["copies"] == 0
+    assert plan.leaks_of("leaking", "0")["copies"] == 0.25
+    assert plan.leaks_of("two_fold_1patients", "1")["copies"] == 0
 
 
 def test_where_everyone_trains_nobody_is_held_out_nothing_leaks_and_the_last_epoch_counts(plan):
@@ -142,7 +142,7 @@ def test_where_everyone_trains_nobody_is_held_out_nothing_leaks_and_the_last_epo
         assert plan.validation_patients(experiment, "all") == plan.patients_in(experiment, "all", "test") == []
     settings = plan.training_settings("leaks", "all", "1")
     assert settings["leaks"] == {"copies": 0, "validation_slices": 0, "seed": 1}
-    assert plan.augmentation_leaks("leaking", "all") == {"copies": 0, "validation_slices": 0, "seed": 1}
+    assert plan.leaks_of("leaking", "all") == {"copies": 0, "validation_slices": 0, "seed": 1}
     usual = plan.training_settings("leaks", "0", "1")
     assert usual["recipe"]["snapshots"] == [3]
     changed = {"choose": "last", "patience": None, "snapshots": []}

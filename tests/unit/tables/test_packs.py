@@ -161,7 +161,7 @@ def test_six_patients_have_an_interval(study, tmp_path):
 def test_the_readme_says_what_to_expect_and_how_to_load_it_and_hugging_face_reads_it(study, tmp_path, networks, words):
     packed(study, tmp_path / "pack", networks=networks)
     text = (tmp_path / "pack/README.md").read_text()
-    for part in (words, "2 seeds", "0.775 ± 0.106", 'Path("network0.safetensors")'):
+    for part in (words, "(1 fold, 2 seeds)", "0.775 ± 0.106", 'Path("network0.safetensors")'):
         assert part in text
     data = ModelCard.load(tmp_path / "pack/README.md").data
     assert (data.license, data.pipeline_tag) == ("mit", "image-segmentation")

@@ -7,8 +7,8 @@ from ..base.errors import InputError
 from ..base.wording import known
 from .experiments import Experiment
 
-# What `model.networks` may be: one network per seed that every patient trains, or those of the cross-validation.
-ALL_PATIENTS, FOLDS = "all_patients", "folds"
+# As `model.networks`: the networks of the cross-validation, in place of one per seed that every patient trains.
+FOLDS = "folds"
 
 
 def model_experiment(experiments: Mapping[str, Experiment], config: Mapping[str, Any]) -> str:

@@ -243,15 +243,14 @@ class Plan:
         Where everyone trains, nobody is left to choose the epoch, and there is nothing to leak.
         """
         settings = self.experiments[experiment]
-        recipe, leaks = settings.recipe, self.split_of(experiment).leaks
+        recipe = settings.recipe
         if fold == EVERYONE:
             recipe = {**recipe, "choose": "last", "patience": None, "snapshots": []}
-            leaks = {**leaks, "copies": 0, "validation_slices": 0}
         return {
             "network": settings.network,
             "recipe": recipe,
             "keep_originals": settings.keep_originals,
-            "leaks": leaks,
+            "leaks": self.leaks_of(selection_of(settings), fold),
             "seed": int(seed),
             "threads": self.config["training"]["threads"],
         }
@@ -277,8 +276,8 @@ class Plan:
             raise ValueError(f"{experiment} is no snapshot")
         return snapshot.epoch
 
-    def augmentation_leaks(self, split: str, fold: str) -> dict[str, float]:
-        """What the split of a selection of folds lets through between patients."""
+    def leaks_of(self, split: str, fold: str) -> dict[str, float]:
+        """What a fold of a selection lets through between patients: nothing where everyone trains."""
         leaks = self.splits[split].leaks
         return {**leaks, "copies": 0, "validation_slices": 0} if fold == EVERYONE else leaks
 

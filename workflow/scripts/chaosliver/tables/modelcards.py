@@ -212,11 +212,15 @@ def volumes_of(names: Iterable[str]) -> str:
 
 
 def _evaluation(own: Sequence[Row], rows: Sequence[Row]) -> str:
-    folds, seeds = ({row[key] for row in rows} for key in ("fold", "seed"))
-    networks = f"{counted(len(folds), 'fold')}, {counted(len(seeds), 'seed')}"
     columns = {"this network": own, "all networks": rows}
     tables = [score_table(sequence, columns) for sequence in sequences_of(rows)]
-    return "\n\n".join([EVALUATION.format(fewest=FEWEST_PATIENTS, networks=networks), *tables, MEASURES_NOTE])
+    return "\n\n".join([EVALUATION.format(fewest=FEWEST_PATIENTS, networks=networks_of(rows)), *tables, MEASURES_NOTE])
+
+
+def networks_of(rows: Sequence[Row]) -> str:
+    """`5 folds, 1 seed`: the networks that scored the rows."""
+    folds, seeds = (len({row[key] for row in rows}) for key in ("fold", "seed"))
+    return f"{counted(folds, 'fold')}, {counted(seeds, 'seed')}"
 
 
 def _limitations(training: Mapping[str, Any], settings: Mapping[str, Any], source: Source, own: Sequence[Row]) -> str:

@@ -17,24 +17,25 @@ from ..base.wording import counted
 from ..measure.patient_statistics import mean_interval
 from ..prepare.dicom import read_slice
 from ..prepare.fingerprints import fingerprint_of
-from .modelcards import INTENDED_USE, SOURCES, card_of, citation_of, header_of, loading_of, summary_of
-from .modelscores import score_table, sequences_of
+from .modelcards import INTENDED_USE, SOURCES, card_of, citation_of, header_of, loading_of, networks_of, summary_of
+from .modelscores import score_table, scores_of, sequences_of
 from .references import CODE_LICENCE
 
-# Raised where what a pack holds is read otherwise than before.
+# Another number where what a pack holds is read otherwise than before.
 FORMAT = 1
 DESCRIPTION, FINGERPRINTS, CHECKSUMS = "pack.json", "training_slices.txt", "SHA256SUMS"
 
 # Whose least and greatest values a pack tells.
 RANGES = ("row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns")
 
+# By the config's `model.networks`.
 LEARNED = {
     "all_patients": "{members}, one per seed, trained on all {patients} of the study. Nobody was held out from them.",
     "folds": "The {members} of the cross-validation, one per fold and seed; together they saw all {patients}.",
 }
 EXPECTED = (
     "No patient is left to score these networks together. The figures are those of the cross-validation of the same "
-    "recipe ({folds} folds, {seeds} seeds): each patient scored by networks that never saw it, mean ± standard "
+    "recipe ({networks}): each patient scored by networks that never saw it, mean ± standard "
     "deviation over patients, and the 95 % bootstrap interval of the mean. They are of patients of the same data, and "
     "promise nothing about other scanners, sequences or diseases."
 )
@@ -61,7 +62,7 @@ def make_pack(
     """Write `folder`: networks with their cards, a description, fingerprints of the training slices, and checksums.
 
     `scores` are the tables of patients of the cross-validation, which tell what to expect; `pairs` and `raw_indexes`
-    the admitted slices and the files of the patients that trained. `settings` are those of `Plan.model_settings`, and
+    the admitted slices and the files of the patients that trained. `settings` are those of `Plan.pack_settings`, and
     `source` says what the patients are, `chaos` or `phantom`. Raises InputError where weights are not those of their
     card.
     """
@@ -91,7 +92,6 @@ def make_pack(
 def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out: Sequence[Row]) -> str:
     """The pack's model card, with the metadata for Hugging Face: its scores are those of the cross-validation."""
     origin, members = SOURCES[described["source"]], len(described["members"])
-    folds, seeds = ({row[key] for row in held_out} for key in ("fold", "seed"))
     tables = [score_table(sequence, {"cross-validation": held_out}) for sequence in sequences_of(held_out)]
     sections = {
         "Intended use": INTENDED_USE,
@@ -99,7 +99,7 @@ def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out:
         "Training": LEARNED[described["networks"]].format(
             members=counted(members, "network"), patients=counted(len(described["patients"]), "patient")
         ),
-        "What to expect": "\n\n".join([EXPECTED.format(folds=len(folds), seeds=len(seeds)), *tables]),
+        "What to expect": "\n\n".join([EXPECTED.format(networks=networks_of(held_out)), *tables]),
         "Files": FILES,
         "How to load it": loading_of(training, described, **described["members"][0]),
         "Citation": citation_of(origin),
@@ -131,15 +131,8 @@ def _fingerprints(rows: Sequence[Row], indexes: Mapping[str, Path]) -> Iterable[
 
 def _expected(rows: Sequence[Row]) -> dict[str, dict[str, float | int | None]]:
     """By sequence the 3D Dice on patients that no network saw: mean and SD over them, 95 % interval of the mean."""
-    expected = {}
-    for sequence in sorted({row["sequence"] for row in rows}):
-        values: dict[str, list[float]] = {}
-        for row in rows:
-            if row["sequence"] == sequence and row["dice_3d"]:
-                values.setdefault(row["patient"], []).append(float(row["dice_3d"]))
-        if values:
-            expected[sequence] = _summary([fmean(each) for each in values.values()])
-    return expected
+    scores = scores_of(rows)
+    return {sequence: _summary(means) for (sequence, measure), means in scores.items() if measure == "dice_3d"}
 
 
 def _summary(means: Sequence[float]) -> dict[str, float | int | None]:
