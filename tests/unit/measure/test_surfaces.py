@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
@@ -145,6 +145,8 @@ def test_no_distance_without_a_surface() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(masks, masks, steps_between_slices, st.floats(0.5, 30))
+# Rounding the distance to nine decimals lifts it above the tolerance, which it equals.
+@example(voxel((0, 4, 1)), voxel((1, 4, 1)), [1.0, 1.4029656047976804, 1.0, 1.0], 1.4029656047976804)
 def test_equals_all_pairs_of_points(
     reference: np.ndarray, prediction: np.ndarray, steps: list[float], tolerance_mm: float
 ) -> None:
@@ -158,7 +160,7 @@ def test_equals_all_pairs_of_points(
     directed = directed_distances(reference, prediction, positions, spacing)
     hd95 = max(percentile_95(one_way), percentile_95(other_way))
     assert surface_distances(directed) == pytest.approx((pooled.mean(), hd95, pooled.max()))
-    near = pairs.round(9) <= tolerance_mm
+    near = pairs <= tolerance_mm + 1e-6
     agreeing = near.any(axis=1).sum() + near.any(axis=0).sum()
     assert surface_dice(directed, tolerance_mm) == pytest.approx(agreeing / sum(near.shape))
 
