@@ -27,6 +27,7 @@ from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.terminal import show_briefly
 from chaosliver.study import inputs
 from chaosliver.study.configuration import check_config, read_schema
+from chaosliver.study.for_use import EXAM_NAME, with_exam
 from chaosliver.study.patients import COHORTS
 from chaosliver.study.plan import TABLES, Plan
 from chaosliver.study.provenance import digest_of, digest_of_texts
@@ -34,6 +35,8 @@ from chaosliver.study.runs import EVERYONE, RUN_PATTERN, labels_of
 
 STARTED = time.time()
 SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
+# Overlays override the workflow's own file, and later ones the earlier.
+config.update(with_exam(config, [*reversed(workflow.overwrite_configfiles), *map(Path, workflow.configfiles)]))
 check_config(config, SCHEMA)
 PLAN = Plan.of(config, SCHEMA)
 RESULTS = PLAN.results

@@ -1,7 +1,7 @@
-"""From a study to its network for use.
+"""From a study to its network for use, and from studies of one's own to masks.
 
-Requires models/, volumes/, inventory/ and raw/.
-Makes model/.
+Requires models/, volumes/, inventory/ and raw/, or a pack from elsewhere.
+Makes model/ and segmented/.
 """
 
 
@@ -28,3 +28,37 @@ rule model:
     input:
         rules.quality_control.output,
         rules.make_pack.output,
+
+
+rule segment:
+    """Segment studies of one's own with the networks of a pack, loaded once: masks, pictures, and a row for each."""
+    input:
+        pack=lambda wildcards: PLAN.pack,
+    output:
+        table=f"{RESULTS}/segmented/{{batch}}.tsv",
+    log:
+        f"{RESULTS}/logs/segment/{{batch}}.log",
+    wildcard_constraints:
+        batch=EXAM_NAME,
+    conda:
+        "../../envs/use.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["memory_mb"],
+    params:
+        exams=lambda wildcards: list(PLAN.exams.members),
+        # Not declared as outputs, since Snakemake would delete the masks of every study where one cannot be read.
+        folder=f"{RESULTS}/segmented",
+        anonymise=config["anonymise"],
+        threads=config["training"]["threads"],
+        state=lambda wildcards: PLAN.exam_state,
+        code=lambda wildcards: PLAN.segmenting_code(),
+    script:
+        "../scripts/segment.py"
+
+
+rule segmented:
+    """Masks of studies of one's own: `--config study=PATH`, and `pack=PATH` for networks from elsewhere."""
+    input:
+        lambda wildcards: f"{RESULTS}/segmented/{PLAN.exams.name}.tsv",

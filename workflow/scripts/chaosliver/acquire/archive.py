@@ -5,8 +5,6 @@ Files other than those of known sequences are ignored: CT, and what desktops lea
 """
 
 import logging
-import re
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +18,10 @@ from ..base.files import sha256_of, write_text
 from ..base.indexes import write_index
 from ..base.patient_order import natural
 from .disk import room_for
+from .zips import UNREADABLE, refuse_bomb, refuse_harmful
 
 # Far above the real archives, where a slice has at most 0.5 MB and the MR part of 20 patients 0.3 GB, and far below the
 # size of a disk.
-MEMBERS_AT_MOST = 200_000
 MEMBER_BYTES_AT_MOST = 64 << 20
 TOTAL_BYTES_AT_MOST = 8 << 30
 # Unpacked to packed bytes of the whole MR part; a single empty slice can be packed to a thousandth.
@@ -32,8 +30,10 @@ RATIO_AT_MOST = 200
 BLOCK_BYTES = 1 << 20
 FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
 LEFTOVERS = ("thumbs.db", "desktop.ini")
-# What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
-UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
+REMEDY = (
+    "Get the archive from its own source, or unpack it with a tool that you trust and set archives.<cohort>.path to "
+    "the folder"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -153,9 +153,15 @@ class _Zip:
         self._opened = opened
         self._bytes = path.stat().st_size
         entries = opened.infolist()
-        _refuse_harmful(path, entries)
+        refuse_harmful(path, entries, REMEDY)
         self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
-        _refuse_bomb(path, self.members)
+        refuse_bomb(
+            path,
+            {member.name: member.bytes for member in self.members},
+            member_bytes=MEMBER_BYTES_AT_MOST,
+            total_bytes=TOTAL_BYTES_AT_MOST,
+            ratio=RATIO_AT_MOST,
+        )
 
     def open(self, member: Member) -> IO[bytes]:
         # zipfile seeks there without a check, and a negative place would look like a fault of the disk.
@@ -215,50 +221,6 @@ def _place(name: str) -> tuple[str, str, str] | None:
     if folder not in FOLDERS or not base or base.startswith(".") or base.lower() in LEFTOVERS:
         return None
     return "/".join(parts[: at + 1]), parts[at + 1], f"{folder}/{base}"
-
-
-def _refuse_harmful(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    if len(entries) > MEMBERS_AT_MOST:
-        raise InputError(f"{path}: refused: {len(entries):,} members are more than any CHAOS archive has")
-    seen = set()
-    for entry in entries:
-        fault = _fault(entry)
-        # Some file systems take capitals and small letters for the same.
-        if entry.filename.casefold() in seen:
-            fault = "its name is given twice"
-        if fault:
-            raise InputError(
-                f"{path}: refused because of its member {entry.orig_filename!r}: {fault}. Get the archive from its "
-                "own source, or unpack it with a tool that you trust and set archives.<cohort>.path to the folder"
-            )
-        seen.add(entry.filename.casefold())
-
-
-def _fault(entry: zipfile.ZipInfo) -> str:
-    """What makes a zip's entry unfit to unpack; empty if nothing does."""
-    name = entry.orig_filename
-    if re.search(r"[\x00-\x1f\x7f\\:]", name):
-        return "its name holds a control character, backslash or colon"
-    if set(name.removesuffix("/").split("/")) & {"", ".", ".."}:
-        return "it would land outside the folder, or its name is not a plain relative path"
-    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "it is a link or a device, not a file"
-    if entry.flag_bits & 1:
-        return "it is encrypted"
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"its compression (method {entry.compress_type}) is not supported"
-    return ""
-
-
-def _refuse_bomb(path: Path, members: list[Member]) -> None:
-    total = sum(member.bytes for member in members)
-    largest = max(members, key=lambda member: member.bytes)
-    if largest.bytes > MEMBER_BYTES_AT_MOST:
-        raise InputError(f"{path}: refused: {largest.name} has {largest.bytes:,} bytes, far more than any slice")
-    if total > TOTAL_BYTES_AT_MOST or total > RATIO_AT_MOST * path.stat().st_size:
-        raise InputError(
-            f"{path}: refused: {path.stat().st_size:,} bytes that unpack to {total:,} are no archive of slices"
-        )
 
 
 def _wanted_folders(sequences: Sequence[str], ground_truth: bool) -> set[str]:

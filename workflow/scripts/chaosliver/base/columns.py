@@ -92,6 +92,11 @@ TRAINING_COLUMNS = (
     *("experiment", "fold", "seed", "training_patients", "training_sequences", "validated_on", "epochs"),
     *("chosen_epoch", "validation_dice", "test_patients", "test_dice_3d", "optimism"),
 )
+# Of the table of exams: who uses the network for use reads a row per exam.
+EXAM_COLUMNS = (
+    *("exam", "organ", "volume_ml", "slices", "slices_with_organ", "left_right_mm", "front_back_mm", "head_foot_mm"),
+    *("trained_on_slices", "flags", "experiment", "pack", "seconds"),
+)
 # Of the study's tables: everything else in them is a number.
 TEXT_COLUMNS = {
     *(*RUN, "cohort", *OWNER, "scores"),

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..base.planes import Plane
-from .grids import neighbours_of, normalise_volume, off_grid
+from .grids import Grid, neighbours_of, normalise_volume, off_grid
 from .numerics import numerics_for
 from .recipe import Recipe
 
@@ -36,9 +36,20 @@ def segment_volume(
     A pixel is of the organ where the networks' mean probability is at least `threshold` and, if asked for, in the
     volume's largest connected component.
     """
-    organ = np.stack(_on_own_grid(networks, volume, recipe, device, torch.sigmoid)) >= threshold
+    organ = probability_of_volume(networks, volume, recipe, device)[0] >= threshold
     organ = keep_largest(organ) if largest_component else organ
     return np.where(organ, 255, 0).astype(np.uint8)
+
+
+def probability_of_volume(
+    networks: Networks, volume: Volume, recipe: Recipe, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """The networks' mean probability, float32 [slices, rows, columns] on the image's own grid, and each network's own.
+
+    The latter is float32 [networks, slices, rows, columns] on the network's grid.
+    """
+    each, grid = _answers_to(networks, volume, recipe, device, torch.sigmoid)
+    return _on_own_grid(_mean(each), grid, volume), each
 
 
 def logits_of_volume(networks: Networks, volume: Volume, recipe: Recipe, device: torch.device) -> np.ndarray:
@@ -46,22 +57,26 @@ def logits_of_volume(networks: Networks, volume: Volume, recipe: Recipe, device:
 
     It is the networks' mean logit times 255, cut to 8 bit.
     """
-    logits = np.stack(_on_own_grid(networks, volume, recipe, device, nn.Identity()))
+    each, grid = _answers_to(networks, volume, recipe, device, nn.Identity())
+    logits = _on_own_grid(_mean(each), grid, volume)
     return np.rint(np.clip(255 * logits, 0, 255)).astype(np.uint8)
 
 
-def _on_own_grid(
+def _answers_to(
     networks: Networks,
     volume: Volume,
     recipe: Recipe,
     device: torch.device,
     activation: Activation,
-) -> list[np.ndarray]:
-    """The networks' mean answer for the first organ, a float32 plane on each image's own grid."""
+) -> tuple[np.ndarray, Grid]:
+    """Each network's answers for the first organ, as `answers_of_each` gives them, and the grid that they lie on."""
     seen, grid = normalise_volume(volume, recipe)
     together = neighbours_of([plane.position_mm for plane in volume], recipe.context)
-    answers = answers_of(networks, seen[together], recipe, device, activation)
-    return [off_grid(plane, grid, own.own_shape) for plane, own in zip(answers, volume, strict=True)]
+    return answers_of_each(networks, seen[together], recipe, device, activation), grid
+
+
+def _on_own_grid(answers: np.ndarray, grid: Grid, volume: Volume) -> np.ndarray:
+    return np.stack([off_grid(plane, grid, own.own_shape) for plane, own in zip(answers, volume, strict=True)])
 
 
 def keep_largest(mask: np.ndarray) -> np.ndarray:
@@ -83,16 +98,32 @@ def answers_of(
 
     `inputs` are float32 [slices, channels, rows, columns]; by default the answers are probabilities.
     """
+    return _mean(answers_of_each(networks, inputs, recipe, device, activation))
+
+
+def answers_of_each(
+    networks: Networks,
+    inputs: np.ndarray,
+    recipe: Recipe,
+    device: torch.device,
+    activation: Activation = torch.sigmoid,
+) -> np.ndarray:
+    """Each network's activated logits of the first organ, float32 [networks, slices, rows, columns]."""
     # On a CPU the activations of one slice just stay within its caches.
     batch_size = 1 if device.type == "cpu" else recipe.batch_size
     numerics = numerics_for(device, recipe.precision)
-    means, layout = [], numerics.layout_of(networks[0])
+    answers, layout = [], numerics.layout_of(networks[0])
     with torch.inference_mode(), numerics.autocast():
         for batch in np.array_split(inputs, -(-len(inputs) // batch_size)):
             planes = torch.from_numpy(batch).to(device, memory_format=layout)
-            first, *others = (activation(network(planes)[:, 0].float()) for network in networks)
-            means.append((sum(others, first) / len(networks)).cpu().numpy())
-    return np.concatenate(means)
+            each = torch.stack([activation(network(planes)[:, 0].float()) for network in networks])
+            answers.append(each.cpu().numpy())
+    return np.concatenate(answers, axis=1)
+
+
+def _mean(each: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = each.sum(axis=0) / np.float32(len(each))
+    return mean
 
 
 def for_inference(network: nn.Module, device: torch.device, precision: str) -> nn.Module:

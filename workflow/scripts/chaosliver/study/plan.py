@@ -9,13 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..base.files import sha256_of
+from ..base.packfiles import CHECKSUMS
 from ..base.settings import from_mapping
+from .architectures import NETWORKS
 from .archives import archive_path, source_of
 from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
 from .contrasts import contrasts_of
 from .experiments import Experiment, resolve_experiments
 from .folds import check_sequences, folds_of, selection_of
-from .for_use import FOLDS, model_experiment
+from .for_use import FOLDS, Exams, exams_of, model_experiment, pack_folder, state_of
 from .patients import Patient, patients_in, read_sheet
 from .provenance import computing_digest, digest_of
 from .runs import EVERYONE, TEST_COHORT, Run
@@ -200,6 +203,28 @@ class Plan:
             "sequences": list(self.experiments[name].train_on),
             **self.model_settings(name),
         }
+
+    # Studies of one's own.
+
+    @cached_property
+    def exams(self) -> Exams:
+        """The studies of one's own to segment. Raises InputError where none is named."""
+        return exams_of(self.config)
+
+    @property
+    def pack(self) -> str:
+        """The folder of the pack that segments them."""
+        return pack_folder(self.config, self.results)
+
+    @property
+    def exam_state(self) -> str:
+        """Another text where a file of theirs, or a pack from elsewhere, may be another."""
+        sums = Path(self.pack, CHECKSUMS)
+        return state_of(self.exams) + (sha256_of(sums) if self.config["pack"] and sums.is_file() else "")
+
+    def segmenting_code(self) -> str:
+        """The digest of the code that segments, with every network's, since a pack may hold any."""
+        return digest_of("segment", *(f"network.architectures.{name}" for name in sorted(NETWORKS)))
 
     # Roles of patients.
 

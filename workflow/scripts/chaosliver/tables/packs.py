@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -13,17 +14,15 @@ from ..base.columns import PATIENT_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, sha256_of, write_text
 from ..base.indexes import read_index
+from ..base.packfiles import CHECKSUMS, DESCRIPTION, FINGERPRINTS, FORMAT
 from ..base.wording import counted
 from ..measure.patient_statistics import mean_interval
 from ..prepare.dicom import read_slice
 from ..prepare.fingerprints import fingerprint_of
+from ..prepare.greys import QUARTILES, grey_profile
 from .modelcards import INTENDED_USE, SOURCES, card_of, citation_of, header_of, loading_of, networks_of, summary_of
 from .modelscores import score_table, scores_of, sequences_of
 from .references import CODE_LICENCE
-
-# Another number where what a pack holds is read otherwise than before.
-FORMAT = 1
-DESCRIPTION, FINGERPRINTS, CHECKSUMS = "pack.json", "training_slices.txt", "SHA256SUMS"
 
 # Whose least and greatest values a pack tells.
 RANGES = ("row_spacing_mm", "column_spacing_mm", "slice_distance_mm", "rows", "columns")
@@ -70,8 +69,12 @@ def make_pack(
     networks = [_put_network(folder, number, *each) for number, each in enumerate(zip(cards, weights, strict=True))]
     trained = [row for table in pairs for row in read_tsv(table, ("patient", "sequence", "image", *RANGES))]
     trained = [row for row in trained if row["sequence"] in settings["sequences"]]
-    prints = sorted(set(_fingerprints(trained, {index.stem: index for index in raw_indexes})))
-    write_text(folder / FINGERPRINTS, "".join(f"{each}\n" for each in prints))
+    prints: set[str] = set()
+    profiles = []
+    for volume in _volumes(trained, {index.stem: index for index in raw_indexes}):
+        prints |= {told for pixels in volume if (told := fingerprint_of(pixels))}
+        profiles.append(grey_profile(volume))
+    write_text(folder / FINGERPRINTS, "".join(f"{each}\n" for each in sorted(prints)))
     held_out = [row for table in scores for row in read_tsv(table, PATIENT_COLUMNS)]
     described: dict[str, Any] = {
         "format": FORMAT,
@@ -80,7 +83,7 @@ def make_pack(
         "members": networks,
         "patients": sorted({row["patient"] for row in trained}),
         "expected": _expected(held_out),
-        "seen": _ranges(trained),
+        "seen": _ranges(trained, profiles),
     }
     training = json.loads(cards[0].read_text(encoding="utf-8"))
     write_text(folder / "README.md", _readme(described, training, held_out))
@@ -119,14 +122,14 @@ def _put_network(folder: Path, number: int, card: Path, weights: Path) -> dict[s
     return names
 
 
-def _fingerprints(rows: Sequence[Row], indexes: Mapping[str, Path]) -> Iterable[str]:
-    """Of every slice that trained, read from files that are checked against the index of their patient."""
+def _volumes(rows: Sequence[Row], indexes: Mapping[str, Path]) -> Iterator[np.ndarray]:
+    """Every volume that trained [slices, rows, columns], from files checked against the index of their patient."""
     for patient, index in indexes.items():
         own = [row for row in rows if row["patient"] == patient]
         raw = index.with_suffix("")
         read_index(index, raw, only={row["image"] for row in own})
-        prints = (fingerprint_of(read_slice(raw / row["image"]).pixels) for row in own)
-        yield from (each for each in prints if each is not None)
+        for sequence in dict.fromkeys(row["sequence"] for row in own):
+            yield np.stack([read_slice(raw / row["image"]).pixels for row in own if row["sequence"] == sequence])
 
 
 def _expected(rows: Sequence[Row]) -> dict[str, dict[str, float | int | None]]:
@@ -146,13 +149,12 @@ def _summary(means: Sequence[float]) -> dict[str, float | int | None]:
     }
 
 
-def _ranges(rows: Sequence[Row]) -> dict[str, list[float]]:
-    """The least and the greatest of what the training volumes were like; lengths in mm."""
-    volumes: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        volumes.setdefault((row["patient"], row["sequence"]), []).append(row)
+def _ranges(rows: Sequence[Row], profiles: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """The least and the greatest of what the training volumes were like; lengths in mm, greys as shares of white."""
+    volumes = Counter((row["patient"], row["sequence"]) for row in rows)
     found: dict[str, list[float]] = {
-        "slices": [len(own) for own in volumes.values()],
+        "slices": list(volumes.values()),
         **{name: [float(row[name]) for row in rows if row[name]] for name in RANGES},
+        **{name: [profile[name] for profile in profiles if name in profile] for name in QUARTILES},
     }
     return {name: [min(values), max(values)] for name, values in found.items() if values}

@@ -72,7 +72,7 @@ def _predict(
 ) -> None:
     torch.set_num_threads(threads)
     models = [load_model(card, path) for card, path in zip(cards, weights, strict=True)]
-    recipe = _common_recipe(cards, [facts["recipe"] for _, facts in models])
+    recipe = common_recipe(cards, [facts["recipe"] for _, facts in models])
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
     with claimed_device(threads) as device, memory_advice(recipe):
@@ -88,7 +88,8 @@ def _predict(
     write_index(index, folder, listed, PREDICTION_COLUMNS)
 
 
-def _common_recipe(cards: Sequence[Path], recipes: Sequence[dict[str, Any]]) -> Recipe:
+def common_recipe(cards: Sequence[Path], recipes: Sequence[dict[str, Any]]) -> Recipe:
+    """The recipe of networks that answer together. Raises InputError where they were trained with different ones."""
     for card, recipe in zip(cards, recipes, strict=True):
         if recipe != recipes[0]:
             raise InputError(f"{cards[0]} and {card}: models trained with different recipes. Retrain them together")

@@ -1,0 +1,47 @@
+"""The limits of a zip's members; what they may be called and be is tested with archives that are opened."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from chaosliver.acquire.zips import refuse_bomb, refuse_harmful
+from chaosliver.base.errors import InputError
+
+
+def test_a_zip_may_have_200_000_members_and_no_more() -> None:
+    entry = zipfile.ZipInfo("MR/1/T2SPIR/Ground/a.png")
+    with pytest.raises(InputError, match=r"200,001 members are too many\. Look at it"):
+        refuse_harmful(Path("a.zip"), [entry] * 200_001, "Look at it")
+    # So many are not too many, but these have one name.
+    with pytest.raises(InputError, match=r"given twice\. Look at it"):
+        refuse_harmful(Path("a.zip"), [entry] * 200_000, "Look at it")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"a": 40, "b": 60}, ""),
+        ({"a": 40, "b": 61}, "b has 61 bytes"),
+        ({"a": 50, "b": 50, "c": 20}, ""),
+        ({"a": 50, "b": 50, "c": 21}, "unpack to 121"),
+    ],
+)
+def test_members_and_their_sum_have_limits(tmp_path: Path, sizes: dict[str, int], words: str) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(bytes(100))
+    limits = {"member_bytes": 60, "total_bytes": 120, "ratio": 200}
+    if not words:
+        refuse_bomb(path, sizes, **limits)
+        return
+    with pytest.raises(InputError, match=words):
+        refuse_bomb(path, sizes, **limits)
+
+
+def test_a_zip_may_unpack_to_so_many_times_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(bytes(100))
+    limits = {"member_bytes": 1000, "total_bytes": 1000, "ratio": 3}
+    refuse_bomb(path, {"a": 300}, **limits)
+    with pytest.raises(InputError, match="100 bytes that unpack to 301"):
+        refuse_bomb(path, {"a": 301}, **limits)

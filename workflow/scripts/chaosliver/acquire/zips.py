@@ -1,0 +1,62 @@
+"""Zips that could do harm are refused before anything of them is unpacked."""
+
+import re
+import stat
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..base.errors import InputError
+
+MEMBERS_AT_MOST = 200_000
+# What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
+UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
+
+
+def refuse_harmful(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str) -> None:
+    """Raise InputError for a member that would land outside the folder, a link, a name given twice, an encrypted one.
+
+    `remedy` ends the message.
+    """
+    if len(entries) > MEMBERS_AT_MOST:
+        raise InputError(f"{path}: refused: {len(entries):,} members are too many. {remedy}")
+    seen = set()
+    for entry in entries:
+        fault = _fault(entry)
+        # Some file systems take capitals and small letters for the same.
+        if entry.filename.casefold() in seen:
+            fault = "its name is given twice"
+        if fault:
+            raise InputError(f"{path}: refused because of its member {entry.orig_filename!r}: {fault}. {remedy}")
+        seen.add(entry.filename.casefold())
+
+
+def refuse_bomb(path: Path, sizes: Mapping[str, int], *, member_bytes: int, total_bytes: int, ratio: int) -> None:
+    """Raise InputError for a zip whose members would unpack to more than any real one: `sizes` in bytes, by name.
+
+    `ratio` is that of all unpacked bytes to those of the zip.
+    """
+    total = sum(sizes.values())
+    largest = max(sizes, key=sizes.__getitem__)
+    if sizes[largest] > member_bytes:
+        raise InputError(f"{path}: refused: {largest} has {sizes[largest]:,} bytes, far more than any image")
+    if total > total_bytes or total > ratio * path.stat().st_size:
+        raise InputError(
+            f"{path}: refused: {path.stat().st_size:,} bytes that unpack to {total:,} are no archive of images"
+        )
+
+
+def _fault(entry: zipfile.ZipInfo) -> str:
+    """What makes a zip's entry unfit to unpack; empty if nothing does."""
+    name = entry.orig_filename
+    if re.search(r"[\x00-\x1f\x7f\\:]", name):
+        return "its name holds a control character, backslash or colon"
+    if set(name.removesuffix("/").split("/")) & {"", ".", ".."}:
+        return "it would land outside the folder, or its name is not a plain relative path"
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "it is a link or a device, not a file"
+    if entry.flag_bits & 1:
+        return "it is encrypted"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"its compression (method {entry.compress_type}) is not supported"
+    return ""
