@@ -14,6 +14,7 @@ EQUIVALENTS = Path(__file__).with_name("equivalents.tsv")
 UNIT = ROOT / "tests/unit"
 # Modules whose tests do not lie in the file of their name in their folder.
 ELSEWHERE = {
+    "exams.frames": ["exams/test_series.py"],
     "anatomy": ["test_masks.py"],
     "admission": ["test_inventory.py"],
     "checks": ["test_inventory.py"],

@@ -30,10 +30,14 @@ rule model:
         rules.make_pack.output,
 
 
+# Where a study is named, what is wrong with its name or path is told before anything is planned.
+EXAMS = PLAN.exams if config["exam"] is not None else None
+
+
 rule segment:
     """Segment studies of one's own with the networks of a pack, loaded once: masks, pictures, and a row for each."""
     input:
-        pack=lambda wildcards: PLAN.pack,
+        pack=PLAN.pack,
     output:
         table=f"{RESULTS}/segmented/{{batch}}.tsv",
     log:

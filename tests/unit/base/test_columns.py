@@ -42,6 +42,10 @@ def test_the_headers_of_what_leads_to_them():
             "baseline experiment cohort sequence measure better pairs baseline_mean experiment_mean mean_difference "
             "ci_low ci_high median_difference rank_biserial note"
         ),
+        "EXAM_COLUMNS": (
+            "exam organ volume_ml slices slices_with_organ left_right_mm front_back_mm head_foot_mm trained_on_slices "
+            "flags experiment pack seconds"
+        ),
         "EXPERIMENT_COLUMNS": " ".join(columns.EXPERIMENT_COLUMNS),
         "FINDING_COLUMNS": "patient sequence file severity flag message",
         "FOLD_COLUMNS": "fold patient role",

@@ -7,7 +7,7 @@ from unit.exams.conftest import DESCRIBED, ORIENTATIONS, write_series
 from chaosliver.exams.flags import flags_of, share_apart
 from chaosliver.exams.series import find_series
 from chaosliver.exams.volumes import axial, read_series
-from chaosliver.network.job.segmenting import Answer
+from chaosliver.network.answers import Answer
 
 SHAPE = (7, 10, 12)
 # Of 1.5 x 2.25 x 6 mm: 20.25 microlitres a voxel, so the lower limit of 550 mL is far beyond these small volumes.

@@ -17,7 +17,7 @@ from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv
 from chaosliver.exams import segmenting
 from chaosliver.exams.segmenting import segment_exams
-from chaosliver.network.job.segmenting import Answer
+from chaosliver.network.answers import Answer
 from chaosliver.prepare.fingerprints import fingerprint_of
 
 SHAPE = (6, 9, 11)

@@ -16,6 +16,7 @@ from chaosliver.base.columns import INVENTORY_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
+from chaosliver.base.packfiles import FORMAT
 from chaosliver.measure.patient_statistics import mean_interval
 from chaosliver.prepare.fingerprints import fingerprint_of
 from chaosliver.tables.packs import make_pack
@@ -89,11 +90,22 @@ def packed(study: dict[str, Any], folder: Path, **settings: Any) -> dict[str, An
     return described
 
 
+def greys_of(volumes: list[list[np.ndarray]]) -> dict[str, Any]:
+    """The least and greatest quartile of the body over volumes; air is below a twentieth of the 99.5th percentile."""
+    found: dict[str, list[float]] = {"dark_quarter": [], "middle": [], "bright_quarter": []}
+    for volume in map(np.array, volumes):
+        white = np.percentile(volume, 99.5)
+        shares = sorted(volume[volume > white / 20] / white)
+        for name, quarter in zip(found, np.quantile(shares, [0.25, 0.5, 0.75]), strict=True):
+            found[name].append(quarter)
+    return {name: pytest.approx([min(values), max(values)]) for name, values in found.items()}
+
+
 def test_a_pack_says_what_it_holds_whom_it_saw_and_what_to_expect(study, tmp_path):
     """By hand: 0.85 of patient 2, the mean of two seeds, and 0.7 of patient 10; two patients have no interval."""
     found = packed(study, tmp_path / "pack")
     assert found == SETTINGS | {
-        "format": 1,
+        "format": FORMAT,
         "source": "phantom",
         "members": [{"card": f"network{n}.json", "weights": f"network{n}.safetensors"} for n in (0, 1)],
         "patients": ["10", "2"],
@@ -113,6 +125,7 @@ def test_a_pack_says_what_it_holds_whom_it_saw_and_what_to_expect(study, tmp_pat
             "slice_distance_mm": [7.5, 7.5],
             "rows": [4, 4],
             "columns": [6, 6],
+            **greys_of([PIXELS["2", T1], PIXELS["10", T1]]),
         },
     }
 

@@ -11,7 +11,7 @@ from unit.network.examples import NETWORK, RECIPE, recipe
 from chaosliver.base.packfiles import open_pack
 from chaosliver.base.planes import Plane
 from chaosliver.network.architectures.registry import build_network
-from chaosliver.network.job.segmenting import lowest_agreement, networks_of
+from chaosliver.network.job.segmenting import networks_of
 from chaosliver.network.models import load_model, save_model
 from chaosliver.network.prediction import for_inference, keep_largest, probability_of_volume, segment_volume
 
@@ -63,15 +63,3 @@ def test_masks_are_those_of_the_workflows_own_predictions(tmp_path, seeds, large
     # On the image's own grid here, on the network's there.
     lowest = min(2 * (one & other).sum() / (one.sum() + other.sum()) for one, other in pairs)
     assert answer.agreement == pytest.approx(lowest, abs=0.1)
-
-
-def test_the_lowest_agreement_is_that_of_the_two_that_differ_most():
-    masks = np.zeros((3, 1, 2, 4), bool)
-    masks[0, 0, 0] = True
-    masks[1, 0, 0, :3] = True
-    masks[2, 0, :, :2] = True
-    # 2 * 3 / 7, 2 * 2 / 8 and 2 * 2 / 7.
-    assert lowest_agreement(masks) == pytest.approx(0.5)
-    assert lowest_agreement(masks[:1]) is None
-    assert lowest_agreement(np.zeros((2, 1, 2, 4), bool)) == 1.0
-    assert lowest_agreement(np.stack([masks[0], np.zeros((1, 2, 4), bool)])) == 0.0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ..network.job.segmenting import Answer
+from ..network.answers import Answer
 from ..prepare.greys import grey_profile
 from .volumes import Axial, Volume
 

@@ -21,7 +21,8 @@ from ..base.planes import Plane
 from ..base.png import to_8bit
 from ..base.settings import from_mapping
 from ..figures.exam_sheets import draw_exam
-from ..network.job.segmenting import Answer, networks_of
+from ..network.answers import Answer
+from ..network.job.segmenting import networks_of
 from ..prepare.fingerprints import fingerprint_of
 from ..prepare.images import Encoding, window_of
 from .flags import Flag, flags_of
