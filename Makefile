@@ -4,12 +4,13 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo browser test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
+.PHONY: help setup demo browser dicom-tools test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table (two minutes on two cores)"
 	@echo "make test    run every test"
 	@echo "make browser on Debian, as root: install the Chromium that the report's test opens"
+	@echo "make dicom-tools on Debian, as root: install the validator of DICOM files that a test asks"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
 	@echo "make lint    check formatting, style and types"
@@ -36,6 +37,11 @@ demo: setup
 browser:
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
+
+# Without it the test that lets DICOM's own validator look at a mask is skipped.
+dicom-tools:
+	@command -v dciodvfy >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dicom3tools; }
 
 # Two files of tests at a time: a test's own Snakemake uses one core most of the time.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
