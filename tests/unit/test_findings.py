@@ -1,108 +1,147 @@
-"""What docs/findings.md says of experiments is what the study's tables hold: every figure, interval and p value."""
+"""What docs/findings.md says follows from the published table of patients: everything is computed again with scipy."""
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from scipy.stats import linregress, ttest_rel
+from statsmodels.stats.power import TTestPower
+from unit.study.configs import load
 
 from chaosliver.base.files import read_tsv
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASUREMENTS = ROOT / "docs/measurements"
 TEXT = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
-MEASURES = {
-    "all slices": "mean_dice_all_slices",
-    "slices with liver": "mean_dice_organ_slices",
-    "3D": "dice_3d",
-    "ASSD": "assd_mm",
-    "MSSD": "mssd_mm",
-}
+PATIENTS = read_tsv(MEASUREMENTS / "plan_patients.tsv")
+CONTRASTS = load("sample_plan")["analysis"]["contrasts"]
+MARGIN = load("sample_plan")["analysis"]["margin"]
 SEQUENCES = {"T1": "t1_in_phase", "T2": "t2_spir"}
-NUMBER = r"[+-]?\d+\.\d+"
-ESTIMATE = rf"(?P<value>{NUMBER}) \[(?P<low>{NUMBER}), (?P<high>{NUMBER})\](?:, p (?P<p>[\d.]+))?"
-NAMES = r"`(?P<experiment>[\w.]+)`(?: against `(?P<baseline>[\w.]+)`)?(?: on (?P<sequence>T1|T2))?"
-# (`small_16bit` against `small`: 3D -0.001 [-0.010, +0.008], p 1.00), or without baseline and p.
-CITATION = re.compile(rf"{NAMES}: (?P<measure>{'|'.join(MEASURES)}) {ESTIMATE}")
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
-# What they say is of the study itself, and cites no row.
-WITHOUT_ROWS = {"The study", "What cannot be said", "How to repeat it"}
 
 
-def rows_of_tables() -> Iterator[dict[str, str]]:
-    """The cells of the tables, each as a citation; their heads are `against ...` or `experiment`, and the measures."""
-    heads: list[str] = []
-    for line in TEXT.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
-        if not cells or set(line) <= set("|-"):
-            heads = heads if cells else []
-        elif not heads:
-            heads = cells
-        elif match := re.match(rf"{NAMES}$", cells[0]):
-            for head, cell in zip(heads[1:], cells[1:], strict=True):
-                if found := re.fullmatch(ESTIMATE, cell):
-                    yield {**match.groupdict(), **found.groupdict(), "measure": head}
+def by_patient(experiment: str, sequence: str, measure: str = "dice_3d") -> dict[str, float]:
+    """Each patient's mean over draws and seeds."""
+    values = defaultdict(list)
+    for row in PATIENTS:
+        if (row["experiment"], row["sequence"]) == (experiment, sequence):
+            values[row["patient"]].append(float(row[measure]))
+    return {patient: float(np.mean(each)) for patient, each in values.items()}
 
 
-CITED = [match.groupdict() for match in CITATION.finditer(TEXT)]
-TABULATED = list(rows_of_tables())
+def judged() -> dict[str, dict[str, float | str]]:
+    """Each contrast's figures and verdict, by its question; Holm's procedure as its author states it."""
+    tests, differences = {}, {}
+    for contrast in CONTRASTS:
+        sides = [by_patient(contrast[side], contrast["sequence"]) for side in ("experiment", "against")]
+        assert sides[0].keys() == sides[1].keys() and len(sides[0]) == 14
+        ours, theirs = (np.array([side[patient] for patient in sorted(side)]) for side in sides)
+        tests[contrast["question"]] = ttest_rel(ours, theirs)
+        differences[contrast["question"]] = ours - theirs
+    found: dict[str, dict[str, float | str]] = {}
+    rank, corrected, stopped, level = len(tests), 0.0, False, 0.0
+    for question, test in sorted(tests.items(), key=lambda item: item[1].pvalue):
+        corrected = max(corrected, min(1.0, rank * test.pvalue))
+        level = level if stopped else 0.05 / rank
+        stopped = stopped or test.pvalue > level
+        low, high = test.confidence_interval(1 - level)
+        within = low > -MARGIN and high < MARGIN
+        verdict = "better" if low > 0 else "worse" if high < 0 else "equivalent" if within else "undecided"
+        sd = differences[question].std(ddof=1)
+        power = TTestPower().solve_power(nobs=14, alpha=level, power=0.8)
+        found[question] = {
+            "verdict": verdict,
+            "mean_difference": float(differences[question].mean()),
+            "ci_low": low,
+            "ci_high": high,
+            "p": test.pvalue,
+            "p_holm": corrected,
+            "confidence": 1 - level,
+            "detectable_difference": float(power * sd),
+        }
+        rank -= 1
+    return found
 
 
-def shown(value: str, like: str) -> str:
-    """A value of a table as the text prints it: as many decimals, and a sign where the text has one."""
-    sign = "+" if like.startswith(("+", "-")) else ""
-    return f"{float(value):{sign}.{len(like.split('.')[1])}f}"
+JUDGED = judged()
 
 
-def training_of(experiment: str, fold: str) -> dict[str, str]:
-    table = read_tsv(MEASUREMENTS / "study_trainings.tsv")
-    (row,) = [row for row in table if (row["experiment"], row["fold"]) == (experiment, fold)]
-    return row
+def test_the_published_verdicts_are_those_of_the_published_patients():
+    rows = read_tsv(MEASUREMENTS / "plan_verdicts.tsv")
+    assert [row["question"] for row in rows] == [contrast["question"] for contrast in CONTRASTS]
+    for row in rows:
+        for name, value in JUDGED[row["question"]].items():
+            assert (
+                row[name] == value
+                if name == "verdict"
+                else float(row[name]) == pytest.approx(value, rel=2e-3, abs=2e-6)
+            )
 
 
-@pytest.mark.parametrize("claim", CITED + TABULATED, ids=str)
-def test_each_figure_is_in_the_tables_of_the_study(claim):
-    table = read_tsv(MEASUREMENTS / f"study_{'comparisons' if claim['baseline'] else 'experiments'}.tsv")
-    measure = MEASURES[claim["measure"]]
-    wanted = {"experiment": claim["experiment"], "sequence": SEQUENCES[claim["sequence"] or "T1"]}
-    columns = [f"{measure}_mean", f"{measure}_ci_low", f"{measure}_ci_high"]
-    if claim["baseline"]:
-        wanted |= {"baseline": claim["baseline"], "measure": measure}
-        columns = ["mean_difference", "ci_low", "ci_high"]
-    (row,) = [row for row in table if wanted.items() <= row.items()]
-    told = [claim["value"], claim["low"], claim["high"]]
-    assert told == [shown(row[column], like) for column, like in zip(columns, told, strict=True)]
-    if claim["p"]:
-        assert claim["p"] == shown(row["p_holm"], claim["p"])
+ROW = re.compile(
+    r"^\| (?P<question>[\w ]+): `(?P<experiment>\w+)` against `(?P<against>\w+)`, (?P<on>T1|T2)"
+    r" \| \*?\*?(?P<verdict>\w+)\*?\*?"
+    r" \| (?P<mean>[+-][\d.]+) \[(?P<low>[+-][\d.]+), (?P<high>[+-][\d.]+)\]"
+    r" \| (?P<p>[<\d. ]+) \| (?P<detectable>[\d.]+) \|$",
+    re.MULTILINE,
+)
 
 
-def test_the_trainings_are_those_of_the_table():
-    told = re.findall(r"^\| `([\w.]+)`, fold (\d) \| (.+?) \| (.+?) \| (.+?) \|$", TEXT, flags=re.MULTILINE)
-    assert len(told) >= 6
-    for experiment, fold, *figures in told:
-        row = training_of(experiment, fold)
-        columns = ("validation_dice", "test_dice_3d", "optimism")
-        assert figures == [shown(row[column], like) for column, like in zip(columns, figures, strict=True)]
+def test_the_table_of_findings_has_every_contrast_as_judged():
+    rows = [match.groupdict() for match in ROW.finditer(TEXT)]
+    assert [row["question"] for row in rows] == [contrast["question"] for contrast in CONTRASTS]
+    for row, contrast in zip(rows, CONTRASTS, strict=True):
+        assert (row["experiment"], row["against"]) == (contrast["experiment"], contrast["against"])
+        assert SEQUENCES[row["on"]] == contrast["sequence"]
+        found = JUDGED[row["question"]]
+        assert row["verdict"] == found["verdict"]
+        told = [row[name] for name in ("mean", "low", "high", "detectable")]
+        named = ("mean_difference", "ci_low", "ci_high", "detectable_difference")
+        assert told == [f"{found[name]:{sign}.3f}" for name, sign in zip(named, ("+", "+", "+", ""), strict=True)]
+        assert row["p"] == ("< 0.001" if found["p_holm"] < 0.001 else f"{found['p_holm']:.3f}")
 
 
-def test_the_optimism_of_slices_is_told_beside_that_of_its_control():
-    (told,) = re.findall(rf"larger by ({NUMBER}), ({NUMBER}) and ({NUMBER}), fold by fold", TEXT)
-    for fold, figure in enumerate(told):
-        by_slice, by_patient = (
-            float(training_of(experiment, str(fold))["optimism"])
-            for experiment in ("small_published", "small_published_by_patient")
-        )
-        assert figure == shown(str(by_slice - by_patient), figure)
+def test_every_mean_in_the_text_is_that_of_the_patients():
+    """`small`: 3D 0.812, T1; the number of decimals is the text's."""
+    told = re.findall(r"`(small\w*)` (0\.\d+)(?: on (T1|T2))?", TEXT)
+    assert len(told) >= 4
+    for experiment, figure, on in told:
+        mean = np.mean(list(by_patient(experiment, SEQUENCES[on or "T1"]).values()))
+        assert figure == f"{mean:.{len(figure) - 2}f}", experiment
 
 
-def test_every_statement_cites_a_row_with_its_interval():
-    assert len(CITED) > 20 and len(TABULATED) > 20
-    for title, text in SECTIONS.items():
-        statements = re.split(r"\n\n|\n(?=- )", re.sub(r"^\|.*\n?", "", text, flags=re.MULTILINE).strip())
-        for statement in filter(None, statements):
-            assert title in WITHOUT_ROWS or CITATION.search(statement), f"{title}: {statement}"
+def test_the_spread_is_that_of_the_published_patients():
+    """Patients, draws and seeds by the analysis of variance, written out."""
+    told = re.findall(r"^\| `(\w+)`, (T1|T2) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.MULTILINE)
+    assert len(told) >= 9
+    for experiment, on, *figures in told:
+        values = defaultdict(lambda: defaultdict(list))
+        for row in PATIENTS:
+            if (row["experiment"], row["sequence"]) == (experiment, SEQUENCES[on]):
+                values[row["patient"]][row["fold"]].append(float(row["dice_3d"]))
+        table = np.array([[seeds for _, seeds in sorted(folds.items())] for folds in values.values()])
+        assert table.shape == (14, 2, 5)
+        seeds = table.var(axis=2, ddof=1).mean()
+        draws = max(table.mean(axis=2).var(axis=1, ddof=1).mean() - seeds / 5, 0)
+        patients = max(table.mean(axis=(1, 2)).var(ddof=1) - draws / 2 - seeds / 10, 0)
+        assert figures == [f"{variance**0.5:.3f}" for variance in (patients, draws, seeds)], experiment
 
 
-def test_no_number_in_the_text_is_left_unchecked():
-    """Every `value [low, high]` in the text is one of those looked up above."""
-    assert len(re.findall(rf"{NUMBER} \[", TEXT)) == len(CITED) + len(TABULATED)
+def test_the_curves_rise_as_told():
+    told = re.findall(r"`(small\w*)` ([+-]0\.\d+) in the last\s+quarter", TEXT)
+    assert {experiment for experiment, _ in told} == {"small", "small_t2"}
+    for experiment, rise in told:
+        rows = [row for row in read_tsv(MEASUREMENTS / "plan_curves.tsv") if row["experiment"] == experiment]
+        last = np.array([float(row["mean_validation_dice"]) for row in rows])[-(len(rows) // 4) :]
+        assert rise == f"{linregress(np.arange(len(last)), last).slope * (len(last) - 1):+.3f}"
+        assert {row["trainings"] for row in rows} == {"20"}
+
+
+def test_the_plan_is_older_than_the_results():
+    """The commit that the results name holds the plan, and the plan's configuration is the one that was run."""
+    overlay = yaml.safe_load((ROOT / "config/sample_plan.yaml").read_text())
+    assert overlay["baseline"]["seeds"] == sorted({int(row["seed"]) for row in PATIENTS})
+    assert {row["fold"] for row in PATIENTS} == {"0", "1", "2", "3"}
+    assert {row["commit"] for row in read_tsv(MEASUREMENTS / "plan_verdicts.tsv")} == {"81fd433"}

@@ -66,7 +66,7 @@ def results_of(pages: tuple[Path, ...], start: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("row", results_of((README, RESULTS), "small"), ids=str)
 def test_the_small_study_has_the_means_and_deviations_of_its_table(row):
-    experiments = read_tsv(MEASUREMENTS / "study_experiments.tsv")
+    experiments = read_tsv(MEASUREMENTS / "plan_experiments.tsv")
     (found,) = [held for held in experiments if (held["experiment"], held["sequence"]) == (named(row), "t1_in_phase")]
     assert row.get("patients", "14") == found["patients"]
     for head, (column, digits) in MEASURES.items():
@@ -134,5 +134,5 @@ def test_the_pilot_is_told_as_it_was_measured():
 
 def test_all_results_were_compared():
     kinds = [len(results_of((README, RESULTS, BENCHMARKS), start)) for start in ("small", "fast")]
-    assert kinds == [2 + 6, 1 + 3 + 1]
+    assert kinds == [2 + 9, 1 + 3 + 1]
     assert sum(" steps" in row["who"] for row in rows_of(BENCHMARKS)) == 4

@@ -55,7 +55,8 @@ rule segment:
         # Not declared as outputs, since Snakemake would delete the masks of every study where one cannot be read.
         folder=f"{RESULTS}/segmented",
         anonymise=config["anonymise"],
-        threads=config["training"]["threads"],
+        # As many as the call gives the job: unlike a training's, a mask does not depend on it.
+        threads=lambda wildcards, threads: threads,
         state=lambda wildcards: PLAN.exam_state,
         code=lambda wildcards: PLAN.segmenting_code(),
     script:
