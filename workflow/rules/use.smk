@@ -53,7 +53,7 @@ rule segment:
     params:
         exams=lambda wildcards: list(PLAN.exams.members),
         # Not declared as outputs, since Snakemake would delete the masks of every study where one cannot be read.
-        folder=f"{RESULTS}/segmented",
+        folder=subpath(output.table, parent=True),
         anonymise=config["anonymise"],
         # As many as the call gives the job: unlike a training's, a mask does not depend on it.
         threads=lambda wildcards, threads: threads,

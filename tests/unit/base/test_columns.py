@@ -90,7 +90,6 @@ def test_the_headers_of_what_leads_to_them():
     } == columns.TEXT_COLUMNS
 
 
-
 @pytest.mark.parametrize(
     ("file", "table"),
     [
