@@ -93,8 +93,8 @@ def own_studies(plan: Plan, run: Run, sequence: str, threads: int) -> Iterator[d
             source=plan.source,
             folder=pack,
         )
-        held_out = [row for row in read_tsv(results / f"volumes/{run.experiment}/{run.name}.tsv")]
-        held_out = [row for row in held_out if row["sequence"] == sequence]
+        scored = read_tsv(results / f"volumes/{run.experiment}/{run.name}.tsv")
+        held_out = [row for row in scored if row["sequence"] == sequence]
         exams = [{"name": row["patient"], "path": str(raw_of(results, row)), "series": None} for row in held_out]
         segment_exams(
             exams=exams,

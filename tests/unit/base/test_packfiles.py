@@ -18,7 +18,7 @@ def test_a_pack_names_its_networks_and_its_training_slices(tmp_path):
     pack = open_pack(sign(folder))
     assert [path.name for path in pack.cards] == ["network0.json", "network1.json"]
     assert [path.name for path in pack.weights] == ["network0.safetensors", "network1.safetensors"]
-    assert pack.training_slices() == {"a0", "b1"} and pack.described["organ"] == "liver"
+    assert pack.training_slices == {"a0", "b1"} and pack.described["organ"] == "liver"
     assert pack.digest == sha256_of(folder / "SHA256SUMS")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ class Pack:
         """The weights of each network."""
         return [self.folder / member["weights"] for member in self.described["members"]]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the checksums of all files, which tells this pack from every other."""
         return sha256_of(self.folder / CHECKSUMS)
 
+    @cached_property
     def training_slices(self) -> frozenset[str]:
         """The fingerprints of the slices that the networks learned from."""
         return frozenset((self.folder / FINGERPRINTS).read_text(encoding="utf-8").split())

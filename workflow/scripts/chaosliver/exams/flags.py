@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from ..network.answers import Answer
+from ..network.prediction import keep_largest
 from ..prepare.greys import grey_profile
 from .volumes import Axial, Volume
 
@@ -43,7 +43,7 @@ def flags_of(described: Mapping[str, Any], volume: Volume, view: Axial, answer: 
     return [
         *_seen_before(known, len(view.greys)),
         *_unlike_training(described["seen"], volume, view),
-        *_implausible(described["organ"].replace("_", " "), described["organ"], view, answer),
+        *_implausible(described["organ"], volume.voxel_ml, view, answer),
     ]
 
 
@@ -78,11 +78,12 @@ def _unlike_training(seen: Mapping[str, Sequence[float]], volume: Volume, view: 
         yield Flag("grey values", "Its grey values are distributed unlike those of training: another sequence?")
 
 
-def _implausible(organ: str, key: str, view: Axial, answer: Answer) -> Iterator[Flag]:
+def _implausible(key: str, voxel_ml: float, view: Axial, answer: Answer) -> Iterator[Flag]:
+    organ = key.replace("_", " ")
     if not answer.mask.any():
         yield Flag(f"no {organ}", f"No {organ} was found.")
         return
-    volume_ml = float(answer.mask.sum()) * view.row_mm * view.column_mm * view.slice_mm / 1000
+    volume_ml = float(answer.mask.sum()) * voxel_ml
     low, high = PLAUSIBLE_ML.get(key, (0.0, np.inf))
     if not low <= volume_ml <= high:
         yield Flag("volume", f"The {organ} measures {volume_ml:.0f} mL; between {low:.0f} and {high:.0f} mL are usual.")
@@ -100,9 +101,7 @@ def _implausible(organ: str, key: str, view: Axial, answer: Answer) -> Iterator[
 
 def share_apart(organ: np.ndarray) -> float:
     """The share of a mask [slices, rows, columns] that is not of its largest component, connected over faces."""
-    labels, count = ndimage.label(organ)
-    sizes = np.bincount(labels.ravel())[1:]
-    return 1 - float(sizes.max()) / float(sizes.sum()) if count else 0.0
+    return 1 - float(keep_largest(organ).sum()) / float(organ.sum()) if organ.any() else 0.0
 
 
 def _within(value: float, low: float, high: float) -> bool:

@@ -30,6 +30,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ..prepare.dicom import are_perpendicular
+
 SYNTAXES = (
     *(ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless),
     *(JPEGLossless, JPEGLosslessSV1, JPEGExtended12Bit, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000),
@@ -176,8 +178,7 @@ def _numbers(places: Sequence[pydicom.Dataset], keyword: str, group: str, count:
 
 def _directions(places: Sequence[pydicom.Dataset]) -> tuple[float, ...]:
     found = _numbers(places, "ImageOrientationPatient", "PlaneOrientationSequence", 6)
-    row, column = np.array(found[:3]), np.array(found[3:])
-    if not np.allclose([row @ row, column @ column, row @ column], (1, 1, 0), atol=1e-3):
+    if not are_perpendicular(found):
         raise _LackError(f"ImageOrientationPatient {list(found)}, not two perpendicular directions of length 1")
     return found
 

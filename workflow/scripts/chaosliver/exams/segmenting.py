@@ -96,7 +96,7 @@ def _segment_exam(
         known = _known(view, pack)
         answer = segment()(planes_of(view, from_mapping(Encoding, pack.described["encoding"])))
         flags = flags_of(pack.described, volume, view, answer, known)
-        row = _row(exam.name, pack, view, answer, known)
+        row = _row(exam.name, pack, volume.voxel_ml, view, answer, known)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / REPORT).unlink(missing_ok=True)
         _write(folder, pack, volume, view, answer, row, flags, anonymise=signed["anonymise"])
@@ -127,17 +127,15 @@ def _digest_of(files: Sequence[Path]) -> str:
 
 def _known(view: Axial, pack: Pack) -> int:
     """How many slices the pack's networks learned from, told by their pixels."""
-    learned = pack.training_slices()
-    return sum(fingerprint_of(np.rint(plane).astype(np.int32)) in learned for plane in view.greys)
+    return sum(fingerprint_of(np.rint(plane).astype(np.int32)) in pack.training_slices for plane in view.greys)
 
 
-def _row(name: str, pack: Pack, view: Axial, answer: Answer, known: int) -> dict[str, Any]:
-    voxel_mm = (view.slice_mm, view.row_mm, view.column_mm)
-    head_foot, front_back, left_right = _extent_mm(answer.mask, voxel_mm)
+def _row(name: str, pack: Pack, voxel_ml: float, view: Axial, answer: Answer, known: int) -> dict[str, Any]:
+    head_foot, front_back, left_right = _extent_mm(answer.mask, (view.slice_mm, view.row_mm, view.column_mm))
     return {
         "exam": name,
         "organ": pack.described["organ"],
-        "volume_ml": float(answer.mask.sum()) * float(np.prod(voxel_mm)) / 1000,
+        "volume_ml": float(answer.mask.sum()) * voxel_ml,
         "slices": len(view.greys),
         "slices_with_organ": int(answer.mask.any(axis=(1, 2)).sum()),
         "left_right_mm": left_right,

@@ -10,6 +10,7 @@ import numpy as np
 from ..base.errors import InputError
 from ..base.volumes import GAP_LIMIT
 from ..base.wording import counted, size_of
+from ..prepare.dicom import normal_of
 from .frames import Frame, Unfit, frames_of
 
 # Fewer show no organ as a whole: CHAOS has 26 slices and more, a localiser three or so.
@@ -35,7 +36,7 @@ class Series:
     @property
     def plane(self) -> str:
         """The plane of the body that the slices lie nearest to."""
-        return PLANES[int(np.abs(normal_of(self.frames[0])).argmax())]
+        return plane_across(normal_of(self.frames[0].orientation))
 
     def __str__(self) -> str:
         """What a person chooses by. No name or description, since these may tell who the patient is."""
@@ -49,9 +50,9 @@ class Series:
         )
 
 
-def normal_of(frame: Frame) -> np.ndarray:
-    """The direction in which the slices are counted."""
-    return np.cross(frame.orientation[:3], frame.orientation[3:])
+def plane_across(normal: np.ndarray) -> str:
+    """The plane of the body that lies nearest to slices with this normal."""
+    return PLANES[int(np.abs(normal).argmax())]
 
 
 def find_series(files: Sequence[Path]) -> tuple[list[Series], Counter[str]]:
@@ -144,7 +145,7 @@ def _series_of(group: Sequence[Frame]) -> Series | str:
         return f"series of fewer than {FEWEST_SLICES} slices"
     if _repeated(group):
         return "several images at one place"
-    normal = normal_of(group[0])
+    normal = normal_of(group[0].orientation)
     frames = sorted(group, key=lambda frame: float(np.dot(frame.position, normal)))
     positions = np.array([frame.position for frame in frames])
     along = positions @ normal

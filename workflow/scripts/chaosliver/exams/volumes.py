@@ -18,8 +18,9 @@ from pydicom.pixels import pixel_array
 from ..base.errors import InputError
 from ..base.planes import Plane
 from ..base.wording import size_of
+from ..prepare.dicom import normal_of
 from ..prepare.images import Encoding, encode_volume
-from .series import PLANES, Series, normal_of
+from .series import Series, plane_across
 
 # Far above any MR volume, which has some 10 million voxels.
 VOXELS_AT_MOST = 1 << 29
@@ -58,7 +59,7 @@ class Volume:
     @property
     def plane(self) -> str:
         """The plane of the body that the slices lie nearest to."""
-        return PLANES[int(np.abs(self._normal).argmax())]
+        return plane_across(self._normal)
 
     @property
     def tilt_degrees(self) -> float:
@@ -241,6 +242,6 @@ def _to_patient(series: Series) -> np.ndarray:
     matrix = np.eye(4)
     matrix[:3, 0] = np.array(first.orientation[:3]) * column_mm
     matrix[:3, 1] = np.array(first.orientation[3:]) * row_mm
-    matrix[:3, 2] = normal_of(first) * series.distance_mm
+    matrix[:3, 2] = normal_of(first.orientation) * series.distance_mm
     matrix[:3, 3] = first.position
     return matrix

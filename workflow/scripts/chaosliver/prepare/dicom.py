@@ -70,8 +70,18 @@ def read_slice(path: Path) -> Slice:
 
 def position_along_normal(position: tuple[float, ...], orientation: tuple[float, ...]) -> float:
     """Place of a slice along its normal in mm: ImagePositionPatient times the cross product of row and column."""
-    normal = np.cross(orientation[:3], orientation[3:])
-    return float(np.dot(position, normal))
+    return float(np.dot(position, normal_of(orientation)))
+
+
+def normal_of(orientation: tuple[float, ...]) -> np.ndarray:
+    """The direction in which slices are counted: the cross product of a row's and a column's."""
+    return np.cross(orientation[:3], orientation[3:])
+
+
+def are_perpendicular(orientation: tuple[float, ...]) -> bool:
+    """Whether the directions of a row and of a column have length 1 and a right angle between them."""
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    return bool(np.allclose([row @ row, column @ column, row @ column], (1, 1, 0), atol=1e-3))
 
 
 class _DamageError(Exception):
@@ -132,9 +142,7 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
 
 
 def _check_geometry(found: Slice) -> None:
-    row, column = np.array(found.orientation[:3]), np.array(found.orientation[3:])
-    gram = np.array([row @ row, column @ column, row @ column])
-    if not np.allclose(gram, (1, 1, 0), atol=1e-3):
+    if not are_perpendicular(found.orientation):
         raise _DamageError(
             f"ImageOrientationPatient is {found.orientation}, not two perpendicular directions of length 1"
         )
