@@ -73,26 +73,10 @@ def first_draw(plan: Plan, experiment: str) -> list[Run]:
 
 def own_studies(plan: Plan, run: Run, sequence: str, threads: int) -> Iterator[dict[str, Any]]:
     """A row for each patient that a network never saw."""
-    results = Path(plan.results)
-    model, trained = results / "models" / run.experiment / run.name, plan.patients_in(run.experiment, run.fold, "train")
-    settings = {
-        "experiment": run.experiment,
-        "networks": "folds",
-        "sequences": list(plan.experiments[run.experiment].train_on),
-        **plan.model_settings(run.experiment),
-    }
+    results, settings = Path(plan.results), pack_settings(plan, run)
     with TemporaryDirectory() as name:
         pack, folder = Path(name, "pack"), Path(name, "segmented")
-        make_pack(
-            cards=[model / "card.json"],
-            weights=[model / "weights.safetensors"],
-            scores=[results / "volumes" / run.experiment / f"{run.name}.tsv"],
-            pairs=[results / "inventory" / f"{patient}.pairs.tsv" for patient in trained],
-            raw_indexes=[results / "raw" / f"{patient}.tsv" for patient in trained],
-            settings=settings,
-            source=plan.source,
-            folder=pack,
-        )
+        pack_of(plan, run, pack)
         scored = read_tsv(results / f"volumes/{run.experiment}/{run.name}.tsv")
         held_out = [row for row in scored if row["sequence"] == sequence]
         exams = [{"name": row["patient"], "path": str(raw_of(results, row)), "series": None} for row in held_out]
@@ -115,6 +99,32 @@ def own_studies(plan: Plan, run: Run, sequence: str, threads: int) -> Iterator[d
                 "flags": found["flags"],
                 "seconds": float(found["seconds"]),
             }
+
+
+def pack_settings(plan: Plan, run: Run) -> dict[str, Any]:
+    """What a pack says of a network besides the network."""
+    return {
+        "experiment": run.experiment,
+        "networks": "folds",
+        "sequences": list(plan.experiments[run.experiment].train_on),
+        **plan.model_settings(run.experiment),
+    }
+
+
+def pack_of(plan: Plan, run: Run, folder: Path) -> None:
+    """A pack of one network of a finished study, that knows only the patients which trained it."""
+    results = Path(plan.results)
+    model, trained = results / "models" / run.experiment / run.name, plan.patients_in(run.experiment, run.fold, "train")
+    make_pack(
+        cards=[model / "card.json"],
+        weights=[model / "weights.safetensors"],
+        scores=[results / "volumes" / run.experiment / f"{run.name}.tsv"],
+        pairs=[results / "inventory" / f"{patient}.pairs.tsv" for patient in trained],
+        raw_indexes=[results / "raw" / f"{patient}.tsv" for patient in trained],
+        settings=pack_settings(plan, run),
+        source=plan.source,
+        folder=folder,
+    )
 
 
 def raw_of(results: Path, row: dict[str, str]) -> Path:

@@ -23,6 +23,8 @@ from chaosliver.study.provenance import computing_digest, digest_of, digest_of_t
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
 ADAPTERS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "write_patient_sheet")
+# Of the network for use, which a study does not need.
+ON_REQUEST = {"make_pack", "export_onnx", "segment"}
 # Of archives that are no phantoms, and on request. But for `crate` none has a digest: an edit of their code makes no
 # archive another.
 UNPLANNED = {"download_archive", "check_archive", "verify", "crate"}
@@ -37,6 +39,7 @@ NOT_TAKEN: dict[str, set[str]] = {
     "draw_contact_sheets": {"prediction_indexes", "image_indexes", "mask_indexes"},
     # By which a change of the files shows; the function reads them.
     "segment": {"state"},
+    "export_onnx": {"state"},
     # The digest of the texts that it reads.
     "write_checklists": {"texts"},
 }
@@ -84,8 +87,8 @@ def jobs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model_jobs(tmp_path_factory):
-    """Every job of the study's network for use."""
-    return planned(tmp_path_factory.mktemp("for_use"), "model")
+    """Every job of the study's network for use, and of its ONNX file."""
+    return planned(tmp_path_factory.mktemp("for_use"), "model", "export_onnx")
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +99,13 @@ def exam_jobs(tmp_path_factory):
     return planned(folder, "segmented", exam=str(folder / "mine.nii.gz"))
 
 
-def planned(folder, target, **changes):
+def planned(folder, *targets, **changes):
     (folder / "everything.tsv").write_text(SHEET)
     overlay = EVERYTHING | {"patients": str(folder / "everything.tsv"), "results": str(folder / "results")} | changes
     (folder / "everything.yaml").write_text(yaml.safe_dump(overlay))
     code = PLAN.replace("TARGET", repr(str(folder / "jobs.json")))
-    arguments = ("-n", "--quiet", "all", "--cores", "3", "--configfile", str(folder / "everything.yaml"), "--", target)
+    overlay_file = str(folder / "everything.yaml")
+    arguments = ("-n", "--quiet", "all", "--cores", "3", "--configfile", overlay_file, "--", *targets)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
@@ -114,7 +118,7 @@ def planned(folder, target, **changes):
 @pytest.fixture(scope="module")
 def by_rule(jobs, model_jobs, exam_jobs):
     found = defaultdict(list)
-    for job in [*jobs, *(job for job in [*model_jobs, *exam_jobs] if job["rule"] in ("make_pack", "segment"))]:
+    for job in [*jobs, *(job for job in [*model_jobs, *exam_jobs] if job["rule"] in ON_REQUEST)]:
         found[job["rule"]].append(job)
     return found
 
@@ -466,6 +470,8 @@ def test_the_network_for_use_is_trained_on_everyone_and_packed_with_what_the_fol
     assert packed["input"]["scores"] == [f"volumes/first/fold{fold}_seed{seed}.tsv" for fold, seed in RUNS]
     assert packed["input"]["pairs"] == [f"inventory/{patient}.pairs.tsv" for patient in patients]
     assert packed["output"] == {"folder": "model"}
+    (exported,) = [job for job in model_jobs if job["rule"] == "export_onnx"]
+    assert (exported["input"], exported["output"]) == ({"pack": "model"}, {"model": "onnx/model.onnx"})
 
 
 SINGLE = {

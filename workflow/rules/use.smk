@@ -1,7 +1,7 @@
 """From a study to its network for use, and from studies of one's own to masks.
 
 Requires models/, volumes/, inventory/ and raw/, or a pack from elsewhere.
-Makes model/ and segmented/.
+Makes model/, onnx/ and segmented/.
 """
 
 
@@ -28,6 +28,25 @@ rule model:
     input:
         rules.quality_control.output,
         rules.make_pack.output,
+
+
+rule export_onnx:
+    """Write a pack as one ONNX file that holds everything from grey values to mask, for programs without torch."""
+    input:
+        pack=PLAN.pack,
+    output:
+        model=f"{RESULTS}/onnx/model.onnx",
+    log:
+        f"{RESULTS}/logs/export_onnx.log",
+    conda:
+        "../../envs/onnx.yaml"
+    resources:
+        mem_mb=config["training"]["memory_mb"],
+    params:
+        state=lambda wildcards: PLAN.pack_state,
+        code=lambda wildcards: PLAN.code_for_packs("export_onnx"),
+    script:
+        "../scripts/export_onnx.py"
 
 
 # Where a study is named, what is wrong with its name or path is told before anything is planned.
@@ -58,7 +77,7 @@ rule segment:
         # As many as the call gives the job: unlike a training's, a mask does not depend on it.
         threads=lambda wildcards, threads: threads,
         state=lambda wildcards: PLAN.exam_state,
-        code=lambda wildcards: PLAN.segmenting_code(),
+        code=lambda wildcards: PLAN.code_for_packs("segment"),
     script:
         "../scripts/segment.py"
 

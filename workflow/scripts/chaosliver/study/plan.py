@@ -217,14 +217,19 @@ class Plan:
         return pack_folder(self.config, self.results)
 
     @property
+    def pack_state(self) -> str:
+        """Another text where a pack from elsewhere is another; the study's own is an input, whose content counts."""
+        sums = Path(self.pack, CHECKSUMS)
+        return sha256_of(sums) if self.config["pack"] and sums.is_file() else ""
+
+    @property
     def exam_state(self) -> str:
         """Another text where a file of theirs, or a pack from elsewhere, may be another."""
-        sums = Path(self.pack, CHECKSUMS)
-        return state_of(self.exams) + (sha256_of(sums) if self.config["pack"] and sums.is_file() else "")
+        return state_of(self.exams) + self.pack_state
 
-    def segmenting_code(self) -> str:
-        """The digest of the code that segments, with every network's, since a pack may hold any."""
-        return digest_of("segment", *(f"network.architectures.{name}" for name in sorted(NETWORKS)))
+    def code_for_packs(self, adapter: str) -> str:
+        """The digest of an adapter's code and of every network's, since a pack may hold any."""
+        return digest_of(adapter, *(f"network.architectures.{name}" for name in sorted(NETWORKS)))
 
     # Roles of patients.
 
