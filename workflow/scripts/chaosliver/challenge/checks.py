@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 
 from ..acquire.zips import UNREADABLE, refuse_harmful
+from ..base.entryfiles import FOLDERS, LIVER, TASK, TEMPLATE, TEST_PATIENTS, Results, place_of
 from ..base.errors import InputError
 from ..base.files import read_tsv
 from ..base.patient_order import natural
 from ..base.wording import counted, first_few, size_of
-from ..study.submission import FOLDERS
-from .layout import LIVER, TASK, TEMPLATE, TEST_PATIENTS, Results, place_of
 
 GEOMETRY = ("patient", "sequence", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm")
 REMEDY = "Make the zip anew"

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.anatomy import SEQUENCES
 from ..base.columns import FINDING_COLUMNS, PREDICTION_COLUMNS, SUBMISSION_COLUMNS
+from ..base.entryfiles import LIVER, TASK, Results, template_folders
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_atomically, write_tsv
 from ..base.indexes import read_index
@@ -19,7 +20,6 @@ from ..base.patient_order import natural
 from ..base.slicefiles import read_binary
 from ..base.wording import first_few
 from .checks import Checked, check_entry, expected_of, say_complete
-from .layout import LIVER, TASK, Results, template_folders
 
 # Findings of the inventory by which the numbers of results may differ from those of the challenge's ground truth.
 RENUMBERING = ("gap", "name-order")

@@ -1,14 +1,13 @@
-"""The challenge's folders of results, and whose masks go into each: the experiments of the config's `submission`."""
+"""Whose masks go into the challenge's zip: the experiments of the config's `submission`."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from ..base.entryfiles import FOLDERS
 from ..base.errors import InputError
 from ..base.wording import known
 from .experiments import Experiment
 
-# The sequence whose masks go into each folder. The challenge asks for one result for both phases of T1.
-FOLDERS = {"T1DUAL": "t1_in_phase", "T2SPIR": "t2_spir"}
 ORGAN = "liver"
 
 

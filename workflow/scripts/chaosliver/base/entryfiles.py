@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..study.submission import FOLDERS
-
+# The sequence whose masks go into each folder. One result is asked for both phases of T1.
+FOLDERS = {"T1DUAL": "t1_in_phase", "T2SPIR": "t2_spir"}
 # The liver in MRI. Task 5 is all four organs in MRI; the others have CT.
 TASK = "Task3"
 LIVER = 63
