@@ -64,8 +64,9 @@ class Cohort:
             write_tsv(pairs[-1], INVENTORY_COLUMNS, slices)
             findings.append(self.folder / f"inventory/{patient}.findings.tsv")
             write_tsv(findings[-1], FINDING_COLUMNS, [row for row in self.findings if row["patient"] == patient])
+            files = [*(row["image"] for row in slices), f"{SEQUENCES[T2].images}/notes.txt"]
             raw.append(self.folder / f"raw/{patient}.tsv")
-            write_tsv(raw[-1], ("file", "sha256"), [{"file": row["image"], "sha256": ""} for row in slices])
+            write_tsv(raw[-1], ("file", "sha256"), [{"file": file, "sha256": ""} for file in files])
         return {"pairs": pairs, "findings": findings, "raw_indexes": raw}
 
     def row(self, patient, sequence, stem):
@@ -74,7 +75,8 @@ class Cohort:
             "patient": patient,
             "sequence": sequence,
             "stem": stem,
-            "image": f"{SEQUENCES[sequence].images}/{stem}.dcm",
+            # Some archives have capitals.
+            "image": f"{SEQUENCES[sequence].images}/{stem}.{'DCM' if patient == '4' else 'dcm'}",
             "rows": rows,
             "columns": columns,
             "row_spacing_mm": row_mm,

@@ -26,6 +26,8 @@ RENUMBERING = ("gap", "name-order")
 # So that the same masks give the same bytes. It is the first day that a zip can tell.
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
+# In capitals too.
+DICOM_SUFFIX = ".dcm"
 
 Masks = Mapping[Results, Sequence[Path]]
 
@@ -108,7 +110,8 @@ def _numbered(folder: str, index: Path, raw: Mapping[str, Sequence[str]]) -> dic
 def _refuse_dropped(index: Path, results: Results, stems: Sequence[str], files: Iterable[str]) -> None:
     """Raise InputError where the masks are not one for each DICOM file of the series."""
     folder = SEQUENCES[results.sequence].images
-    images = [Path(file).stem for file in files if file.rpartition("/")[0] == folder]
+    series = [Path(file) for file in files if file.rpartition("/")[0] == folder]
+    images = [path.stem for path in series if path.suffix.lower() == DICOM_SUFFIX]
     if sorted(stems) != sorted(images):
         apart = first_few(sorted(set(stems) ^ set(images)) or images)
         raise InputError(
