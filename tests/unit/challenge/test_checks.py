@@ -63,6 +63,7 @@ def test_a_right_entry_has_no_fault(entry, cohort):
     told = checked(entry, cohort)
     assert told[1:] == ([], [], [])
     assert [row["liver_voxels"] for row in told.rows] == [6, 1 + 3, 6, 3]
+    assert [row["liver_ml"] for row in told.rows] == pytest.approx([0.09, 0.032, 0.03, 0.06])
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,20 @@ def test_each_fault_is_told_once_for_a_volume_with_its_files(entry, cohort):
         f"{SPOILED}: img000.png, img001.png: grey values other than 0 and 63: 255",
         "Task3/MR/26/T1DUAL/Results: img002.png: no readable PNG",
     ]
+
+
+def test_a_volume_of_which_nothing_can_be_read_has_no_size(entry, cohort):
+    for number in range(2):
+        entry[f"{SPOILED}/img00{number}.png"] = b"text"
+    told = checked(entry, cohort)
+    assert told.wrong == [f"{SPOILED}: img000.png, img001.png: no readable PNG"]
+    assert (told.rows[1]["slices"], told.rows[1]["rows"], told.rows[1]["columns"]) == (2, None, None)
+
+
+def test_a_table_of_slices_that_lacks_a_column_is_refused(tmp_path):
+    (tmp_path / "4.pairs.tsv").write_text("patient\tsequence\trows\n4\tt1_in_phase\t3\n")
+    with pytest.raises(InputError, match="lacks the column"):
+        expected_of([tmp_path / "4.pairs.tsv"])
 
 
 def test_numbers_start_at_0_and_leave_none_out(entry, cohort):

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import stat
 import time
 import zipfile
 
@@ -155,3 +156,12 @@ def test_a_complete_entry_is_said_to_be_one(cohort, caplog, monkeypatch):
     cohort.submit()
     assert warnings_of(caplog) == []
     assert f"{cohort.archive}: a complete entry for Task3, with the liver of 4 volumes" in caplog.messages
+
+
+def test_what_is_unzipped_can_be_read_by_everyone_and_has_the_first_date_of_a_zip(cohort):
+    cohort.submit()
+    with zipfile.ZipFile(cohort.archive) as archive:
+        told = {(entry.is_dir(), entry.external_attr >> 16, entry.date_time) for entry in archive.infolist()}
+        assert {(entry.create_system, entry.compress_type) for entry in archive.infolist()} == {(3, zipfile.ZIP_STORED)}
+    first = (1980, 1, 1, 0, 0, 0)
+    assert told == {(True, stat.S_IFDIR | 0o755, first), (False, stat.S_IFREG | 0o644, first)}
