@@ -102,6 +102,14 @@ def test_a_slice_without_a_mask_is_refused_since_the_later_ones_would_move(cohor
     assert not cohort.archive.exists() and not cohort.contents.exists()
 
 
+def test_masks_of_a_patient_whom_the_sheet_no_longer_has_are_refused(cohort):
+    index = cohort.predict("of_t1", T1)
+    cohort.predict = lambda *_: index
+    cohort.patients = ["26"]
+    with pytest.raises(InputError, match=r"patient 4, T1 in phase: IMG-10, IMG-11, IMG-9 has a DICOM file or a mask"):
+        cohort.submit([("T1DUAL", "of_t1", T1)])
+
+
 def test_a_zip_that_would_be_wrong_is_not_written_and_the_earlier_one_stays(cohort):
     cohort.submit()
     before = cohort.archive.read_bytes()

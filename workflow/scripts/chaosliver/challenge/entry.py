@@ -103,7 +103,7 @@ def _numbered(folder: str, index: Path, raw: Mapping[str, Sequence[str]]) -> dic
         if row["sequence"] == results.sequence:
             masks.setdefault(results, {})[row["stem"]] = below / row["file"]
     for results, by_stem in masks.items():
-        _refuse_dropped(index, results, list(by_stem), raw[results.patient])
+        _refuse_dropped(index, results, list(by_stem), raw.get(results.patient, ()))
     return {results: [found[stem] for stem in sorted(found, key=slice_order)] for results, found in masks.items()}
 
 
