@@ -17,7 +17,7 @@ RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 COMMAND_LINE_TOOLS = {"write_patient_sheet"}
 
 # In the order of the data: a module imports from its own package, or from one before it.
-PACKAGES = ("base", "study", "acquire", "prepare", "network", "measure", "tables", "figures", "exams")
+PACKAGES = ("base", "study", "acquire", "prepare", "network", "measure", "tables", "figures", "exams", "challenge")
 # The last word of a module whose tests stand in another module's file.
 TESTED_ELSEWHERE = {
     "base.anatomy": "prepare.masks",

@@ -23,11 +23,11 @@ from chaosliver.study.provenance import computing_digest, digest_of, digest_of_t
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
 ADAPTERS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "write_patient_sheet")
-# Of the network for use, which a study does not need.
-ON_REQUEST = {"make_pack", "export_onnx", "segment"}
+# By targets of their own, which a study does not need.
+ON_REQUEST = {"make_pack", "export_onnx", "segment", "make_submission"}
 # Of archives that are no phantoms, and on request. But for `crate` none has a digest: an edit of their code makes no
 # archive another.
-UNPLANNED = {"download_archive", "check_archive", "verify", "crate"}
+UNPLANNED = {"download_archive", "check_archive", "verify", "crate", "check_submission"}
 # What a rule names besides the parameters of its adapter's function: inputs that are only waited for, or whose content
 # another input tells.
 NOT_TAKEN: dict[str, set[str]] = {
@@ -92,6 +92,13 @@ def model_jobs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def submission_jobs(tmp_path_factory):
+    """Every job of the challenge's zip, with `first` for both sequences: it did not learn T2."""
+    submission = {"T1DUAL": None, "T2SPIR": "first"}
+    return planned(tmp_path_factory.mktemp("submission"), "submission", submission=submission)
+
+
+@pytest.fixture(scope="module")
 def exam_jobs(tmp_path_factory):
     """Every job for the mask of a study of one's own."""
     folder = tmp_path_factory.mktemp("exam")
@@ -116,9 +123,10 @@ def planned(folder, *targets, **changes):
 
 
 @pytest.fixture(scope="module")
-def by_rule(jobs, model_jobs, exam_jobs):
+def by_rule(jobs, model_jobs, exam_jobs, submission_jobs):
     found = defaultdict(list)
-    for job in [*jobs, *(job for job in [*model_jobs, *exam_jobs] if job["rule"] in ON_REQUEST)]:
+    asked_for = [*model_jobs, *exam_jobs, *submission_jobs]
+    for job in [*jobs, *(job for job in asked_for if job["rule"] in ON_REQUEST)]:
         found[job["rule"]].append(job)
     return found
 
@@ -472,6 +480,22 @@ def test_the_network_for_use_is_trained_on_everyone_and_packed_with_what_the_fol
     assert packed["output"] == {"folder": "model"}
     (exported,) = [job for job in model_jobs if job["rule"] == "export_onnx"]
     assert (exported["input"], exported["output"]) == ({"pack": "model"}, {"model": "onnx/model.onnx"})
+
+
+def test_the_challenges_zip_is_made_of_the_test_cohort_alone(submission_jobs):
+    (made,) = [job for job in submission_jobs if job["rule"] == "make_submission"]
+    assert made["input"] == {
+        "predictions": ["predictions/first/test_cohort.tsv"] * 2,
+        "pairs": ["inventory/10.pairs.tsv", "inventory/11.pairs.tsv"],
+        "findings": ["inventory/10.findings.tsv", "inventory/11.findings.tsv"],
+        "raw_indexes": ["raw/10.tsv", "raw/11.tsv"],
+    }
+    assert made["params"]["folders"] == ["T1DUAL", "T2SPIR"]
+    assert made["output"] == {"archive": "submission/chaos_task3.zip", "contents": "submission/contents.tsv"}
+    segmented = [job["wildcards"] for job in submission_jobs if job["rule"] == "predict"]
+    assert segmented == [{"experiment": "first", "run": "test_cohort"}]
+    # No other experiment is trained for it.
+    assert {job["wildcards"]["experiment"] for job in submission_jobs if job["rule"] == "train"} == {"first"}
 
 
 SINGLE = {

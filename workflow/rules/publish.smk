@@ -1,7 +1,7 @@
-"""On request: the finished study as one folder to hand on.
+"""On request: the finished study as one folder to hand on, and the challenge's entry.
 
-Requires tables/, figures/ and models/.
-Makes crate/.
+Requires tables/, figures/, models/, and for the entry predictions/, inventory/ and raw/.
+Makes crate/ and submission/.
 """
 
 
@@ -29,3 +29,42 @@ rule crate:
         code=digest_of("crate"),
     script:
         "../scripts/crate.py"
+
+
+rule make_submission:
+    """Put the masks of the challenge's test patients into the zip that it asks for, and read it back."""
+    input:
+        unpack(lambda wildcards: inputs.make_submission(PLAN)),
+    output:
+        archive=f"{RESULTS}/submission/chaos_task3.zip",
+        contents=f"{RESULTS}/submission/contents.tsv",
+    log:
+        f"{RESULTS}/logs/make_submission.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        folders=lambda wildcards: list(PLAN.submission),
+        code=digest_of("make_submission"),
+    script:
+        "../scripts/make_submission.py"
+
+
+rule submission:
+    """The zip that the challenge asks for, of its 20 test patients."""
+    input:
+        rules.quality_control.output,
+        rules.make_submission.output,
+
+
+rule check_submission:
+    """Check a zip that is to be sent to the challenge: `--config submission_zip=PATH`."""
+    input:
+        unpack(lambda wildcards: inputs.check_submission(PLAN)),
+    log:
+        f"{RESULTS}/logs/check_submission.log",
+    conda:
+        "../../envs/data.yaml"
+    params:
+        submission_zip=lambda wildcards: PLAN.submission_zip,
+    script:
+        "../scripts/check_submission.py"

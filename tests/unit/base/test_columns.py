@@ -69,6 +69,9 @@ def test_the_headers_of_what_leads_to_them():
         ),
         "SHEET_COLUMNS": "patient cohort sequences",
         "SLICE_COLUMNS": " ".join(columns.SLICE_COLUMNS),
+        "SUBMISSION_COLUMNS": (
+            "patient sequence experiment slices rows columns slices_with_liver liver_voxels liver_ml"
+        ),
         "TRAINING_COLUMNS": (
             "experiment fold seed training_patients training_sequences validated_on epochs chosen_epoch "
             "validation_dice test_patients test_dice_3d optimism"

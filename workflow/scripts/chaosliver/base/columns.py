@@ -97,6 +97,11 @@ EXAM_COLUMNS = (
     *("exam", "organ", "volume_ml", "slices", "slices_with_organ", "left_right_mm", "front_back_mm", "head_foot_mm"),
     *("trained_on_slices", "flags", "experiment", "pack", "seconds"),
 )
+# Of the table of what the challenge's zip holds: a row per volume.
+SUBMISSION_COLUMNS = (
+    *("patient", "sequence", "experiment", "slices", "rows", "columns", "slices_with_liver", "liver_voxels"),
+    "liver_ml",
+)
 # Of the study's tables: everything else in them is a number.
 TEXT_COLUMNS = {
     *(*RUN, "cohort", *OWNER, "scores"),

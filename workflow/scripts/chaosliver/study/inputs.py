@@ -111,6 +111,21 @@ def make_pack(plan: Plan) -> Named:
     }
 
 
+def check_submission(plan: Plan) -> dict[str, list[str]]:
+    """The admitted slices of the test cohort."""
+    return {"pairs": [f"{plan.results}/inventory/{name}.pairs.tsv" for name in plan.cohort_patients("test")]}
+
+
+def make_submission(plan: Plan) -> dict[str, list[str]]:
+    """The masks of each of the zip's folders, and what there was to segment of every patient of the test cohort."""
+    runs, patients = plan.submission.values(), plan.cohort_patients("test")
+    return check_submission(plan) | {
+        "predictions": [f"{plan.results}/predictions/{name}/{TEST_COHORT}.tsv" for name in runs],
+        "findings": [f"{plan.results}/inventory/{name}.findings.tsv" for name in patients],
+        "raw_indexes": [f"{plan.results}/raw/{name}.tsv" for name in patients],
+    }
+
+
 def draw_triplets(plan: Plan, experiment: str, run: str) -> dict[str, list[str]]:
     """Images of the patients that a run scores, and masks where there is ground truth."""
     return _scored(plan, experiment, [run])

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..base.errors import InputError
 from ..base.files import sha256_of
 from ..base.packfiles import CHECKSUMS
 from ..base.settings import from_mapping
@@ -23,6 +24,7 @@ from .patients import Patient, patients_in, read_sheet
 from .provenance import computing_digest, digest_of
 from .runs import EVERYONE, TEST_COHORT, Run
 from .splits import HELD_OUT, Split
+from .submission import submission_of
 
 # The tables that hold the study's numbers.
 TABLES = (
@@ -230,6 +232,31 @@ class Plan:
     def code_for_packs(self, adapter: str) -> str:
         """The digest of an adapter's code and of every network's, since a pack may hold any."""
         return digest_of(adapter, *(f"network.architectures.{name}" for name in sorted(NETWORKS)))
+
+    # The challenge's entry.
+
+    @cached_property
+    def submission(self) -> dict[str, str]:
+        """The experiment whose masks go into each folder of the challenge's zip.
+
+        Raises InputError where there is none, and where there is no test patient.
+        """
+        if not self.cohort_patients("test"):
+            raise InputError(
+                f"config key patients: {self.config['patients']} has no patient of the test cohort to segment. Add "
+                "--configfile config/submission.yaml, or the patients as docs/submission.md says"
+            )
+        return submission_of(self.experiments, self.config)
+
+    @property
+    def submission_zip(self) -> str:
+        """The zip to check. Raises InputError where none is named."""
+        if self.config["submission_zip"] is None:
+            raise InputError(
+                "config key submission_zip: names no zip. Name the one to check: snakemake --cores 1 check_submission "
+                "--config submission_zip=/path/to/entry.zip"
+            )
+        return str(Path(self.config["submission_zip"]).expanduser())
 
     # Roles of patients.
 
