@@ -357,3 +357,15 @@ def test_a_step_made_again_to_the_same_bytes_re_runs_nothing_later(finished, par
     finished.succeed(str(target.relative_to(finished.folder)))
     assert target.read_bytes() == before
     assert finished.planned() == {}
+
+
+def test_a_network_that_saw_the_patients_never_stands_in_for_the_one_that_did_not(finished):
+    """Card and weights of the other fold, whole and signed, in a fold's place."""
+    models = finished.results / "models/small"
+    for name in ("card.json", "weights.safetensors"):
+        shutil.copyfile(models / "fold1_seed1" / name, models / "fold0_seed1" / name)
+    told = "fold0_seed1/card.json: describes another training than the one whose place this is: it differs in train_on"
+    assert told in finished.fail("verify")
+    target = str((finished.results / "predictions/small/fold0_seed1.tsv").relative_to(finished.folder))
+    assert told in finished.fail(target)
+    assert not (finished.results / "predictions/small/fold0_seed1.tsv").exists()

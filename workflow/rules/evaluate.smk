@@ -26,6 +26,7 @@ rule predict:
         threshold=experiment_setting("threshold"),
         largest_component=experiment_setting("largest_component"),
         cohort=of_job(Plan.predicted_cohort),
+        trained_as=of_job(Plan.trained_as),
         threads=config["training"]["threads"],
         code=code_with_network("predict"),
     script:
@@ -49,6 +50,7 @@ rule predict_logits:
         mem_mb=config["training"]["memory_mb"],
     params:
         cohort=of_job(Plan.predicted_cohort),
+        trained_as=of_job(Plan.trained_as),
         threads=config["training"]["threads"],
         code=code_with_network("predict_logits"),
     script:

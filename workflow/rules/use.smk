@@ -17,6 +17,7 @@ rule make_pack:
         "../../envs/publish.yaml"
     params:
         settings=lambda wildcards: PLAN.pack_settings(),
+        trained_as=lambda wildcards: [PLAN.origin_of(run) for run in PLAN.model_runs],
         source=PLAN.source,
         code=digest_of("make_pack"),
     script:

@@ -12,5 +12,6 @@ rule verify:
         "../../envs/data.yaml"
     params:
         results=RESULTS,
+        origins=lambda wildcards: PLAN.origins(),
     script:
         "../scripts/verify.py"

@@ -36,7 +36,7 @@ def test_a_pack_names_its_networks_and_its_training_slices(tmp_path):
         (lambda folder: [(folder / "pack.json").write_text("{"), sign(folder)], "is not the description of a pack"),
         (
             lambda folder: [(folder / "pack.json").write_text(json.dumps(DESCRIBED | {"format": 1})), sign(folder)],
-            "is a pack of format 1, and this version reads format 2",
+            "is a pack of format 1, and this version reads format 3",
         ),
         (
             lambda folder: [(folder / "network0.json").unlink(), sign(folder)],

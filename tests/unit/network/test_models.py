@@ -35,7 +35,7 @@ def test_the_card_is_sorted_json_with_the_checksum_of_the_weights(tmp_path):
     facts = json.loads(text)
     assert facts["weights_sha256"] == sha256_of(weights)
     assert text == json.dumps(facts, indent=2, sort_keys=True) + "\n"
-    assert list(facts) == ["fold", "network", "outputs", "recipe", "weights_sha256"]
+    assert list(facts) == ["fold", "network", "outputs", "recipe", "signature", "weights_sha256"]
 
 
 def test_weights_are_written_atomically(tmp_path):

@@ -135,6 +135,24 @@ def test_trainings_are_told_what_makes_their_weights_and_nothing_else(plan):
     assert plan.leaks_of("two_fold_1patients", "1")["copies"] == 0
 
 
+def test_a_card_must_say_seed_network_recipe_and_the_volumes_that_its_fold_trains_on(plan):
+    """Patient 3, who trains in fold 1 beside patient 5, has no T2."""
+    kidney = plan.experiments["kidney"]
+    expected = {
+        "seed": 2,
+        "network": {"name": "fast", "channels": 2, "depth": 2},
+        "recipe": kidney.recipe,
+        "train_on": ["t1_in_phase/3", "t1_in_phase/5", "t2_spir/5"],
+    }
+    assert plan.trained_as("kidney", "fold1_seed2") == [expected]
+    assert plan.origins()["kidney/fold1_seed2"] == expected
+    together = plan.trained_as("kidney", "test_cohort")
+    assert [each["seed"] for each in together] == [1, 2, 1, 2] and together[3] == expected
+    (everyone,) = (plan.origin_of(run) for run in plan.model_runs if run.seed == "2")
+    assert everyone["train_on"] == [f"t1_in_phase/{patient}" for patient in range(1, 7)] and "recipe" not in everyone
+    assert set(plan.origins()) == {f"{run.experiment}/{run.name}" for run in plan.runs}
+
+
 def test_where_everyone_trains_nobody_is_held_out_nothing_leaks_and_the_last_epoch_counts(plan):
     everyone = [str(number) for number in range(1, 7)]
     for experiment in ("first", "leaks"):

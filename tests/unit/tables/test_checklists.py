@@ -1,13 +1,13 @@
 """Every item is answered once, from this study's own numbers, and switches of the study change the answers."""
 
 import html
-import json
 import re
 from collections import Counter
 
 import pytest
 from unit.tables.examples import DICE, T1, T2, experiment, result, study_of, tables_of, verdict, volume, write_header
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import EXPERIMENT_COLUMNS, FINDING_COLUMNS, VERDICT_COLUMNS, VOLUME_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
@@ -46,7 +46,7 @@ class Filled:
         for number, card in enumerate(cards):
             path = folder / "plain" / str(number) / "card.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(card))
+            write_card(path, card)
             write_header(path.with_name("weights.safetensors"), {"head.weight": {"shape": [1234, 5, 3, 3]}})
         write_checklists(
             study=study,
@@ -342,7 +342,7 @@ def test_of_the_plain_study_almost_nothing_holds_and_of_another_everything():
 def test_the_cards_are_read_with_the_experiment_that_they_are_of(tmp_path):
     path = tmp_path / "small" / "fold0_seed1" / "card.json"
     path.parent.mkdir(parents=True)
-    path.write_text('{"threads": 2}')
+    write_card(path, {"threads": 2})
     assert read_cards([path]) == [("small", {"threads": 2})]
 
 

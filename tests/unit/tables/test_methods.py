@@ -1,13 +1,13 @@
 """The methods say what was run."""
 
 import html
-import json
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import VERDICT_COLUMNS
 from chaosliver.base.files import write_tsv
 from chaosliver.study.configuration import read_schema
@@ -43,7 +43,7 @@ def written(study, tmp_path, *versions):
         card.parent.mkdir(parents=True, exist_ok=True)
         number = int(card.parent.name)
         packages = versions[number] if versions else {}
-        card.write_text(json.dumps({"versions": packages, "chosen_epoch": 30 + number}))
+        write_card(card, {"versions": packages, "chosen_epoch": 30 + number})
     write_tsv(tmp_path / "verdicts.tsv", VERDICT_COLUMNS, [])
     write_methods(page=tmp_path / "methods.html", study=study, cards=cards, verdicts_table=tmp_path / "verdicts.tsv")
     page = (tmp_path / "methods.html").read_text(encoding="utf-8")

@@ -1,12 +1,12 @@
 """What goes with a network when it is handed on: for people, and for Hugging Face's own reader."""
 
-import json
 import re
 
 import pytest
 import torch
 from huggingface_hub import ModelCard, metadata_load
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import MEASURES, PATIENT_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
@@ -55,7 +55,7 @@ OTHERS = [
 
 
 def described(folder, own=OWN, others=OTHERS, source="chaos", settings=SETTINGS, columns=PATIENT_COLUMNS, **training):
-    (folder / "card.json").write_text(json.dumps(TRAINING | training))
+    write_card(folder / "card.json", TRAINING | training)
     tables = [folder / f"{number}.tsv" for number in range(1 + len(others))]
     for table, rows in zip(tables, [own, *others], strict=True):
         write_tsv(table, columns, rows)

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from unit.network.examples import RECIPE
 from unit.prepare.conftest import write
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import INVENTORY_COLUMNS, MEASURES, PATIENT_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
@@ -49,13 +50,14 @@ SCORES = {("2", "1"): 0.9, ("2", "2"): 0.8, ("10", "1"): 0.7, ("10", "2"): None}
 def study(tmp_path: Path) -> dict[str, Any]:
     """Two networks, two patients with one or two sequences, and their scores under two seeds."""
     files: dict[str, Any] = {"cards": [], "weights": [], "pairs": [], "raw_indexes": [], "scores": []}
+    files["trained_as"] = [{"seed": "1"}, {"seed": "2"}]
     for seed in "12":
         model = tmp_path / f"models/seed{seed}"
         model.mkdir(parents=True)
         weights, card = model / "weights.safetensors", model / "card.json"
         weights.write_bytes(f"weights {seed}".encode())
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-        card.write_text(json.dumps(TRAINING | {"weights_sha256": digest, "seed": seed}))
+        write_card(card, TRAINING | {"weights_sha256": digest, "seed": seed})
         files["weights"].append(weights)
         files["cards"].append(card)
         rows = [
@@ -191,4 +193,10 @@ def test_weights_of_another_training_are_refused(study, tmp_path):
 def test_an_altered_slice_is_refused(study, tmp_path):
     (tmp_path / f"raw/10/{T1}/0.dcm").write_bytes(b"other")
     with pytest.raises(InputError, match=r"raw/10/t1_in_phase/0\.dcm"):
+        packed(study, tmp_path / "pack")
+
+
+def test_the_card_of_another_training_is_not_packed(study, tmp_path):
+    study["trained_as"].reverse()
+    with pytest.raises(InputError, match=r"seed1/card\.json: describes another training .* differs in seed"):
         packed(study, tmp_path / "pack")

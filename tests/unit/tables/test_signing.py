@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.files import sha256_of
 from chaosliver.tables import signing
 from chaosliver.tables.signing import sign_tables
@@ -23,7 +24,7 @@ def study(tmp_path):
     table.write_text("dice\n0.5\n")
     receipt.write_text("abc  archive.zip\n")
     card.parent.mkdir(parents=True)
-    card.write_text(json.dumps({"data": "d", "weights_sha256": "w", "versions": {"torch": "2"}}))
+    write_card(card, {"data": "d", "weights_sha256": "w", "versions": {"torch": "2"}})
     return {
         "tables": [table],
         "receipts": [receipt],
@@ -58,7 +59,7 @@ def test_another_configuration_has_another_sum(study, tmp_path):
 def test_the_file_by_hand(study, tmp_path):
     other = tmp_path / "other/fold3_seed2/card.json"
     other.parent.mkdir(parents=True)
-    other.write_text(json.dumps({"data": "e", "weights_sha256": "x", "versions": {"torch": "3"}, "epochs": 9}))
+    write_card(other, {"data": "e", "weights_sha256": "x", "versions": {"torch": "3"}, "epochs": 9})
     receipt = tmp_path / "test.sha256"
     receipt.write_text("def  test.zip\n")
     study["cards"].append(other)

@@ -1,11 +1,11 @@
 """The table of trainings: what validation promised, beside what the fold's held-out patients gave."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import PATIENT_COLUMNS, TRAINING_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
@@ -28,7 +28,7 @@ def scored(patient: str, dice: float | None, **changes: str) -> dict[str, Any]:
 
 
 def listed(folder: Path, card: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str]:
-    (folder / "card.json").write_text(json.dumps(card))
+    write_card(folder / "card.json", card)
     write_tsv(folder / "patients.tsv", PATIENT_COLUMNS, rows)
     tables = {"patients_table": folder / "patients.tsv", "trainings_table": folder / "trainings.tsv"}
     list_trainings(cards=[folder / "card.json"], labels=[LABEL], **tables)
@@ -76,9 +76,7 @@ def test_of_several_trainings_each_has_its_own_card_label_and_patients(tmp_path:
     cards = [tmp_path / f"{number}.json" for number in range(3)]
     for number, card in enumerate(cards):
         validated = ["t1_in_phase/4", "t2_spir/4"]
-        card.write_text(
-            json.dumps(CARD | {"chosen_epoch": 10 + number, "validate_on": validated, "validation_dice": 0.5})
-        )
+        write_card(card, CARD | {"chosen_epoch": 10 + number, "validate_on": validated, "validation_dice": 0.5})
     rows = [scored(str(6 + n), 0.1 + 0.2 * n, **label) for n, label in enumerate(labels)]
     write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, rows)
     tables = {"patients_table": tmp_path / "patients.tsv", "trainings_table": tmp_path / "trainings.tsv"}

@@ -23,7 +23,7 @@ def model(folder, logit, **recipe):
     network = build_network(NETWORK)
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.constant_(network.head.bias, logit)
-    facts = {"network": NETWORK, "recipe": {**RECIPE, "grid": GRID, **recipe}, "outputs": 1}
+    facts = {"network": NETWORK, "recipe": {**RECIPE, "grid": GRID, **recipe}, "outputs": 1, "train_on": ["t2_spir/7"]}
     save_model(folder / "card.json", folder / "weights.safetensors", network.state_dict(), facts)
     return folder / "card.json", folder / "weights.safetensors"
 
@@ -47,7 +47,9 @@ def images(tmp_path):
 def given(models, images, where):
     cards, weights = zip(*models, strict=True)
     made = {"folder": where, "index": where.with_suffix(".tsv")}
-    return {"cards": cards, "weights": weights, "images": images, "threads": 1, "cohort": "test", **made}
+    trained_as = [{"train_on": ["t2_spir/7"]} for _ in cards]
+    common = {"trained_as": trained_as, "images": images, "threads": 1, "cohort": "test"}
+    return {"cards": cards, "weights": weights, **common, **made}
 
 
 def predict(models, images, where, threshold=0.5, largest_component=False):
@@ -142,3 +144,14 @@ def test_what_needs_more_memory_than_there_is_says_what_to_lower(images, tmp_pat
     with pytest.raises(InputError, match=r"lower recipe\.batch_size from 4 to 2"):
         predict([model(tmp_path / "m", 1.0)], images, tmp_path / "p")
     assert not (tmp_path / "p.tsv").exists()
+
+
+@pytest.mark.parametrize("predicted", [predict_patients, predict_logits])
+def test_a_network_that_learned_from_others_than_planned_segments_nobody(images, tmp_path, predicted):
+    models = [model(tmp_path / name, 1.0) for name in "kl"]
+    asked = given(models, images, tmp_path / "p")
+    asked["trained_as"][1] = {"train_on": ["t2_spir/8"]}
+    how = {"threshold": 0.5, "largest_component": False} if predicted is predict_patients else {}
+    with pytest.raises(InputError, match=r"l/card\.json: describes another training .* differs in train_on"):
+        predicted(**asked, **how)
+    assert not (tmp_path / "p").exists()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from unit.network.examples import TIGHT, plain_settings, rows_of, two_patients
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.columns import PLACE
 from chaosliver.base.errors import StoppedError
 from chaosliver.base.files import read_tsv, sha256_of
@@ -42,10 +43,10 @@ def test_the_epochs_that_cross_validation_supports_are_the_median_of_those_it_ch
     cards = []
     for number, epoch in enumerate((7, 31, 12, 15)):
         cards.append(tmp_path / f"{number}.json")
-        cards[-1].write_text(json.dumps({"chosen_epoch": epoch}))
+        write_card(cards[-1], {"chosen_epoch": epoch})
     assert runs.supported_epochs(cards[:3]) == 12
     assert runs.supported_epochs(cards) == 14
-    cards[0].write_text(json.dumps({"chosen_epoch": 0}))
+    write_card(cards[0], {"chosen_epoch": 0})
     assert runs.supported_epochs(cards[:1]) == 1
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chaosliver.base.cards import write_card
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import sha256_of, write_tsv
 from chaosliver.network.job.snapshots import take_snapshot
@@ -16,7 +17,7 @@ def training(tmp_path):
     weights.write_bytes(b"weights after two epochs")
     snapshot = {"chosen_epoch": 1, "validation_dice": 0.5, "weights_sha256": sha256_of(weights)}
     facts = {"chosen_epoch": 3, "validation_dice": 0.7, "weights_sha256": "x", "snapshots": {"2": snapshot}, "seed": 1}
-    (tmp_path / "card.json").write_text(json.dumps(facts))
+    write_card(tmp_path / "card.json", facts)
     write_tsv(
         tmp_path / "history.tsv",
         ("epoch", "validation_dice"),

@@ -10,7 +10,7 @@ from .errors import InputError
 from .files import sha256_of
 
 # Another number where what a pack holds is read otherwise than before.
-FORMAT = 2
+FORMAT = 3
 DESCRIPTION, FINGERPRINTS, CHECKSUMS = "pack.json", "training_slices.txt", "SHA256SUMS"
 REMEDY = "Copy the pack anew, or make it anew with: snakemake --cores 1 model"
 

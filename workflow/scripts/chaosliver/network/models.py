@@ -1,6 +1,5 @@
 """A trained network as it is handed on: weights in safetensors and a card beside them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from ..base.cards import read_card, write_card
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_atomically, write_text
+from ..base.files import sha256_of, write_atomically
 from .architectures.registry import build_network
 
 
@@ -20,18 +20,17 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def save_model(card: Path, weights: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
-    """Write the weights, then a JSON card with `facts` (network, recipe, outputs and more) and the weights' SHA-256."""
+    """Write the weights, then a card with `facts` (network, recipe, outputs and more) and the weights' SHA-256."""
     save_weights(weights, tensors)
-    text = json.dumps({**facts, "weights_sha256": sha256_of(weights)}, indent=2, sort_keys=True)
-    write_text(card, text + "\n")
+    write_card(card, {**facts, "weights_sha256": sha256_of(weights)})
 
 
 def load_model(card: Path, weights: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network in evaluation mode, on the CPU, and its card.
 
-    Raises InputError where the weights are not those that the card describes.
+    Raises InputError where the card was altered, and where the weights are not those that it describes.
     """
-    facts = json.loads(card.read_text(encoding="utf-8"))
+    facts = read_card(card)
     if not weights.is_file() or sha256_of(weights) != facts["weights_sha256"]:
         raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
     shape = {"inputs": 2 * facts["recipe"]["context"] + 1, "outputs": facts["outputs"]}

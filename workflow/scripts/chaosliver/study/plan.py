@@ -13,6 +13,7 @@ from ..base.errors import InputError
 from ..base.files import sha256_of
 from ..base.packfiles import CHECKSUMS
 from ..base.settings import from_mapping
+from ..base.volumes import VolumeId
 from .architectures import NETWORKS
 from .archives import archive_path, source_of
 from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
@@ -293,6 +294,26 @@ class Plan:
         return [patient for patient, held in self.roles_in(selection, fold).items() if held == role]
 
     # Parameters of jobs.
+
+    def origin_of(self, run: Run) -> dict[str, Any]:
+        """What a training's card must say of it; where everyone trains, the recipe may have other epochs."""
+        settings = self.experiments[run.experiment]
+        volumes = [
+            str(VolumeId(sequence, patient))
+            for patient in self.patients_in(run.experiment, run.fold, "train")
+            for sequence in settings.train_on
+            if sequence in self.patients[patient].sequences
+        ]
+        origin = {"seed": int(run.seed), "network": settings.network, "train_on": sorted(volumes)}
+        return origin if run.fold == EVERYONE else origin | {"recipe": settings.recipe}
+
+    def trained_as(self, experiment: str, run: str) -> list[dict[str, Any]]:
+        """What the cards must say whose networks segment a run's patients."""
+        return [self.origin_of(each) for each in self.runs_of(experiment) if run in (each.name, TEST_COHORT)]
+
+    def origins(self) -> dict[str, dict[str, Any]]:
+        """What the card of every network must say, by <experiment>/<run>."""
+        return {f"{run.experiment}/{run.name}": self.origin_of(run) for run in self.runs}
 
     def training_settings(self, experiment: str, fold: str, seed: str) -> dict[str, Any]:
         """What decides the weights, and nothing else: another name or threshold of the experiment retrains nothing.

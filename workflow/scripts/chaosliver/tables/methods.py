@@ -1,11 +1,11 @@
 """The methods of a study as a page for a paper, from the configuration that was run and the tables that it gave."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..base.cards import read_card
 from ..base.columns import VERDICT_COLUMNS
 from ..base.files import read_tsv
 from ..base.wording import counted, enumerated
@@ -49,7 +49,7 @@ def write_methods(*, study: Mapping[str, Any], cards: list[Path], verdicts_table
 
 def read_cards(cards: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
     """Each training's experiment, after the folder that its card is in, and its card."""
-    return [(card.parent.parent.name, json.loads(card.read_text(encoding="utf-8"))) for card in cards]
+    return [(card.parent.parent.name, read_card(card)) for card in cards]
 
 
 def epoch_rule(study: Mapping[str, Any], trainings: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

@@ -4,7 +4,6 @@ What a card says follows Mitchell et al., 2019 (doi 10.1145/3287560.3287596); th
 specification (https://github.com/huggingface/hub-docs/blob/main/modelcard.md).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ..base.cards import read_card
 from ..base.columns import PATIENT_COLUMNS
 from ..base.files import read_tsv, write_text
 from ..base.patient_order import natural
@@ -111,7 +111,7 @@ def describe_model(
     `card` is the training's own, and `patients` are the tables of the patients held out from each network of the
     experiment. `settings` is `Plan.model_settings`, and `source` a key of SOURCES.
     """
-    training = json.loads(card.read_text(encoding="utf-8"))
+    training = read_card(card)
     rows = [row for table in patients for row in read_tsv(table, PATIENT_COLUMNS)]
     _, fold, seed = Run.parse(experiment, run)
     own = [row for row in rows if (row["fold"], row["seed"]) == (fold, seed)]

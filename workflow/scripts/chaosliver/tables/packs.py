@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.cards import check_origin, read_card
 from ..base.columns import PATIENT_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, sha256_of, write_text
@@ -54,6 +55,7 @@ def make_pack(
     scores: list[Path],
     pairs: list[Path],
     raw_indexes: list[Path],
+    trained_as: list[dict[str, Any]],
     settings: dict[str, Any],
     source: str,
     folder: Path,
@@ -61,12 +63,14 @@ def make_pack(
     """Write `folder`: networks with their cards, a description, fingerprints of the training slices, and checksums.
 
     `scores` are the tables of patients of the cross-validation, which tell what to expect; `pairs` and `raw_indexes`
-    the admitted slices and the files of the patients that trained. `settings` are those of `Plan.pack_settings`, and
-    `source` says what the patients are, `chaos` or `phantom`. Raises InputError where weights are not those of their
-    card.
+    the admitted slices and the files of the patients that trained. `trained_as` says what each card must say of its
+    training, `settings` are those of `Plan.pack_settings`, and `source` says what the patients are, `chaos` or
+    `phantom`. Raises InputError where weights are not those of their card, or a card is of another training.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    networks = [_put_network(folder, number, *each) for number, each in enumerate(zip(cards, weights, strict=True))]
+    networks = [
+        _put_network(folder, number, *each) for number, each in enumerate(zip(cards, weights, trained_as, strict=True))
+    ]
     trained = [row for table in pairs for row in read_tsv(table, ("patient", "sequence", "image", *RANGES))]
     trained = [row for row in trained if row["sequence"] in settings["sequences"]]
     prints: set[str] = set()
@@ -85,7 +89,7 @@ def make_pack(
         "expected": _expected(held_out),
         "seen": _ranges(trained, profiles),
     }
-    training = json.loads(cards[0].read_text(encoding="utf-8"))
+    training = read_card(cards[0])
     write_text(folder / "README.md", _readme(described, training, held_out))
     write_text(folder / DESCRIPTION, json.dumps(described, indent=2, sort_keys=True) + "\n")
     sums = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
@@ -112,8 +116,9 @@ def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out:
     return card_of(header, f"chaos-liver: {described['experiment']}, for use", summary, sections)
 
 
-def _put_network(folder: Path, number: int, card: Path, weights: Path) -> dict[str, str]:
-    described = json.loads(card.read_text(encoding="utf-8"))
+def _put_network(folder: Path, number: int, card: Path, weights: Path, origin: Mapping[str, Any]) -> dict[str, str]:
+    described = read_card(card)
+    check_origin(card, described, origin)
     if sha256_of(weights) != described["weights_sha256"]:
         raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
     names = {"card": f"network{number}.json", "weights": f"network{number}.safetensors"}

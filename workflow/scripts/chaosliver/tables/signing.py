@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..base.cards import read_card
 from ..base.files import sha256_of, write_text
 
 PACKAGES = ("snakemake", "numpy", "scipy", "pandas", "seaborn", "matplotlib")
@@ -27,7 +28,7 @@ def sign_tables(
     `all_code` holds a digest for each rule and network that has a part in them; `receipts` hold the checksums of the
     archives, `cards` those of the trainings.
     """
-    trainings = [json.loads(card.read_text(encoding="utf-8")) for card in cards]
+    trainings = [read_card(card) for card in cards]
     signed = {
         "tables_sha256": {table.name: sha256_of(table) for table in tables},
         "configuration_sha256": _digest(configuration),

@@ -1,11 +1,11 @@
 """The study's trainings, a row each: what they were trained on, the epoch used, and validation beside test Dice."""
 
-import json
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ..base.cards import read_card
 from ..base.columns import PATIENT_COLUMNS, TRAINING_COLUMNS
 from ..base.files import read_tsv, write_tsv
 
@@ -21,7 +21,7 @@ def list_trainings(
     """
     patients = read_tsv(patients_table, PATIENT_COLUMNS)
     rows = [
-        {**label, **_described(json.loads(card.read_text(encoding="utf-8")), _held_out(patients, label))}
+        {**label, **_described(read_card(card), _held_out(patients, label))}
         for card, label in zip(cards, labels, strict=True)
     ]
     write_tsv(trainings_table, TRAINING_COLUMNS, rows)

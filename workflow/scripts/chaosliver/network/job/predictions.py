@@ -1,12 +1,13 @@
 """Predictions as a job: from cards, weights and indexes of images to PNG and their index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ...base.cards import check_origin
 from ...base.columns import PREDICTION_COLUMNS
 from ...base.errors import InputError
 from ...base.indexes import write_index
@@ -25,6 +26,7 @@ def predict_patients(
     *,
     cards: list[Path],
     weights: list[Path],
+    trained_as: list[dict[str, Any]],
     images: list[Path],
     threshold: float,
     largest_component: bool,
@@ -36,17 +38,20 @@ def predict_patients(
     """Write `folder`/<sequence>/<patient>/<stem>.png, 0 or 255 on each image's own grid, and their index.
 
     `images` are the indexes <encoding>/<sequence>/<patient>.tsv. A pixel is of the organ where the networks' mean
-    probability is at least `threshold` and, if asked for, in the volume's largest connected component. Raises
-    InputError where weights are not those of their card, and where the networks' recipes differ.
+    probability is at least `threshold` and, if asked for, in the volume's largest connected component. `trained_as`
+    says what each card must say of its training, so that no network that saw these patients stands in for the one that
+    did not. Raises InputError where weights are not those of their card, a card is of another training, and where the
+    networks' recipes differ.
     """
     draw = partial(segment_volume, threshold=threshold, largest_component=largest_component)
-    _predict(draw, cards, weights, images, threads, cohort, folder, index)
+    _predict(draw, cards, weights, trained_as, images, threads, cohort, folder, index)
 
 
 def predict_logits(
     *,
     cards: list[Path],
     weights: list[Path],
+    trained_as: list[dict[str, Any]],
     images: list[Path],
     threads: int,
     cohort: str,
@@ -57,13 +62,14 @@ def predict_logits(
 
     Files and arguments are those of `predict_patients`; the logits are the networks' mean.
     """
-    _predict(logits_of_volume, cards, weights, images, threads, cohort, folder, index)
+    _predict(logits_of_volume, cards, weights, trained_as, images, threads, cohort, folder, index)
 
 
 def _predict(
     draw: Draw,
     cards: Sequence[Path],
     weights: Sequence[Path],
+    trained_as: Sequence[Mapping[str, Any]],
     images: Sequence[Path],
     threads: int,
     cohort: str,
@@ -72,6 +78,8 @@ def _predict(
 ) -> None:
     torch.set_num_threads(threads)
     models = [load_model(card, path) for card, path in zip(cards, weights, strict=True)]
+    for card, (_, facts), origin in zip(cards, models, trained_as, strict=True):
+        check_origin(card, facts, origin)
     recipe = common_recipe(cards, [facts["recipe"] for _, facts in models])
     folder.mkdir(parents=True, exist_ok=True)
     listed = []

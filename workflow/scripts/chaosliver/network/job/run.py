@@ -1,6 +1,5 @@
 """One training as a whole: from indexes to weights, card and history, or their re-emission from a checkpoint."""
 
-import json
 import logging
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...base.cards import read_card
 from ...base.columns import HISTORY_COLUMNS
 from ...base.errors import InputError
 from ...base.files import sha256_of, write_tsv
@@ -85,7 +85,7 @@ def run_training(
 
 def supported_epochs(cards: Sequence[Path]) -> int:
     """The number of epochs after which networks were best on patients that they did not learn from: the median."""
-    chosen = [json.loads(card.read_text(encoding="utf-8"))["chosen_epoch"] for card in cards]
+    chosen = [read_card(card)["chosen_epoch"] for card in cards]
     return max(1, round(statistics.median(chosen)))
 
 

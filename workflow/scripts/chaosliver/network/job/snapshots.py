@@ -1,11 +1,11 @@
 """A snapshot of a training as a model of its own: the model that a training of so many epochs would have given."""
 
-import json
 import shutil
 from pathlib import Path
 
+from ...base.cards import read_card, write_card
 from ...base.errors import InputError
-from ...base.files import read_tsv, sha256_of, write_atomically, write_text, write_tsv
+from ...base.files import read_tsv, sha256_of, write_atomically, write_tsv
 
 
 def take_snapshot(
@@ -15,12 +15,12 @@ def take_snapshot(
 
     `folder` holds epoch<epoch>.safetensors. Raises InputError where that is not what the card describes.
     """
-    facts = json.loads(card.read_text(encoding="utf-8"))
+    facts = read_card(card)
     snapshot, weights = facts["snapshots"][str(epoch)], folder / f"epoch{epoch}.safetensors"
     if not weights.is_file() or sha256_of(weights) != snapshot["weights_sha256"]:
         raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
     rows = [row for row in read_tsv(history) if int(row["epoch"]) <= epoch]
     write_tsv(to_history, list(rows[0]), rows)
     write_atomically(to_weights, lambda partial: shutil.copyfile(weights, partial))
-    facts = {**facts, **snapshot, "snapshots": {}, "snapshot_of": {"card_sha256": sha256_of(card), "epoch": epoch}}
-    write_text(to_card, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    origin = {"snapshots": {}, "snapshot_of": {"card_sha256": sha256_of(card), "epoch": epoch}}
+    write_card(to_card, {**facts, **snapshot, **origin})
