@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from chaosliver.acquire.phantom import draw_exam
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("workflow", "config", "envs", "profiles")
 
@@ -160,5 +162,9 @@ def demo(tmp_path_factory) -> Study:
     folder = tmp_path_factory.mktemp("demo") / "study"
     copy_workflow(folder)
     study = Study(folder, "config/demo.yaml")
-    (folder / "printed.txt").write_text(study.succeed("--resources", "gpu=2"))
+    exam = folder / "results/demo/phantom_exam.zip"
+    exam.parent.mkdir(parents=True)
+    draw_exam(exam, seed=1)
+    asked = ("--resources", "gpu=2", "--config", "exam=results/demo/phantom_exam.zip", "--", "all", "segmented")
+    (folder / "printed.txt").write_text(study.succeed(*asked))
     return study

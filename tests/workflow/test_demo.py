@@ -1,9 +1,11 @@
 """The embedded default, run as `make demo` runs it."""
 
 import cv2
+import nibabel
 import numpy as np
 import yaml
 
+from chaosliver.acquire.phantom import EXAM_PATIENT, LEVELS, _draw_patient
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
 from chaosliver.base.png import read_png
@@ -130,3 +132,18 @@ def test_an_augmented_set_holds_what_the_config_asks_for(demo):
     asked = yaml.safe_load((demo.folder / "config/demo.yaml").read_text())["augmentations"]["augmentor"]["samples"]
     rows = read_tsv(demo.results / "augmented/augmentor/8bit/liver/t1_in_phase/two_fold_fold0.tsv")
     assert len(rows) == 2 * asked
+
+
+def test_one_more_phantom_without_ground_truth_is_segmented_and_its_picture_drawn(demo, tmp_path):
+    """The same patient drawn with ground truth, in the order of the slices' places, which is that of their names."""
+    (row,) = read_tsv(demo.results / "segmented/phantom_exam.tsv")
+    assert (row["experiment"], row["trained_on_slices"]) == ("t1_8bit", "0")
+    folder = demo.results / "segmented/phantom_exam"
+    assert cv2.imread(str(folder / "slices.png")).std() > 20
+    mask = np.asarray(nibabel.load(folder / "mask.nii.gz").dataobj).transpose(2, 1, 0) > 0
+    truth = []
+    for name, content in _draw_patient(1, EXAM_PATIENT, 1, ground_truth=True):
+        if name.startswith(SEQUENCES["t1_in_phase"].ground):
+            truth.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) == LEVELS["liver"])
+    assert np.array(truth).shape == mask.shape
+    assert dice(np.array(truth), mask) > 0.7

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 
 from chaosliver.acquire import phantom
-from chaosliver.acquire.phantom import MATRICES, MAXIMA, draw_archive
+from chaosliver.acquire.phantom import MATRICES, MAXIMA, draw_archive, draw_exam
 from chaosliver.base.anatomy import ORGANS
 from chaosliver.base.files import sha256_of
 
@@ -297,3 +297,15 @@ def test_no_global_threshold_finds_the_liver(archive: Path, images: str, ground:
     best = max(bands, key=lambda band: mean_dice(*band, training))
     assert mean_dice(*best, training) < 0.65
     assert mean_dice(*best, held_out) < 0.65
+
+
+def test_an_exam_is_one_series_of_a_patient_of_no_archive_and_the_same_bytes_each_time(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        draw_exam(tmp_path / f"{name}.zip", seed)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes() != (tmp_path / "c.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as exam:
+        names = exam.namelist()
+        headers = [pydicom.dcmread(io.BytesIO(exam.read(name))) for name in names]
+    assert {Path(name).parent.name for name in names} == {"DICOM"} and len(names) == len(set(names)) >= 10
+    assert {float(header.EchoTime) for header in headers} == {4.6}
+    assert len({float(header.ImagePositionPatient[2]) for header in headers}) == len(names)

@@ -36,6 +36,7 @@ SLICE_COUNTS = {5.5: (13, 14), 9.0: (10, 12)}
 # The real volumes' maxima run from 451 to 2662, depending on the patient.
 MAXIMA = (451, 2662)
 ECHO_TIMES_MS = {"t1_in_phase": 4.6, "t1_out_of_phase": 2.3, "t2_spir": 70.0}
+EXAM_PATIENT = "own"
 NOISE = 0.02
 BIAS = 0.18
 TIMESTAMP = (2019, 4, 11, 0, 0, 0)
@@ -138,6 +139,24 @@ def draw_archive(target: Path, patients: Sequence[str], seed: int, *, ground_tru
                     archive.writestr(member, content)
 
     root = "Train_Sets" if ground_truth else "Test_Sets"
+    write_atomically(target, write)
+
+
+def draw_exam(target: Path, seed: int, sequence: str = "t1_in_phase") -> None:
+    """Draw a zip with one series of a patient of no archive, as a scanner would export it: no ground truth.
+
+    The same arguments give the same bytes.
+    """
+    folder = SEQUENCES[sequence].images
+
+    def write(partial: Path) -> None:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, content in _draw_patient(1, EXAM_PATIENT, seed, ground_truth=False):
+                if name.startswith(f"{folder}/"):
+                    member = zipfile.ZipInfo(f"DICOM/{Path(name).stem}", TIMESTAMP)
+                    member.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(member, content)
+
     write_atomically(target, write)
 
 
