@@ -132,6 +132,68 @@ def test_signed_pixels_are_read_unless_one_is_negative(path: Path, value: int) -
         assert read_slice(path).pixels.dtype == np.uint16
 
 
+def rescale(path: Path, pixels: list[int], slope: object, intercept: object, kind: str = "<u2", bits: int = 16) -> None:
+    """A row of grey values in a corner of the slice, 7 elsewhere, with slope and intercept."""
+
+    def change(header: pydicom.Dataset) -> None:
+        whole = np.full((header.Rows, header.Columns), 7, kind)
+        whole[0, : len(pixels)] = pixels
+        header.PixelData, header.PixelRepresentation = whole.tobytes(), int(kind == "<i2")
+        header.BitsStored, header.HighBit = bits, bits - 1
+        header.RescaleSlope, header.RescaleIntercept = slope, intercept
+
+    edit(path, change)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "slope", "intercept", "kind", "expected"),
+    [
+        ([0, 10, 100], 1, 0, "<u2", [0, 10, 100, 7]),
+        ([0, 10, 100], "", "", "<u2", [0, 10, 100, 7]),
+        ([0, 10, 100], 2.5, 3, "<u2", [3, 28, 253, 20]),
+        ([0, 10, 100], 1.25, -0.4, "<u2", [0, 12, 125, 8]),
+        ([0, 10, 100], -2, 500, "<u2", [500, 480, 300, 486]),
+        ([-40, 10, 100], 1, 40, "<i2", [0, 50, 140, 47]),
+    ],
+)
+def test_slope_and_intercept_are_applied_and_rounded(path: Path, pixels, slope, intercept, kind, expected) -> None:
+    """By hand; halves go to the even number: 12.5 - 0.4 is 12.1, 2.5 * 7 + 3 is 20.5."""
+    rescale(path, pixels, slope, intercept, kind)
+    found = read_slice(path).pixels
+    assert found.dtype == np.uint16 and found[0, :4].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("pixels", "slope", "intercept", "words"),
+    [
+        ([0, 9], 0.5, 0, r"RescaleSlope is 0\.5 and .* would be fewer\. Export it without"),
+        ([0, 9], -0.5, 9, r"RescaleSlope is -0\.5"),
+        ([0, 9], 0, 5, "RescaleSlope is 0 and"),
+        ([0, 9], 1, -8, "grey values begin at -8"),
+        ([0, 9], -1, 8, "grey values begin at -1"),
+        ([0, 6600], 10, 0, "grey values reach 66000, and 65535 is the most"),
+    ],
+)
+def test_a_rescaling_that_loses_grey_values_is_refused(path: Path, pixels, slope, intercept, words) -> None:
+    rescale(path, pixels, slope, intercept)
+    with pytest.raises(InputError, match=words):
+        read_slice(path)
+
+
+def test_pixels_with_more_than_grey_values_in_them_are_refused(path: Path) -> None:
+    """An overlay in bit 12 of pixels that have twelve bits, 0 to 11; and -2049 in twelve signed bits."""
+    rescale(path, [0, 4095], 1, 0, bits=12)
+    assert read_slice(path).pixels.max() == 4095
+    rescale(path, [0, 4096 + 7], 1, 0, bits=12)
+    with pytest.raises(InputError, match="BitsStored is 12, but its pixels run from 0 to 4103"):
+        read_slice(path)
+    rescale(path, [-2048, 2047], 1, 2048, "<i2", bits=12)
+    assert read_slice(path).pixels[0, :2].tolist() == [0, 4095]
+    rescale(path, [-2049], 1, 4000, "<i2", bits=12)
+    with pytest.raises(InputError, match="BitsStored is 12, but its pixels run from -2049"):
+        read_slice(path)
+
+
 @given(shift=st.floats(-500, 500), angle=st.floats(-1.5, 1.5))
 def test_position_is_the_distance_along_the_normal(shift: float, angle: float) -> None:
     """A slice moved along its own normal, and any way within its plane, has moved by that distance."""

@@ -17,6 +17,7 @@ from ..base.errors import InputError
 
 # Compressed and deflated files are refused: CHAOS has none, and they can unfold to any size.
 SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+LARGEST_GREY = 65535
 REMEDY = "Fetch the file anew from the archive, or drop the patient or sequence from the patient sheet."
 
 
@@ -42,7 +43,7 @@ class Slice:
 
 
 def read_slice(path: Path) -> Slice:
-    """Read pixels and geometry of a single-frame, uncompressed 16-bit grey image.
+    """Read pixels and geometry of a single-frame, uncompressed 16-bit grey image; slope and intercept are applied.
 
     EchoTime is optional (None), since derived images lack it. Raises InputError that names the file, the cause and the
     remedy where the file is empty, unreadable, compressed, cut short, or lacks an attribute.
@@ -134,11 +135,38 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
     held, wanted = len(content or b""), 2 * rows * columns
     if held != wanted or not wanted:
         raise _DamageError(f"the pixels are cut short or padded: {held} bytes instead of {wanted} ({rows} x {columns})")
-    kind = "<i2" if _value(header, "PixelRepresentation") == 1 else "<u2"
-    pixels = np.frombuffer(content, kind).reshape(rows, columns)
-    if pixels.min() < 0:
-        raise _DamageError(f"its grey values begin at {pixels.min()}: MR magnitudes are never negative")
-    return pixels.astype(np.uint16, copy=False)
+    signed = _value(header, "PixelRepresentation") == 1
+    pixels = np.frombuffer(content, "<i2" if signed else "<u2").reshape(rows, columns)
+    _check_bits(header, pixels, signed)
+    return _rescaled(header, pixels)
+
+
+def _check_bits(header: pydicom.Dataset, pixels: np.ndarray, signed: bool) -> None:
+    """Refuse pixels with more than grey values in them, such as overlays in the bits that are left."""
+    bits = int(_value(header, "BitsStored"))
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+    if pixels.min() < low or pixels.max() >= high:
+        raise _DamageError(f"BitsStored is {bits}, but its pixels run from {pixels.min()} to {pixels.max()}")
+
+
+def _rescaled(header: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
+    """The grey values that slope and intercept make of the pixels, uint16: whole numbers, as the PNG hold them."""
+    # Of a file that lacks or leaves them empty, as CHAOS does, the pixels are the grey values.
+    slope, intercept = (
+        float(found) if (found := header.get(keyword)) not in (None, "") else usual
+        for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    if not np.isfinite([slope, intercept]).all() or abs(slope) < 1:
+        raise _DamageError(
+            f"RescaleSlope is {slope:g} and RescaleIntercept {intercept:g}: rounded to whole numbers, its grey values "
+            "would be fewer. Export it without, or with a slope of at least 1"
+        )
+    greys = pixels if (slope, intercept) == (1, 0) else np.rint(pixels * slope + intercept)
+    if greys.min() < 0:
+        raise _DamageError(f"its grey values begin at {greys.min():.0f}: MR magnitudes are never negative")
+    if greys.max() > LARGEST_GREY:
+        raise _DamageError(f"its grey values reach {greys.max():.0f}, and {LARGEST_GREY} is the most that a PNG holds")
+    return greys.astype(np.uint16, copy=False)
 
 
 def _check_geometry(found: Slice) -> None:
