@@ -29,7 +29,7 @@ function sortBy(table, column) {
 }
 
 // `columns` are {head, number, wide, experiment, of(entry)}; a cell of an experiment opens its prediction.
-function listOf(title, note, columns, entries) {
+function listOf(id, title, note, columns, entries) {
   const body = make("tbody");
   for (const entry of entries) {
     const row = make("tr", { tabIndex: 0 });
@@ -57,7 +57,7 @@ function listOf(title, note, columns, entries) {
     for (const row of body.rows) row.hidden = !words.every(word => row.innerText.toLowerCase().includes(word));
   });
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), body);
-  document.getElementById("lists").append(make("h2", { textContent: title }), make("p", { textContent: note }), filter, table);
+  document.getElementById("lists").append(make("h2", { id, textContent: title }), make("p", { textContent: note }), filter, table);
 }
 
 function moveOrOpen(event, row, entry) {
@@ -90,9 +90,12 @@ const EXAM_COLUMNS = [
 document.getElementById("study").textContent = STUDY.name;
 document.getElementById("source").textContent = STUDY.source;
 document.title = `Viewer: ${STUDY.name}`;
+if (STUDY.volumes.length && STUDY.exams.length) {
+  document.getElementById("lists").append(make("p", {}, "Below the patients: ", make("a", { href: "#exams", textContent: "studies of one's own" })));
+}
 if (STUDY.volumes.length) {
-  listOf("Patients", "3D Dice of each experiment on patients whose slices its network never saw.", PATIENT_COLUMNS, STUDY.volumes);
+  listOf("patients", "Patients", "3D Dice of each experiment on patients whose slices its network never saw.", PATIENT_COLUMNS, STUDY.volumes);
 }
 if (STUDY.exams.length) {
-  listOf("Studies of one's own", "Segmented by a network for use. A flag is a reason to look twice.", EXAM_COLUMNS, STUDY.exams);
+  listOf("exams", "Studies of one's own", "Segmented by a network for use. A flag is a reason to look twice.", EXAM_COLUMNS, STUDY.exams);
 }

@@ -17,7 +17,13 @@ const nv = new niivue.Niivue({
   showAllOrientationMarkers: true,
   multiplanarShowRender: niivue.SHOW_RENDER.NEVER,
   isNearestInterpolation: true,
-  dragMode: niivue.DRAG_MODE.windowing,
+  mouseEventConfig: {
+    leftButton: { primary: niivue.DRAG_MODE.crosshair, withShift: niivue.DRAG_MODE.pan },
+    rightButton: niivue.DRAG_MODE.windowing,
+    centerButton: niivue.DRAG_MODE.pan,
+  },
+  // The wheel too goes up towards the head.
+  invertScrollDirection: true,
   dragAndDropEnabled: false,
   crosshairColor: [0.35, 0.75, 0.5, 0.8],
   crosshairWidth: 0,
@@ -29,12 +35,9 @@ const nv = new niivue.Niivue({
 // Masks are drawn voxel by voxel, but grey values smooth.
 const { updateInterpolation } = nv;
 nv.updateInterpolation = (layer, smooth) => updateInterpolation.call(nv, layer, smooth || layer === 0);
-// The axial slice large on the left, the coronal above the sagittal one on its right.
-const THREE_PLANES = [
-  { sliceType: nv.sliceTypeAxial, position: [0, 0, 0.6, 1] },
-  { sliceType: nv.sliceTypeCoronal, position: [0.6, 0, 0.4, 0.5] },
-  { sliceType: nv.sliceTypeSagittal, position: [0.6, 0.5, 0.4, 0.5] },
-];
+// Left, top, width and height of the axial, coronal and sagittal slice, as shares of a wide and of a high stage.
+const WIDE = [[0, 0, 0.6, 1], [0.6, 0, 0.4, 0.5], [0.6, 0.5, 0.4, 0.5]];
+const HIGH = [[0, 0, 1, 0.5], [0, 0.5, 1, 0.25], [0, 0.75, 1, 0.25]];
 // The entry of a table, its experiment, the image, and the masks by kind, each filled and outlined.
 let shown = null;
 // Raised by each opening, so that a slower one that was left does not come on top.
@@ -73,6 +76,7 @@ async function open(entry, experiment) {
       kept ? shown.image : readVolume(files.image),
       files.reference && readVolume(files.reference),
       readVolume(files.prediction),
+      started,
     ]);
     if (opening === openings) show({ entry, experiment: wanted, files, image }, { reference, prediction }, kept);
   } catch (error) {
@@ -93,23 +97,29 @@ function filesOf(entry, experiment) {
 function show(opened, masks, kept) {
   shown = opened;
   setVisible(true);
-  if (!kept) nv.volumes.slice().forEach(volume => nv.removeVolume(volume));
-  else nv.removeVolume(nv.volumes[1]);
   shown.masks = {};
   for (const [kind, volume] of Object.entries(masks)) {
     if (volume) shown.masks[kind] = { filled: volume.img, outline: outlineOf(volume.img, gridOf(volume)) };
   }
-  const overlay = masks.prediction;
+  const { image } = shown, overlay = masks.prediction;
   overlay.img = new Uint8Array(overlay.img.length);
   overlay.colormap = "overlay";
   // After the colours: NiiVue derives these from the voxels, which are still empty.
   Object.assign(overlay, { cal_min: 0, cal_max: 255 });
-  if (!kept) nv.addVolume(shown.image);
-  nv.addVolume(overlay);
+  // As `addVolume` does, but with one update for both: without a graphics card each takes a second.
+  Object.assign(nv, { volumes: [image, overlay], back: image, overlays: [overlay] });
   describe();
   paint();
   if (!kept) {
-    resetWindow();
+    limitWindow();
+    Object.assign(image, { cal_min: image.robust_min, cal_max: image.robust_max });
+  }
+  overlay.opacity = opacities[chosen("drawn")] / 100;
+  nv.updateGLVolume();
+  showWindow();
+  if (!kept) {
+    $("zoom").value = 1;
+    nv.scene.pan2Dxyzmm = [0, 0, 0, 1];
     nv.scene.crosshairPos = [0.5, 0.5, 0.5];
     goTo(largestSlice());
   }
@@ -139,7 +149,7 @@ function mark(entry, experiment) {
 // Words
 
 function titleOf(entry) {
-  return entry.patient ? `Patient ${entry.patient}, ${entry.title}` : entry.name;
+  return entry.patient ? `Patient ${entry.patient}, ${entry.title}` : `Study ${entry.name}`;
 }
 
 function describe() {
@@ -206,12 +216,24 @@ function paint() {
     overlay.img[at] = code;
   }
   $("opacity").value = opacities[drawn];
-  nv.setOpacity(1, opacities[drawn] / 100);
 }
 
-function setOpacity() {
+// Shows the overlay anew, and leaves the image as it is drawn.
+function refresh() {
+  const overlay = nv.volumes[1];
+  overlay.opacity = opacities[chosen("drawn")] / 100;
+  nv.refreshLayers(overlay, 1);
+  nv.drawScene();
+}
+
+function repaint() {
+  paint();
+  refresh();
+}
+
+function takeOpacity() {
   opacities[chosen("drawn")] = Number($("opacity").value);
-  nv.setOpacity(1, opacities[chosen("drawn")] / 100);
+  refresh();
 }
 
 function addColours() {
@@ -272,11 +294,14 @@ function onKey(event) {
 
 // Window
 
-function resetWindow() {
-  const { image } = shown, lowest = image.global_min, highest = Math.max(image.global_max, lowest + 1);
+function limitWindow() {
+  const { global_min: lowest, global_max } = shown.image, highest = Math.max(global_max, lowest + 1);
   Object.assign($("level"), { min: lowest, max: highest });
   Object.assign($("width"), { min: (highest - lowest) / 200, max: highest - lowest });
-  setWindow(image.robust_min, image.robust_max);
+}
+
+function resetWindow() {
+  setWindow(shown.image.robust_min, shown.image.robust_max);
 }
 
 function setWindow(low, high) {
@@ -301,12 +326,27 @@ function choosePlanes() {
   const three = chosen("planes") === "three";
   nv.setCrosshairWidth(three ? 1 : 0);
   nv.setSliceType(three ? nv.sliceTypeMultiplanar : nv.sliceTypeAxial);
-  if (three) nv.setCustomLayout(THREE_PLANES);
-  else nv.clearCustomLayout();
+  if (three) {
+    const kinds = [nv.sliceTypeAxial, nv.sliceTypeCoronal, nv.sliceTypeSagittal];
+    const places = $("stage").clientWidth > $("stage").clientHeight ? WIDE : HIGH;
+    nv.setCustomLayout(kinds.map((sliceType, number) => ({ sliceType, position: places[number] })));
+  } else nv.clearCustomLayout();
+}
+
+function zoom() {
+  const [x, y, z] = nv.scene.pan2Dxyzmm;
+  nv.setPan2Dxyzmm([x, y, z, Number($("zoom").value)]);
 }
 
 async function start() {
+  // The lists are shown first: without a graphics card the rest takes seconds.
+  await new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    throw new Error("This browser has no WebGL 2, by which volumes are drawn. Use another, or turn it on in its settings.");
+  }
   await nv.attachToCanvas($("canvas"));
+  // Gradients serve the rendering in 3D, which is not shown, and take seconds without a graphics card.
+  nv.blurShader = nv.sobelFirstOrderShader = nv.passThroughShader;
   addColours();
   choosePlanes();
   nv.onLocationChange = tellSlice;
@@ -314,14 +354,18 @@ async function start() {
   $("reference").checked = $("prediction").checked = true;
   $("stage").addEventListener("keydown", onKey, true);
   $("stage").addEventListener("keyup", event => event.stopPropagation(), true);
-  for (const id of ["reference", "prediction", "differences"]) $(id).addEventListener("change", paint);
-  document.getElementsByName("drawn").forEach(radio => radio.addEventListener("change", paint));
+  for (const id of ["reference", "prediction", "differences"]) $(id).addEventListener("change", repaint);
+  document.getElementsByName("drawn").forEach(radio => radio.addEventListener("change", repaint));
   document.getElementsByName("planes").forEach(radio => radio.addEventListener("change", choosePlanes));
-  $("opacity").addEventListener("input", setOpacity);
+  $("opacity").addEventListener("input", takeOpacity);
+  window.addEventListener("resize", choosePlanes);
   $("experiment").addEventListener("change", event => open(shown.entry, event.target.value));
   for (const id of ["level", "width"]) $(id).addEventListener("input", takeWindow);
+  $("zoom").addEventListener("input", zoom);
   $("reset").addEventListener("click", resetWindow);
   $("slice").addEventListener("input", event => goTo(Number(event.target.value) - 1));
 }
 
-start();
+const started = start();
+// Told where a volume is opened.
+started.catch(() => {});
