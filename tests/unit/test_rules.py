@@ -112,9 +112,22 @@ def planned(folder, target, **changes):
 
 
 @pytest.fixture(scope="module")
-def by_rule(jobs, model_jobs, exam_jobs):
+def viewer_jobs(tmp_path_factory):
+    """Every job for the viewer, beside a study of one's own that was segmented."""
+    folder = tmp_path_factory.mktemp("viewer")
+    (folder / "results/segmented/mine").mkdir(parents=True)
+    (folder / "results/segmented/mine/report.json").write_text("{}")
+    return planned(folder, "viewer")
+
+
+ON_REQUEST = ("make_pack", "segment", "fetch_niivue", "viewer")
+
+
+@pytest.fixture(scope="module")
+def by_rule(jobs, model_jobs, exam_jobs, viewer_jobs):
     found = defaultdict(list)
-    for job in [*jobs, *(job for job in [*model_jobs, *exam_jobs] if job["rule"] in ("make_pack", "segment"))]:
+    requested = [job for job in [*model_jobs, *exam_jobs, *viewer_jobs] if job["rule"] in ON_REQUEST]
+    for job in [*jobs, *requested]:
         found[job["rule"]].append(job)
     return found
 
@@ -466,6 +479,29 @@ def test_the_network_for_use_is_trained_on_everyone_and_packed_with_what_the_fol
     assert packed["input"]["scores"] == [f"volumes/first/fold{fold}_seed{seed}.tsv" for fold, seed in RUNS]
     assert packed["input"]["pairs"] == [f"inventory/{patient}.pairs.tsv" for patient in patients]
     assert packed["output"] == {"folder": "model"}
+
+
+def test_the_viewer_shows_what_the_figures_show_and_studies_of_ones_own(by_rule):
+    (viewer,) = by_rule["viewer"]
+    shown = ["first", "first_epoch2", "kidney", "leaks", "few"]
+    assert [(each["name"], each["organ"]) for each in viewer["params"]["experiments"]] == [
+        (name, ORGAN.get(name, "liver")) for name in shown
+    ]
+    assert [each["scores"] for each in viewer["params"]["experiments"]] == ["mask", "mask", "mask", "logits", "mask"]
+    read = viewer["input"]
+    runs = [(name, f"fold{fold}_seed{seed}") for name in shown for fold, seed in MODELS[name]]
+    runs += [(name, "test_cohort") for name in shown]
+    assert sorted(read["prediction_indexes"]) == sorted(f"predictions/{name}/{run}.tsv" for name, run in runs)
+    everyone = [*map(str, range(1, 7)), "10", "11"]
+    assert sorted(read["pairs"]) == sorted(f"inventory/{patient}.pairs.tsv" for patient in everyone)
+    assert sorted(read["raw_indexes"]) == sorted(f"raw/{patient}.tsv" for patient in everyone)
+    outlined = everyone[:6]
+    assert sorted(read["mask_indexes"]) == sorted(
+        [*indexes("masks/liver", *places([T1, T2], outlined)), *indexes("masks/right_kidney", *places([T2], outlined))]
+    )
+    assert read["reports"] == ["segmented/mine/report.json"] and read["niivue"] == "niivue/niivue.umd.js"
+    assert {Path(path).name for path in read["page"]} >= {"index.html", "viewer.js", "niivue_licence.txt"}
+    assert viewer["output"] == {"viewer": "viewer"}
 
 
 SINGLE = {

@@ -130,7 +130,10 @@ def colours_in(window, pixels):
         "getComputedStyle(document.querySelector(`.swatch.${name}`)).backgroundColor.match(/\\d+/g).map(Number))",
         names,
     )
-    away = {name: np.abs(pixels[..., ::-1].astype(int) - style).max(axis=2) for name, style in zip(names, styles)}
+    away = {
+        name: np.abs(pixels[..., ::-1].astype(int) - style).max(axis=2)
+        for name, style in zip(names, styles, strict=True)
+    }
     return {name: int((distance < 40).sum()) for name, distance in away.items()}
 
 

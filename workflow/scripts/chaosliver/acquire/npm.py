@@ -63,6 +63,6 @@ def _fetch(package: str, folder: Path) -> Path:
 
 
 def _reason(said: str) -> str:
-    """What npm says of its failure, without its prefix and the log's place."""
-    lines = [line.removeprefix("npm error ").strip() for line in said.splitlines() if line.startswith("npm error")]
-    return "; ".join(lines[:2]) or "it says nothing"
+    """The first that npm says of its failure, without the prefix, which is another since npm 10."""
+    lines = [line.split(maxsplit=2) for line in said.splitlines() if line.startswith(("npm error ", "npm ERR! "))]
+    return "; ".join(words[-1] for words in lines[:2]) or "it says nothing"
