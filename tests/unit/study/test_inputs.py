@@ -241,7 +241,7 @@ def test_the_viewer_shows_studies_of_ones_own_that_were_segmented_and_with_a_pac
     kidneys = [index for index in whole["mask_indexes"] if "/right_kidney/" in index]
     assert kidneys == [f"{tmp_path}/masks/right_kidney/t2_spir/{patient}.tsv" for patient in _held_out_with_t2()]
     alone = inputs.viewer(Plan.of(config | {"pack": "/data/pack"}, SCHEMA))
-    assert alone == {**dict.fromkeys(whole, []), "reports": reports}
+    assert alone == {**{name: [] for name in whole}, "reports": reports}
 
 
 def _held_out_with_t2():
