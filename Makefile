@@ -36,7 +36,10 @@ demo: setup
 	@find results/demo/tables/summary.txt -mmin +1 -exec cat {} \; -exec echo "Figures: results/demo/figures" \;
 
 viewer: setup
-	$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) --resources gpu=1 viewer
+	$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) --resources gpu=1 -- viewer
+	@# The job says how to open it; without a job, this does.
+	@folder=$$(cat config/config.yaml $(CONFIG) | sed -n 's/^results: *//p' | tail -n 1)/viewer; \
+		find $$folder/index.html -mmin +1 -exec echo "Open {} in a browser, or serve it: python -m http.server --directory $$folder" \;
 
 # Without it the tests that open the report and the viewer are skipped.
 browser:

@@ -16,7 +16,7 @@ from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.base.nifti import as_nifti
 from chaosliver.base.png import write_png
-from chaosliver.tables.viewer import write_viewer
+from chaosliver.tables.viewer import Shown, by_volume, write_viewer
 
 PAGE = ("index.html", "viewer.js")
 
@@ -35,9 +35,9 @@ TRUTH, FOUND, OTHER = boxes((3, 2, 2), (2, 2, 3), (4, 4, 4))
 class Study:
     """One patient's T2 with ground truth of the liver, and predictions of it by any runs."""
 
-    def __init__(self, root):
+    def __init__(self, root, without=()):
         self.root = root
-        self.pairs, self.raw_index = patient(root, grey_ramp())
+        self.pairs, self.raw_index = patient(root, grey_ramp(), without=without)
         rows = sorted(read_tsv(self.pairs), key=lambda row: float(row["position_mm"]))
         self.stems = [row["stem"] for row in rows if row["sequence"] == VOLUME.sequence]
         self.rows, self.predictions, self.masks = [], [], []
@@ -138,6 +138,28 @@ def test_experiments_of_other_organs_have_truths_of_their_own_and_some_have_none
     assert list(volume["predictions"]) == ["small", "kidney"] and volume["references"] == ["liver"]
     assert volume["predictions"]["kidney"]["dice_3d"] is None
     assert not (study.root / "viewer/volumes/t2_spir/7/prediction_hidden.js").exists()
+
+
+def test_patients_are_listed_in_their_order_by_number():
+    named = {"experiment": "small", "sequence": "t2_spir"}
+    rows = [{**named, "patient": patient} for patient in ("10", "9", "x", "9")]
+    found = by_volume(rows, [Shown(*SMALL)])
+    assert [(volume.patient, len(own["small"])) for volume, own in found.items()] == [("9", 2), ("10", 1), ("x", 1)]
+
+
+def test_missing_slices_are_counted_from_1(tmp_path):
+    study = Study(tmp_path, without=(2, 3))
+    study.predict("small", "0", "1", FOUND[[0, 1, 4, 5]])
+    (volume,) = study.view(SMALL)["volumes"]
+    assert volume["missing"] == [3, 4]
+    assert np.array_equal(study.values("t2_spir/7/prediction_small"), FOUND & (np.arange(6) != 2)[:, None, None])
+
+
+def test_the_page_comes_last(study):
+    (study.root / "page/viewer.js").unlink()
+    with pytest.raises(FileNotFoundError):
+        study.view(patients_table=None)
+    assert not (study.root / "viewer/index.html").exists()
 
 
 def test_the_test_cohort_is_by_all_networks(study):
