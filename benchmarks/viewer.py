@@ -8,6 +8,7 @@ import argparse
 import functools
 import http.server
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -31,7 +32,7 @@ from chaosliver.tables.viewer_volumes import write_volume
 
 COLUMNS = (
     *("patients", "experiments", "page_mb", "seconds_to_list", "seconds_to_first_volume"),
-    *("seconds_from_click_to_first_volume", "seconds_from_click_to_next_volume", "rounds"),
+    *("seconds_from_click_to_first_volume", "seconds_from_click_to_next_volume", "rounds", "load_average"),
 )
 EXPERIMENTS = ("small", "small_fast")
 # Slices, rows and columns of CHAOS's usual volume, and the distances of its columns, rows and slices in mm.
@@ -72,7 +73,8 @@ def main() -> None:
         size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file()) / 1e6
         rounds = [measure(page) for _ in range(arguments.rounds)]
     seconds = [round(statistics.median(values), 2) for values in zip(*rounds, strict=True)]
-    row = dict(zip(COLUMNS, (arguments.patients, len(EXPERIMENTS), round(size), *seconds, len(rounds)), strict=True))
+    values = (arguments.patients, len(EXPERIMENTS), round(size), *seconds, len(rounds), round(os.getloadavg()[0], 2))
+    row = dict(zip(COLUMNS, values, strict=True))
     print("\n".join(f"{name}: {value}" for name, value in row.items()))
     if arguments.output:
         common = circumstances()
