@@ -4,12 +4,14 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo browser dicom-tools test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
+.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
+	@echo "make viewer  make the page to look through a study's volumes, and say how to open it (CONFIG=config/demo.yaml)"
 	@echo "make test    run every test"
 	@echo "make browser on Debian, as root: install the Chromium that the report's test opens"
+	@echo "make npm     on Debian, as root: install the npm that fetches what the viewer draws with"
 	@echo "make dicom-tools on Debian, as root: install the validator of DICOM files that a test asks"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
@@ -40,10 +42,21 @@ demo: setup $(DEMO)/phantom_exam.zip
 $(DEMO)/phantom_exam.zip: | setup
 	$(BIN)/python workflow/scripts/draw_exam.py $@
 
-# Without it the report's test is skipped.
+viewer: setup
+	$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) --resources gpu=1 -- viewer
+	@# The job says how to open it; without a job, this does.
+	@folder=$$(cat config/config.yaml $(CONFIG) | sed -n 's/^results: *//p' | tail -n 1)/viewer; \
+		find $$folder/index.html -mmin +1 -exec echo "Open {} in a browser, or serve it: python -m http.server --directory $$folder" \;
+
+# Without it the tests that open the report and the viewer are skipped.
 browser:
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
+
+# Without it the viewer's test is skipped.
+npm:
+	@command -v npm >/dev/null || { \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm; }
 
 # Without it the test that lets DICOM's own validator look at a mask is skipped.
 dicom-tools:

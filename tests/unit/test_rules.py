@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
 ADAPTERS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {"write_patient_sheet", "draw_exam"})
 # By targets of their own, which a study does not need.
-ON_REQUEST = {"make_pack", "export_onnx", "segment", "make_submission"}
+ON_REQUEST = {"make_pack", "export_onnx", "segment", "make_submission", "fetch_niivue", "viewer"}
 # Of archives that are no phantoms, and on request. But for `crate` none has a digest: an edit of their code makes no
 # archive another.
 UNPLANNED = {"download_archive", "check_archive", "verify", "crate", "check_submission"}
@@ -123,9 +123,18 @@ def planned(folder, *targets, **changes):
 
 
 @pytest.fixture(scope="module")
-def by_rule(jobs, model_jobs, exam_jobs, submission_jobs):
+def viewer_jobs(tmp_path_factory):
+    """Every job for the viewer, beside a study of one's own that was segmented."""
+    folder = tmp_path_factory.mktemp("viewer")
+    (folder / "results/segmented/mine").mkdir(parents=True)
+    (folder / "results/segmented/mine/report.json").write_text("{}")
+    return planned(folder, "viewer")
+
+
+@pytest.fixture(scope="module")
+def by_rule(jobs, model_jobs, exam_jobs, submission_jobs, viewer_jobs):
     found = defaultdict(list)
-    asked_for = [*model_jobs, *exam_jobs, *submission_jobs]
+    asked_for = [*model_jobs, *exam_jobs, *submission_jobs, *viewer_jobs]
     for job in [*jobs, *(job for job in asked_for if job["rule"] in ON_REQUEST)]:
         found[job["rule"]].append(job)
     return found
@@ -496,6 +505,29 @@ def test_the_challenges_zip_is_made_of_the_test_cohort_alone(submission_jobs):
     assert segmented == [{"experiment": "first", "run": "test_cohort"}]
     # No other experiment is trained for it.
     assert {job["wildcards"]["experiment"] for job in submission_jobs if job["rule"] == "train"} == {"first"}
+
+
+def test_the_viewer_shows_what_the_figures_show_and_studies_of_ones_own(by_rule):
+    (viewer,) = by_rule["viewer"]
+    shown = ["first", "first_epoch2", "kidney", "leaks", "few"]
+    assert [(each["name"], each["organ"]) for each in viewer["params"]["experiments"]] == [
+        (name, ORGAN.get(name, "liver")) for name in shown
+    ]
+    assert [each["scores"] for each in viewer["params"]["experiments"]] == ["mask", "mask", "mask", "logits", "mask"]
+    read = viewer["input"]
+    runs = [(name, f"fold{fold}_seed{seed}") for name in shown for fold, seed in MODELS[name]]
+    runs += [(name, "test_cohort") for name in shown]
+    assert sorted(read["prediction_indexes"]) == sorted(f"predictions/{name}/{run}.tsv" for name, run in runs)
+    everyone = [*map(str, range(1, 7)), "10", "11"]
+    assert sorted(read["pairs"]) == sorted(f"inventory/{patient}.pairs.tsv" for patient in everyone)
+    assert sorted(read["raw_indexes"]) == sorted(f"raw/{patient}.tsv" for patient in everyone)
+    outlined = everyone[:6]
+    assert sorted(read["mask_indexes"]) == sorted(
+        [*indexes("masks/liver", *places([T1, T2], outlined)), *indexes("masks/right_kidney", *places([T2], outlined))]
+    )
+    assert read["reports"] == ["segmented/mine/report.json"] and read["niivue"] == "niivue/niivue.umd.js"
+    assert {Path(path).name for path in read["page"]} >= {"index.html", "viewer.js", "niivue_licence.txt"}
+    assert viewer["output"] == {"viewer": "viewer"}
 
 
 SINGLE = {

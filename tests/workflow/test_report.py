@@ -159,6 +159,8 @@ def test_the_start_page_tells_what_it_is_how_to_read_it_and_under_which_licence(
     text = report.window.run("return document.querySelector('#app .prose').innerText")
     for words in ("a phantom that the workflow drew", "10.1016/j.media.2020.101950", "CC BY-NC-SA 4.0", "MIT licence"):
         assert words in text
+    link = "return document.querySelector('#app .prose a[href$=\"viewer/index.html\"]').getAttribute('href')"
+    assert report.window.run(link) == "results/demo/viewer/index.html"
     report.click("#app .prose a", "4 Figures")
     assert report.window.wait_for(LABELS) == CONTENTS["4 Figures"][None]
 

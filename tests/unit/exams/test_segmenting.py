@@ -23,7 +23,7 @@ from chaosliver.prepare.fingerprints import fingerprint_of
 SHAPE = (6, 9, 11)
 # Around the middle of the volume, in mm to the left, to the back and to the head.
 LOW, HIGH = (-7.0, -4.0, -9.0), (5.0, 3.0, 8.0)
-FILES = ["mask.dcm", "mask.nii.gz", "probability.nii.gz", "report.json", "slices.png"]
+FILES = ["image.nii.gz", "mask.dcm", "mask.nii.gz", "probability.nii.gz", "report.json", "slices.png"]
 
 
 @pytest.fixture(autouse=True)
@@ -76,10 +76,13 @@ def segmented(tmp_path, *names, series=None, anonymise=False, pack="pack", code=
 
 
 def test_an_exam_becomes_masks_a_picture_a_report_and_a_row(tmp_path):
-    _, within = draw(tmp_path / "one")
+    greys, within = draw(tmp_path / "one")
     (row,) = segmented(tmp_path, "one", pack=write_pack(tmp_path / "pack", largest_component=True).name)
     folder = tmp_path / "segmented/one"
     assert sorted(path.name for path in folder.iterdir()) == FILES
+    image = nibabel.load(folder / "image.nii.gz")
+    assert np.array_equal(np.asarray(image.dataobj).transpose(2, 1, 0), greys)
+    assert image.get_data_dtype() == np.uint16
     mask = nibabel.load(folder / "mask.nii.gz")
     assert np.array_equal(np.asarray(mask.dataobj).transpose(2, 1, 0), within)
     probability = np.asarray(nibabel.load(folder / "probability.nii.gz").dataobj).transpose(2, 1, 0)

@@ -225,3 +225,24 @@ def test_cards_and_folders_are_those_of_the_experiment(plan):
         f"{R}/png/16bit",
         f"{R}/masks/right_kidney",
     )
+
+
+def test_the_viewer_shows_studies_of_ones_own_that_were_segmented_and_with_a_pack_them_alone(sheet, tmp_path):
+    config = study_of_everything(patients=sheet) | {"results": str(tmp_path)}
+    for name in ("b", "a", "unfinished"):
+        (tmp_path / "segmented" / name).mkdir(parents=True)
+    for name in ("b", "a"):
+        (tmp_path / f"segmented/{name}/report.json").touch()
+    (tmp_path / "segmented/both.tsv").touch()
+    reports = [f"{tmp_path}/segmented/{name}/report.json" for name in ("a", "b")]
+    whole = inputs.viewer(Plan.of(config, SCHEMA))
+    assert whole["reports"] == reports and whole["patients_table"] == [f"{tmp_path}/tables/patients.tsv"]
+    # Patient 3 has no T2, 11 no T1; kidney alone is scored on T2, with masks of its own.
+    kidneys = [index for index in whole["mask_indexes"] if "/right_kidney/" in index]
+    assert kidneys == [f"{tmp_path}/masks/right_kidney/t2_spir/{patient}.tsv" for patient in _held_out_with_t2()]
+    alone = inputs.viewer(Plan.of(config | {"pack": "/data/pack"}, SCHEMA))
+    assert alone == {**{name: [] for name in whole}, "reports": reports}
+
+
+def _held_out_with_t2():
+    return [patient for patients in HELD_OUT for patient in patients if patient != "3"]

@@ -17,7 +17,8 @@ from pydicom.uid import generate_uid
 
 from ..base.errors import InputError
 from ..base.files import write_atomically
-from .volumes import BETWEEN_AXES, Volume
+from ..base.nifti import as_nifti
+from .volumes import Volume
 
 # Each organ in SNOMED CT, and the side of the body where there are two.
 ORGAN_CODES: dict[str, tuple[Code, Code | None]] = {
@@ -40,12 +41,15 @@ PLACES = (
 )
 
 
-def write_nifti(path: Path, values: np.ndarray, volume: Volume) -> None:
-    """Write values [slices, rows, columns] of a volume's own grid as NIfTI in the patient's space."""
-    image = nibabel.Nifti1Image(values.transpose(2, 1, 0), BETWEEN_AXES @ volume.to_patient)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(image.affine, code="scanner")
-    image.set_qform(image.affine, code="scanner")
+def write_nifti(path: Path, values: np.ndarray, volume: Volume, stored: type[np.generic] | None = None) -> None:
+    """Write values [slices, rows, columns] of a volume's own grid as NIfTI in the patient's space.
+
+    `stored` is the type of the numbers in the file, if another than that of the values; those that it cannot hold are
+    scaled, which the header says.
+    """
+    image = as_nifti(values, volume.to_patient)
+    if stored is not None:
+        image.set_data_dtype(stored)
     write_atomically(path, lambda partial: nibabel.save(image, partial))
 
 

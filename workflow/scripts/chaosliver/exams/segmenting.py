@@ -16,6 +16,7 @@ import numpy as np
 from ..base.columns import EXAM_COLUMNS
 from ..base.errors import InputError
 from ..base.files import sha256_of, write_text, write_tsv
+from ..base.nifti import EXAM_IMAGE, EXAM_MASK
 from ..base.packfiles import Pack, open_pack
 from ..base.planes import Plane
 from ..base.png import to_8bit
@@ -31,7 +32,7 @@ from .outputs import write_nifti, write_seg
 from .series import choose_series, find_series
 from .volumes import Axial, Volume, axial, planes_of, read_nifti, read_series
 
-REPORT, MASK, PROBABILITY, SEG, SHEET = "report.json", "mask.nii.gz", "probability.nii.gz", "mask.dcm", "slices.png"
+REPORT, PROBABILITY, SEG, SHEET = "report.json", "probability.nii.gz", "mask.dcm", "slices.png"
 SHEET_PERCENTILES = (0.5, 99.5)
 
 progress = logging.getLogger("progress")
@@ -168,9 +169,10 @@ def _write(
     *,
     anonymise: bool,
 ) -> None:
-    """Write everything but the report: masks and probability on the exam's own grid, and the picture."""
+    """Write everything but the report: image, masks and probability on the exam's own grid, and the picture."""
     mask = view.restore(answer.mask)
-    write_nifti(folder / MASK, mask.astype(np.uint8), volume)
+    write_nifti(folder / EXAM_IMAGE, volume.greys, volume, np.uint16)
+    write_nifti(folder / EXAM_MASK, mask.astype(np.uint8), volume)
     write_nifti(folder / PROBABILITY, view.restore(answer.probability), volume)
     if volume.series is not None:
         network = f"chaos-liver {pack.described['experiment']}"

@@ -16,6 +16,7 @@ from nibabel.orientations import (
 from pydicom.pixels import pixel_array
 
 from ..base.errors import InputError
+from ..base.nifti import BETWEEN_AXES
 from ..base.planes import Plane
 from ..base.wording import size_of
 from ..prepare.dicom import normal_of
@@ -24,8 +25,6 @@ from .series import Series, plane_across
 
 # Far above any MR volume, which has some 10 million voxels.
 VOXELS_AT_MOST = 1 << 29
-# DICOM counts from right to left and from front to back, NIfTI the other way.
-BETWEEN_AXES = np.diag([-1.0, -1.0, 1.0, 1.0])
 # The axes of the slices that networks learn from: columns to the left, rows to the back, slices to the head.
 AXIAL = ("L", "P", "S")
 # Whatever the workflow makes goes through tables of so many digits.

@@ -1,6 +1,7 @@
 """The files that the jobs of a rule read: one function per rule, of the plan and the job's wildcards by their names."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from .archives import source_of
 from .experiments import NOT_AUGMENTED
@@ -138,6 +139,22 @@ def draw_overlays(plan: Plan, experiment: str) -> dict[str, list[str]]:
         "slices": [f"{plan.results}/dice/{experiment}/{run}.tsv" for run in runs],
         "prediction_indexes": [f"{plan.results}/predictions/{experiment}/{run}.tsv" for run in runs],
         **_scored(plan, experiment, runs),
+    }
+
+
+def viewer(plan: Plan) -> dict[str, list[str]]:
+    """All that the page shows: predictions of the viewed experiments, their patients, and studies of one's own."""
+    runs = [(each["name"], run) for each in plan.viewed for run in plan.predictions[each["name"]]]
+    patients = list(dict.fromkeys(patient for name, run in runs for patient in plan.scored_patients(name, run)))
+    scored = [_scored(plan, each["name"], plan.predictions[each["name"]])["mask_indexes"] for each in plan.viewed]
+    return {
+        "patients_table": [f"{plan.results}/tables/patients.tsv"] if runs else [],
+        "prediction_indexes": [f"{plan.results}/predictions/{name}/{run}.tsv" for name, run in runs],
+        "mask_indexes": list(dict.fromkeys(index for indexes in scored for index in indexes)),
+        "pairs": [f"{plan.results}/inventory/{patient}.pairs.tsv" for patient in patients],
+        "raw_indexes": [f"{plan.results}/raw/{patient}.tsv" for patient in patients],
+        # Which there are is not planned: those that were segmented.
+        "reports": [str(path) for path in sorted(Path(plan.results, "segmented").glob("*/report.json"))],
     }
 
 

@@ -376,6 +376,15 @@ class Plan:
         """The experiments shown that segment the baseline's organ: another organ's figures are no comparison."""
         return [name for name in self.shown if self.experiments[name].organ == self.experiments[self.baseline].organ]
 
+    @cached_property
+    def viewed(self) -> list[dict[str, str]]:
+        """The experiments of the viewer; none where a pack from elsewhere segments, which needs no study."""
+        names = [] if self.config["pack"] else self.shown
+        return [
+            {"name": name, "organ": self.experiments[name].organ, "scores": self.experiments[name].scores}
+            for name in names
+        ]
+
     def other_organs(self) -> dict[str, str]:
         """The organ of each experiment that segments another than the baseline, for the figures to say so."""
         return {name: self.experiments[name].organ for name in self.shown if name not in self.compared}
