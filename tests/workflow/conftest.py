@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from chaosliver.acquire.phantom import draw_exam
 
@@ -137,34 +139,56 @@ def fresh(tmp_path) -> Study:
     return Study(folder, "config/small.yaml")
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills in the first worker that asks for it; the others wait, and then read it too."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / name / "study", shared / name / "done"
+    (shared / name).mkdir(exist_ok=True)
+    with FileLock(shared / name / "lock"):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
+def copy_study(source: Path, folder: Path) -> None:
+    """Copy a folder in which other workers may be reading with Snakemake."""
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("log", "locks", "auxiliary"))
+
+
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory) -> Study:
-    folder = tmp_path_factory.mktemp("finished") / "study"
-    copy_workflow(folder)
-    (folder / "config/small.yaml").write_text(yaml.safe_dump(SMALL))
-    write_sheet(folder / "config/small.tsv", SHEET)
-    study = Study(folder, "config/small.yaml")
-    study.succeed()
-    return study
+    """The small study after its run: for reading only."""
+
+    def make(folder: Path) -> None:
+        copy_workflow(folder)
+        (folder / "config/small.yaml").write_text(yaml.safe_dump(SMALL))
+        write_sheet(folder / "config/small.tsv", SHEET)
+        Study(folder, "config/small.yaml").succeed()
+
+    return Study(once(tmp_path_factory, "finished", make), "config/small.yaml")
 
 
 @pytest.fixture
 def finished(finished_once, tmp_path) -> Study:
     """The small study after its run, in a copy that a test may change."""
     folder = tmp_path / "study"
-    shutil.copytree(finished_once.folder, folder)
+    copy_study(finished_once.folder, folder)
     return Study(folder, finished_once.config)
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Study:
-    """The demo after its run: for reading only."""
-    folder = tmp_path_factory.mktemp("demo") / "study"
-    copy_workflow(folder)
-    study = Study(folder, "config/demo.yaml")
-    exam = folder / "results/demo/phantom_exam.zip"
-    exam.parent.mkdir(parents=True)
-    draw_exam(exam, seed=1)
-    asked = ("--resources", "gpu=2", "--config", "exam=results/demo/phantom_exam.zip", "--", "all", "segmented")
-    (folder / "printed.txt").write_text(study.succeed(*asked))
-    return study
+    """The demo after its run, as `make demo` calls it: for reading only."""
+
+    def make(folder: Path) -> None:
+        copy_workflow(folder)
+        exam = folder / "results/demo/phantom_exam.zip"
+        exam.parent.mkdir(parents=True)
+        draw_exam(exam, seed=1)
+        asked = ("--resources", "gpu=2", "--config", "exam=results/demo/phantom_exam.zip", "--", "all", "segmented")
+        (folder / "printed.txt").write_text(Study(folder, "config/demo.yaml").succeed(*asked))
+
+    return Study(once(tmp_path_factory, "demo", make), "config/demo.yaml")

@@ -8,7 +8,7 @@ import zipfile
 import nibabel
 import numpy as np
 import pytest
-from workflow.conftest import SMALL
+from workflow.conftest import SMALL, copy_study
 
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
@@ -21,7 +21,7 @@ RAW = SEQUENCES["t1_in_phase"].images
 def with_model(finished_once, tmp_path_factory):
     """The small study with its network for use: that of one fold, which never saw patients 1 and 2 or 3 and 4."""
     folder = tmp_path_factory.mktemp("model") / "study"
-    shutil.copytree(finished_once.folder, folder)
+    copy_study(finished_once.folder, folder)
     study = type(finished_once)(folder, finished_once.config)
     # So low that a network of one epoch marks something.
     baseline = SMALL["baseline"] | {"threshold": 0.3}

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from PIL import Image
-from workflow.conftest import SMALL, write_sheet
+from workflow.conftest import SMALL, copy_study, write_sheet
 
 from chaosliver.base.files import read_tsv, sha256_of
 
@@ -20,7 +20,7 @@ RAW = {"T1DUAL": "T1DUAL/DICOM_anon/InPhase", "T2SPIR": "T2SPIR/DICOM_anon"}
 def entered(finished_once, tmp_path_factory):
     """The small study with a second experiment, of T2, and two test patients, after `snakemake submission`."""
     folder = tmp_path_factory.mktemp("entered") / "study"
-    shutil.copytree(finished_once.folder, folder)
+    copy_study(finished_once.folder, folder)
     study = type(finished_once)(folder, finished_once.config)
     # So low that networks of one epoch mark something.
     baseline = SMALL["baseline"] | {"threshold": 0.3}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from workflow.browser import CHROMIUM, DRIVER, browser
-from workflow.conftest import Study
+from workflow.conftest import Study, copy_study
 
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
@@ -39,9 +39,8 @@ KEYS |= {"Home": "\ue011", "End": "\ue010", "Tab": "\ue004"}
 def study(demo, tmp_path_factory):
     """The demo with its viewer, and with a study of one's own that lacks a slice."""
     folder = tmp_path_factory.mktemp("viewer") / "study"
-    shutil.copytree(demo.folder, folder)
+    copy_study(demo.folder, folder)
     study = Study(folder, demo.config)
-    study.configure(model={"experiment": "t1_8bit", "networks": "folds"})
     exam = tmp_path_factory.mktemp("exams") / "mine"
     shutil.copytree(study.results / "raw/2" / SEQUENCES["t1_in_phase"].images, exam)
     sorted(exam.glob("*.dcm"))[4].unlink()
@@ -241,9 +240,11 @@ def test_a_cell_opens_its_experiment_and_the_list_in_the_viewer_another(window):
 
 
 def test_a_study_of_ones_own_shows_its_flags_in_sentences(window, study, tmp_path):
-    (row,) = read_tsv(study.results / "segmented/mine.tsv")
+    """Below it stands the exam that the demo segmented."""
+    rows = [row for name in ("mine", "phantom_exam") for row in read_tsv(study.results / f"segmented/{name}.tsv")]
     assert window.run(ROWS, EXAMS) == [
-        ["mine", "liver", f"{float(row['volume_ml']):.0f}", row["flags"].replace(";", ",")]
+        [row["exam"], "liver", f"{float(row['volume_ml']):.0f}", row["flags"].replace(";", ",") or "-"]
+        for row in rows
     ]
     open_row(window, EXAMS, 0)
     assert "1 of 11 slices are missing: nothing is marked there." in window.run(TEXT, "#flags").splitlines()
