@@ -90,6 +90,7 @@ def test_a_sheet_of_studies_is_one_job_with_a_row_for_each(with_model, tmp_path)
         (("--config", "study=mine", "pack=mine"), "mine: is no pack: it has no SHA256SUMS"),
         (("--config", "study=mine"), "mine: holds no series of MR slices to segment: no DICOM file"),
         (("--config", "study=mine", "name=a b"), "its name 'a b' is no name for results"),
+        (("--config", "study=mine", "truth=absent.nii"), "config key truth: absent.nii: no such file"),
     ],
 )
 def test_what_cannot_be_segmented_is_refused_in_a_sentence(with_model, arguments, words):

@@ -243,8 +243,7 @@ def test_a_study_of_ones_own_shows_its_flags_in_sentences(window, study, tmp_pat
     """Below it stands the exam that the demo segmented."""
     rows = [row for name in ("mine", "phantom_exam") for row in read_tsv(study.results / f"segmented/{name}.tsv")]
     assert window.run(ROWS, EXAMS) == [
-        [row["exam"], "liver", f"{float(row['volume_ml']):.0f}", row["flags"].replace(";", ",") or "-"]
-        for row in rows
+        [row["exam"], "liver", f"{float(row['volume_ml']):.0f}", row["flags"].replace(";", ",") or "-"] for row in rows
     ]
     open_row(window, EXAMS, 0)
     assert "1 of 11 slices are missing: nothing is marked there." in window.run(TEXT, "#flags").splitlines()

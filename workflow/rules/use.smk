@@ -75,6 +75,7 @@ rule segment:
         # Not declared as outputs, since Snakemake would delete the masks of every study where one cannot be read.
         folder=subpath(output.table, parent=True),
         anonymise=config["anonymise"],
+        tolerance_mm=config["surface_tolerance_mm"],
         # As many as the call gives the job: unlike a training's, a mask does not depend on it.
         threads=lambda wildcards, threads: threads,
         state=lambda wildcards: PLAN.exam_state,

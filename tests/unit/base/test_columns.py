@@ -44,7 +44,7 @@ def test_the_headers_of_what_leads_to_them():
         ),
         "EXAM_COLUMNS": (
             "exam organ volume_ml slices slices_with_organ left_right_mm front_back_mm head_foot_mm trained_on_slices "
-            "flags experiment pack seconds"
+            "reference_ml dice_3d assd_mm hd95_mm mssd_mm nsd flags experiment pack seconds"
         ),
         "EXPERIMENT_COLUMNS": " ".join(columns.EXPERIMENT_COLUMNS),
         "FINDING_COLUMNS": "patient sequence file severity flag message",

@@ -61,13 +61,14 @@ def draw(folder, name="axial", darkest=100, **changes):
     return greys, within
 
 
-def segmented(tmp_path, *names, series=None, anonymise=False, pack="pack", code="c"):
-    exams = [{"name": name, "path": str(tmp_path / name), "series": series} for name in names]
+def segmented(tmp_path, *names, series=None, truth=None, anonymise=False, pack="pack", code="c"):
+    exams = [{"name": name, "path": str(tmp_path / name), "series": series, "truth": truth} for name in names]
     segment_exams(
         exams=exams,
         pack=tmp_path / pack,
         folder=tmp_path / "segmented",
         anonymise=anonymise,
+        tolerance_mm=4.0,
         threads=2,
         code=code,
         table=tmp_path / "table.tsv",
@@ -129,6 +130,7 @@ def test_nifti_gives_nifti_on_its_own_grid(tmp_path):
         pack=tmp_path / "pack",
         folder=tmp_path / "s",
         anonymise=False,
+        tolerance_mm=4.0,
         threads=1,
         code="c",
         table=tmp_path / "t.tsv",
@@ -195,7 +197,8 @@ def test_the_mask_of_another_study_is_not_replaced(tmp_path):
     draw(tmp_path / "a/DICOM")
     draw(tmp_path / "b/DICOM", "coronal")
     write_pack(tmp_path / "pack")
-    arguments = {"pack": tmp_path / "pack", "folder": tmp_path / "s", "anonymise": False, "threads": 1, "code": "c"}
+    arguments = {"pack": tmp_path / "pack", "folder": tmp_path / "s", "anonymise": False, "tolerance_mm": 4.0}
+    arguments |= {"threads": 1, "code": "c"}
     exams = [{"name": "DICOM", "path": str(tmp_path / way / "DICOM"), "series": None} for way in "ab"]
     segment_exams(exams=exams[:1], table=tmp_path / "t.tsv", **arguments)
     with pytest.raises(InputError, match=r"s/DICOM: holds the mask of another study .*--config name="):
@@ -217,3 +220,41 @@ def test_nothing_that_tells_who_the_patient_is_leaves(tmp_path, caplog, anonymis
     assert PLANTED not in text and "19700101" not in text
     report = (tmp_path / "segmented/one/report.json").read_text()
     assert str(tmp_path) not in report and "2.25." not in report
+
+
+def truth_of(path, within, to_patient):
+    """A ground truth as NIfTI, from a mask [slices, rows, columns]."""
+    image = nibabel.Nifti1Image(within.transpose(2, 1, 0).astype(np.uint8), np.diag([-1, -1, 1, 1]) @ to_patient)
+    image.set_sform(image.affine, code=1)
+    nibabel.save(image, path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["axial", "coronal"])
+def test_an_exam_with_a_ground_truth_is_scored_and_again_when_that_is_another(tmp_path, name):
+    _, within = draw(tmp_path / "one", name)
+    write_pack(tmp_path / "pack")
+    assert segmented(tmp_path, "one")[0]["dice_3d"] == ""
+    mask = nibabel.load(tmp_path / "segmented/one/mask.nii.gz")
+    truth = truth_of(tmp_path / "truth.nii.gz", within, np.diag([-1, -1, 1, 1]) @ mask.affine)
+    (row,) = segmented(tmp_path, "one", truth=truth)
+    assert [float(row[key]) for key in ("dice_3d", "assd_mm", "mssd_mm", "nsd")] == [1, 0, 0, 1]
+    assert float(row["reference_ml"]) == pytest.approx(float(row["volume_ml"]))
+    # Half of the voxels, by every second one of the list.
+    half = within.copy()
+    half[tuple(np.argwhere(within)[::2].T)] = False
+    truth_of(tmp_path / "truth.nii.gz", half, np.diag([-1, -1, 1, 1]) @ mask.affine)
+    (row,) = segmented(tmp_path, "one", truth=truth)
+    assert float(row["dice_3d"]) == pytest.approx(2 * half.sum() / (half.sum() + within.sum()))
+
+
+def test_a_study_that_the_networks_learned_from_is_segmented_and_not_scored(tmp_path, loaded):
+    greys, within = draw(tmp_path / "one")
+    write_pack(tmp_path / "pack", slices=[fingerprint_of(greys[2])])
+    truth = truth_of(tmp_path / "truth.nii.gz", within, np.diag([2.25, 1.5, 6, 1]))
+    with pytest.raises(
+        InputError, match=r"one: is not scored, since the networks learned from 1 of its 6 slices\. Leave"
+    ):
+        segmented(tmp_path, "one", truth=truth)
+    assert not (tmp_path / "segmented/one").exists()
+    assert segmented(tmp_path, "one")[0]["flags"].startswith("trained on")

@@ -1,11 +1,14 @@
 """The network for use: whose recipe it follows, and which networks it consists of."""
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from unit.study.configs import SCHEMA, SHEET, study_of_everything
 
 from chaosliver.base.errors import InputError
+from chaosliver.study.for_use import exams_of, state_of
 from chaosliver.study.plan import Plan
 
 
@@ -51,3 +54,72 @@ def test_a_network_for_use_that_the_study_does_not_train_on_everyone_is_refused(
     refused = Plan.of(study_of_everything(patients=sheet, model=model), SCHEMA)
     with pytest.raises(InputError, match=re.escape(words)):
         _ = refused.model_runs
+
+
+NOTHING = {"exam": None, "name": None, "series": None, "truth": None}
+
+
+def exams(path, **changes):
+    return exams_of(NOTHING | {"exam": str(path)} | changes)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """Two studies and a ground truth."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first/a.dcm").write_bytes(b"a")
+    for name in ("second.nii.gz", "truth.nii.gz"):
+        (tmp_path / name).write_bytes(b"image")
+    return tmp_path
+
+
+def test_a_single_study_is_named_after_its_folder_or_file_without_what_it_is(mine):
+    assert exams(mine / "first") == (
+        "first",
+        ({"name": "first", "path": str(mine / "first"), "series": None, "truth": None},),
+    )
+    found = exams("second.nii.gz", series=2, truth="truth.nii.gz", name="other")
+    assert found == ("other", ({"name": "other", "path": "second.nii.gz", "series": 2, "truth": "truth.nii.gz"},))
+
+
+def test_a_sheet_names_series_and_ground_truth_of_each_study_where_it_has_the_columns(mine):
+    (mine / "sheet.tsv").write_text("exam\tpath\ttruth\na\tfirst\t\nb\tsecond.nii.gz\ttruth.nii.gz\n")
+    name, members = exams("sheet.tsv")
+    assert name == "sheet" and [member["name"] for member in members] == ["a", "b"]
+    assert [(member["series"], member["truth"]) for member in members] == [(None, None), (None, "truth.nii.gz")]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "changes", "words"),
+    [
+        ("a\tfirst\t", {"truth": "truth.nii.gz"}, "config key truth: is for a single study; sheet.tsv has columns"),
+        ("a\tfirst\t", {"series": 0}, "config key series: is for a single study"),
+        (
+            "a\tfirst\tabsent.nii",
+            {},
+            "sheet.tsv: line 2: absent.nii: no such file. Correct the path",
+        ),
+        ("a\tfirst\t\nA\tfirst\t", {}, "sheet.tsv: line 3: the exam 'A' is listed twice"),
+        ("a\tabsent\t", {}, "sheet.tsv: line 2: absent: no such file or folder"),
+        ("a b\tfirst\t", {}, "sheet.tsv: line 2: the exam 'a b' is no name for results"),
+        ("", {}, "sheet.tsv: lists no study"),
+    ],
+)
+def test_a_sheet_that_cannot_be_meant_is_refused_by_its_line(mine, sheet, changes, words):
+    (mine / "sheet.tsv").write_text(f"exam\tpath\ttruth\n{sheet}\n" if sheet else "exam\tpath\ttruth\n")
+    with pytest.raises(InputError, match=re.escape(words)):
+        exams("sheet.tsv", **changes)
+
+
+def test_another_ground_truth_is_another_state(mine):
+    def state():
+        return state_of(exams("first", truth="truth.nii.gz"))
+
+    before = state()
+    assert before == state() != state_of(exams("first"))
+    os.utime(mine / "truth.nii.gz", (1, 1))
+    later = state()
+    assert later != before
+    Path("first/a.dcm").write_bytes(b"other")
+    assert state() != later

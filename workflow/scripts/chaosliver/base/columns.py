@@ -92,10 +92,12 @@ TRAINING_COLUMNS = (
     *("experiment", "fold", "seed", "training_patients", "training_sequences", "validated_on", "epochs"),
     *("chosen_epoch", "validation_dice", "test_patients", "test_dice_3d", "optimism"),
 )
+# Of an exam that has a ground truth.
+EXAM_SCORES = ("reference_ml", "dice_3d", "assd_mm", "hd95_mm", "mssd_mm", "nsd")
 # Of the table of exams: who uses the network for use reads a row per exam.
 EXAM_COLUMNS = (
     *("exam", "organ", "volume_ml", "slices", "slices_with_organ", "left_right_mm", "front_back_mm", "head_foot_mm"),
-    *("trained_on_slices", "flags", "experiment", "pack", "seconds"),
+    *("trained_on_slices", *EXAM_SCORES, "flags", "experiment", "pack", "seconds"),
 )
 # Of the table of what the challenge's zip holds: a row per volume.
 SUBMISSION_COLUMNS = (

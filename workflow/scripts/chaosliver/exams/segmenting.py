@@ -29,6 +29,7 @@ from ..prepare.images import Encoding, window_of
 from .flags import Flag, flags_of
 from .opening import files_of_exam, is_nifti
 from .outputs import write_nifti, write_seg
+from .scoring import NOT_SCORED, read_truth, refuse_seen, scores_of
 from .series import choose_series, find_series
 from .volumes import Axial, Volume, axial, planes_of, read_nifti, read_series
 
@@ -41,19 +42,32 @@ Segment = Callable[[Sequence[Plane]], Answer]
 
 @dataclass(frozen=True)
 class Exam:
-    """A study of one's own: its name, its folder or file, and which of its series (None: the only one)."""
+    """A study of one's own: its name, its folder or file, which of its series (None: the only one), and its truth.
+
+    That is the file of its ground truth; None where it has none.
+    """
 
     name: str
     path: str
     series: int | str | None
+    truth: str | None = None
 
 
 def segment_exams(
-    *, exams: list[Any], pack: Path, folder: Path, anonymise: bool, threads: int, code: str, table: Path
+    *,
+    exams: list[Any],
+    pack: Path,
+    folder: Path,
+    anonymise: bool,
+    tolerance_mm: float,
+    threads: int,
+    code: str,
+    table: Path,
 ) -> None:
     """Segment `exams` with the networks of `pack`, write `folder`/<name>/ for each, and a row for each into `table`.
 
     An exam that was segmented before, from the same files with the same pack, settings and `code`, is left as it is.
+    One with a ground truth is scored, by a surface Dice of `tolerance_mm`, unless the networks learned from it.
     Exams that cannot be segmented do not keep the others from it. Raises InputError that names each of them, with the
     cause and the remedy.
     """
@@ -64,7 +78,7 @@ def segment_exams(
         segment = cache(lambda: stack.enter_context(networks_of(opened, threads)))
         for exam in (from_mapping(Exam, each) for each in exams):
             try:
-                signed = {"pack": opened.digest, "anonymise": anonymise, "code": code, "series": exam.series}
+                signed = {"pack": opened.digest, "anonymise": anonymise, "code": code, "tolerance_mm": tolerance_mm}
                 report = _segment_exam(exam, opened, folder / exam.name, signed, segment)
                 rows.append({**report["row"], "flags": "; ".join(flag["name"] for flag in report["flags"])})
                 progress.info("%s", _in_a_line(report, folder / exam.name))
@@ -83,7 +97,9 @@ def _segment_exam(
     started, path = time.perf_counter(), Path(exam.path).expanduser()
     with files_of_exam(path) as files:
         whose = hashlib.sha256(str(path.absolute()).encode()).hexdigest()
-        signature = {**signed, "path": whose, "files": _digest_of(files)}
+        truth = Path(exam.truth).expanduser() if exam.truth else None
+        told = {"series": exam.series, "truth": truth and truth.is_file() and sha256_of(truth)}
+        signature = {**signed, **told, "path": whose, "files": _digest_of(files)}
         before = _report_of(folder)
         if before and before["signature"]["path"] != whose:
             raise InputError(
@@ -95,9 +111,14 @@ def _segment_exam(
         volume = _read(path, files, exam.series)
         view = axial(volume)
         known = _known(view, pack)
+        if truth:
+            refuse_seen(path, known, len(view.greys))
+        reference = read_truth(truth, volume) if truth else None
         answer = segment()(planes_of(view, from_mapping(Encoding, pack.described["encoding"])))
         flags = flags_of(pack.described, volume, view, answer, known)
         row = _row(exam.name, pack, volume.voxel_ml, view, answer, known)
+        if reference is not None:
+            row |= scores_of(reference, answer.mask, view, volume.voxel_ml, signed["tolerance_mm"])
         folder.mkdir(parents=True, exist_ok=True)
         (folder / REPORT).unlink(missing_ok=True)
         _write(folder, pack, volume, view, answer, row, flags, anonymise=signed["anonymise"])
@@ -143,6 +164,7 @@ def _row(name: str, pack: Pack, voxel_ml: float, view: Axial, answer: Answer, kn
         "front_back_mm": front_back,
         "head_foot_mm": head_foot,
         "trained_on_slices": known,
+        **NOT_SCORED,
         "experiment": pack.described["experiment"],
         "pack": pack.digest,
     }

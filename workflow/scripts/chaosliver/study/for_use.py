@@ -65,7 +65,8 @@ def with_exam(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any
 def exams_of(config: Mapping[str, Any]) -> Exams:
     """The studies that config's `exam` names: a folder, zip or NIfTI, or a sheet of several.
 
-    A sheet is tab-separated text with the columns `exam` (a name), `path` and, where a choice is needed, `series`.
+    A sheet is tab-separated text with the columns `exam` (a name), `path` and, where a choice is needed, `series`, and
+    `truth` for a ground truth.
     Raises InputError where there is no such path, and for names that cannot be those of folders.
     """
     if config["exam"] is None:
@@ -76,11 +77,26 @@ def exams_of(config: Mapping[str, Any]) -> Exams:
     if path.suffix != SHEET_SUFFIX:
         name = config["name"] or _name_of(path)
         _check_name(name, f"{path}: its name {name!r}", "Choose another with --config name=...")
-        return Exams(name, ({"name": name, "path": str(path), "series": config["series"]},))
+        single = {"name": name, "path": str(path), "series": config["series"], "truth": config["truth"]}
+        _check_truth(single, "config key truth")
+        return Exams(name, (single,))
+    for key in ("name", "series", "truth"):
+        if config[key] is not None:
+            raise InputError(
+                f"config key {key}: is for a single study; {path} has columns (exam, series, truth). Leave it out"
+            )
     rows = read_tsv(path, SHEET_COLUMNS)
     if not rows:
         raise InputError(f"{path}: lists no study. Add a line for each, with a name and a path")
-    members = tuple({"name": row["exam"], "path": row["path"], "series": row.get("series") or None} for row in rows)
+    members = tuple(
+        {
+            "name": row["exam"],
+            "path": row["path"],
+            "series": row.get("series") or None,
+            "truth": row.get("truth") or None,
+        }
+        for row in rows
+    )
     seen: set[str] = set()
     for line, row in enumerate(rows, 2):
         _check_name(row["exam"], f"{path}: line {line}: the exam {row['exam']!r}", "Rename it")
@@ -88,6 +104,7 @@ def exams_of(config: Mapping[str, Any]) -> Exams:
             raise InputError(f"{path}: line {line}: the exam {row['exam']!r} is listed twice. Rename one")
         if not Path(row["path"]).expanduser().exists():
             raise InputError(f"{path}: line {line}: {row['path']}: no such file or folder. Correct the path")
+        _check_truth(members[line - 2], f"{path}: line {line}")
         seen.add(row["exam"].casefold())
     return Exams(path.stem, members)
 
@@ -97,9 +114,11 @@ def state_of(exams: Exams) -> str:
     digest = hashlib.sha256()
     for member in exams.members:
         root = Path(member["path"]).expanduser()
-        for file in [root] if root.is_file() else sorted(root.rglob("*")):
+        truth = [Path(member["truth"]).expanduser()] if member["truth"] else []
+        for file in truth + ([root] if root.is_file() else sorted(root.rglob("*"))):
             held = file.stat() if file.is_file() else None
-            digest.update(f"{file.relative_to(root)} {held and (held.st_size, held.st_mtime_ns)}\n".encode())
+            named = file.relative_to(root) if file.is_relative_to(root) else file.name
+            digest.update(f"{named} {held and (held.st_size, held.st_mtime_ns)}\n".encode())
     return digest.hexdigest()
 
 
@@ -118,6 +137,11 @@ def _name_of(path: Path) -> str:
     name = path.resolve().name
     suffix = next((each for each in SUFFIXES if name.lower().endswith(each)), "")
     return name[: len(name) - len(suffix)]
+
+
+def _check_truth(member: Mapping[str, Any], where: str) -> None:
+    if member["truth"] and not Path(member["truth"]).expanduser().is_file():
+        raise InputError(f"{where}: {member['truth']}: no such file. Correct the path of the ground truth")
 
 
 def _check_name(name: str, whose: str, remedy: str) -> None:
