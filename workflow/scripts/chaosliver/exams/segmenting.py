@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -192,23 +193,28 @@ def _write(
     anonymise: bool,
 ) -> None:
     """Write everything but the report: image, masks and probability on the exam's own grid, and the picture."""
-    mask = view.restore(answer.mask)
-    write_nifti(folder / EXAM_IMAGE, volume.greys, volume, np.uint16)
-    write_nifti(folder / EXAM_MASK, mask.astype(np.uint8), volume)
-    write_nifti(folder / PROBABILITY, view.restore(answer.probability), volume)
-    if volume.series is not None:
-        network = f"chaos-liver {pack.described['experiment']}"
-        write_seg(folder / SEG, mask, volume, pack.described["organ"], network, pack.digest[:16], anonymise=anonymise)
-    organ = pack.described["organ"].replace("_", " ")
-    draw_exam(
-        grey=to_8bit(view.greys, window_of(view.greys, SHEET_PERCENTILES)),
-        mask=answer.mask,
-        positions_mm=view.positions_mm,
-        pixel_mm=(view.row_mm, view.column_mm),
-        title=f"{row['exam']}: {organ} of {row['volume_ml']:.0f} mL, by {pack.described['experiment']}",
-        remarks=[flag.sentence for flag in flags],
-        picture=folder / SHEET,
-    )
+    mask, organ = view.restore(answer.mask), pack.described["organ"]
+    # Compressing leaves the interpreter to the SEG and the picture meanwhile.
+    with ThreadPoolExecutor(1) as pool:
+        packed = [
+            pool.submit(write_nifti, folder / PROBABILITY, view.restore(answer.probability), volume),
+            pool.submit(write_nifti, folder / EXAM_IMAGE, volume.greys, volume, np.uint16),
+            pool.submit(write_nifti, folder / EXAM_MASK, mask.astype(np.uint8), volume),
+        ]
+        if volume.series is not None:
+            network = f"chaos-liver {pack.described['experiment']}"
+            write_seg(folder / SEG, mask, volume, organ, network, pack.digest[:16], anonymise=anonymise)
+        draw_exam(
+            grey=to_8bit(view.greys, window_of(view.greys, SHEET_PERCENTILES)),
+            mask=answer.mask,
+            positions_mm=view.positions_mm,
+            pixel_mm=(view.row_mm, view.column_mm),
+            title=f"{row['exam']}: {organ.replace('_', ' ')} of {row['volume_ml']:.0f} mL, by {row['experiment']}",
+            remarks=[flag.sentence for flag in flags],
+            picture=folder / SHEET,
+        )
+        for each in packed:
+            each.result()
 
 
 def _report_of(folder: Path) -> dict[str, Any] | None:
