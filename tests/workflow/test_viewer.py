@@ -45,7 +45,10 @@ def study(demo, tmp_path_factory):
     shutil.copytree(study.results / "raw/2" / SEQUENCES["t1_in_phase"].images, exam)
     sorted(exam.glob("*.dcm"))[4].unlink()
     study.succeed("--quiet", "--config", f"study={exam}", "--", "segmented")
-    study.succeed("--quiet", "--", "viewer")
+    made = study.run("--quiet", "--", "viewer")
+    if "npm could not fetch it" in made.stdout:
+        pytest.skip("npm reaches no registry from this machine")
+    assert made.returncode == 0, made.stdout[-5000:]
     return study
 
 

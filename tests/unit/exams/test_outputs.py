@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -10,7 +9,6 @@ import pytest
 import SimpleITK
 from unit.exams.conftest import ORIENTATIONS, PLANTED, at_patient, ramp, write_enhanced, write_series
 
-from chaosliver.base.errors import InputError
 from chaosliver.exams.outputs import write_nifti, write_seg
 from chaosliver.exams.series import find_series
 from chaosliver.exams.volumes import read_series
@@ -137,15 +135,3 @@ def test_the_validator_of_dicom3tools_finds_no_error(tmp_path, empty):
     said = subprocess.run(["dciodvfy", tmp_path / "a.dcm"], capture_output=True, text=True, check=False)
     assert said.returncode == 0 and "Segmentation" in said.stderr
     assert not [line for line in said.stderr.splitlines() if line.startswith("Error")]
-
-
-def test_a_series_in_several_files_of_frames_is_refused(tmp_path):
-    greys = ramp(at_patient(SHAPE, ORIENTATIONS["axial"], ORIGIN))
-    file = write_enhanced(tmp_path / "all", greys)
-    ((series,), _) = find_series([file])
-    other = tmp_path / "other"
-    shutil.copy(file, other)
-    moved = [replace(frame, file=other) if frame.number > 2 else frame for frame in series.frames]
-    volume = read_series(replace(series, frames=tuple(moved)))
-    with pytest.raises(InputError, match="several files of several frames"):
-        write_seg(tmp_path / "a.dcm", marked(), volume, "liver", "net", "1", anonymise=False)

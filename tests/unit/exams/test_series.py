@@ -176,3 +176,17 @@ def test_frames_without_their_places_are_left_out(tmp_path):
     header.PerFrameFunctionalGroupsSequence = header.PerFrameFunctionalGroupsSequence[:4]
     header.save_as(file)
     assert find_series([file]) == ([], Counter({"functional groups of 4 of 6 frames": 1}))
+
+
+def test_a_series_in_several_files_of_frames_is_refused_before_it_is_read(tmp_path):
+    """Two files whose frames have one series and other places."""
+    lower = write_enhanced(tmp_path / "lower.dcm", VOLUME)
+    upper = pydicom.dcmread(lower)
+    for group in upper.PerFrameFunctionalGroupsSequence:
+        place = group.PlanePositionSequence[0]
+        place.ImagePositionPatient[2] += 6.0 * len(VOLUME)
+    save(upper, tmp_path / "upper.dcm", "2.25.11.2")
+    found = find_series([lower, tmp_path / "upper.dcm"])
+    assert [len(each.frames) for each in found[0]] == [2 * len(VOLUME)]
+    with pytest.raises(InputError, match=r"lower\.dcm: the series lies in several files of several frames\. Export it"):
+        choose_series(tmp_path, *found, None)

@@ -15,7 +15,6 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
-from ..base.errors import InputError
 from ..base.files import write_atomically
 from ..base.nifti import as_nifti
 from .volumes import Volume
@@ -59,7 +58,6 @@ def write_seg(
     """Write a mask [slices, rows, columns] of a DICOM series as DICOM SEG that refers to its images.
 
     The standard demands that a SEG repeats who the patient is, and when the study was; `anonymise` leaves that empty.
-    Raises InputError where several files hold several frames each, to which a SEG cannot refer.
     """
     assert volume.series is not None
     series, own = volume.series, mask[volume.present]
@@ -69,8 +67,6 @@ def write_seg(
     if len(files) == 1:
         own = own[np.argsort(numbers)]
         _keep_frames(sources[0], sorted(numbers))
-    elif any(numbers):
-        raise InputError(f"{files[0]}: the series lies in several files of several frames. Export it as one file")
     measures = PixelMeasuresSequence(
         # The distance of slices for their thickness too, so that whoever multiplies by either finds the volume.
         pixel_spacing=list(series.frames[0].spacing),

@@ -82,8 +82,17 @@ def find_series(files: Sequence[Path]) -> tuple[list[Series], Counter[str]]:
 def choose_series(path: Path, series: Sequence[Series], unfit: Counter[str], wanted: int | str | None) -> Series:
     """The one series, or the `wanted` one: its number in the list, from 1, or its SeriesInstanceUID.
 
-    Raises InputError that lists what there is where there is none, or more than one and none is named.
+    Raises InputError that lists what there is where there is none, or more than one and none is named, and where the
+    series lies in several files of several frames, to which a DICOM SEG cannot refer.
     """
+    chosen = _chosen(path, series, unfit, wanted)
+    files = {frame.file for frame in chosen.frames}
+    if len(files) > 1 and any(frame.number for frame in chosen.frames):
+        raise InputError(f"{min(files)}: the series lies in several files of several frames. Export it as one file")
+    return chosen
+
+
+def _chosen(path: Path, series: Sequence[Series], unfit: Counter[str], wanted: int | str | None) -> Series:
     if not series:
         held = "; ".join(f"{reason} ({count})" for reason, count in unfit.most_common()) or "no DICOM file"
         raise InputError(f"{path}: holds no series of MR slices to segment: {held}. Name the folder of an MR study")
