@@ -393,6 +393,7 @@ def test_prediction(script, tmp_path, monkeypatch):
     predict_logits(
         cards=[tmp_path / "card.json"],
         weights=[tmp_path / "w.safetensors"],
+        trained_as=[{}],
         images=[index],
         threads=1,
         cohort="development",
