@@ -6,7 +6,6 @@ number of networks; `dice_3d` is the mean over the choices of so many networks t
 seeds; all), `seconds` the mean of one answer on images in memory.
 """
 
-import argparse
 import statistics
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from own_studies import plan_of, reference_of
+from own_studies import arguments_of, plan_of, reference_of
 from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -36,7 +35,7 @@ COLUMNS = ("experiment", "sequence", "patient", "networks", "dice_3d", "seconds"
 
 def main() -> None:
     """Segment, print gain and cost by number of networks, and write a row for each patient to `--output`."""
-    arguments = _arguments()
+    arguments = arguments_of(__doc__)
     torch.set_num_threads(arguments.threads)
     plan = plan_of(arguments.configfile)
     rows = list(answered(plan, arguments.experiment or plan.baseline))
@@ -98,15 +97,6 @@ def _files(results: Path, run: Run) -> tuple[Path, Path]:
 
 def _column(rows: Sequence[dict[str, Any]], count: int, column: str) -> np.ndarray:
     return np.array([row[column] for row in rows if row["networks"] == count])
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="the finished study's overlays")
-    parser.add_argument("--experiment", help="by default the study's first")
-    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--output", type=Path, help="a TSV to write")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

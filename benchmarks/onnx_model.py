@@ -4,7 +4,6 @@ Of a finished study, each network of the first draw and seed becomes a pack and 
 that it never saw from their raw DICOM files. Both read the same grey values; seconds are of the answer alone.
 """
 
-import argparse
 import dataclasses
 import statistics
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from own_studies import first_draw, pack_of, plan_of, raw_of
+from own_studies import arguments_of, first_draw, pack_of, plan_of, raw_of
 from prepare import ROOT, circumstances
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -46,7 +45,7 @@ COLUMNS = (
 
 def main() -> None:
     """Compare, print the lowest Dice and the ratio of seconds, and write a row for each patient to `--output`."""
-    arguments = _arguments()
+    arguments = arguments_of(__doc__)
     torch.set_num_threads(arguments.threads)
     plan = plan_of(arguments.configfile)
     name = arguments.experiment or plan.baseline
@@ -112,15 +111,6 @@ def _timed(answer: Any) -> tuple[float, Any]:
     started = time.perf_counter()
     found = answer()
     return time.perf_counter() - started, found
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--configfile", type=Path, nargs="*", default=[], help="overlays of a finished study")
-    parser.add_argument("--experiment", help="the study's first if none is named")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ COLUMNS = (
 
 def main() -> None:
     """Segment, print how many have flags and how far the Dice differs, and write a row for each to `--output`."""
-    arguments = _arguments()
+    arguments = arguments_of(__doc__)
     plan = plan_of(arguments.configfile)
     name = arguments.experiment or plan.baseline
     sequence = plan.experiments[name].score_on[0]
@@ -150,8 +150,9 @@ def mask_of(folder: Path, results: Path, row: dict[str, str]) -> np.ndarray:
     return mask[list(places)] == 1
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def arguments_of(description: str) -> argparse.Namespace:
+    """What the command line says of a finished study, for this and other benchmarks of one."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="the finished study's overlays")
     parser.add_argument("--experiment", help="by default the study's first")
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")

@@ -153,9 +153,10 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
     return folder
 
 
-def copy_study(source: Path, folder: Path) -> None:
-    """Copy a folder in which other workers may be reading with Snakemake."""
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("log", "locks", "auxiliary"))
+def copy_study(study: Study, folder: Path) -> Study:
+    """A study's copy, which a test may change, of a folder in which other workers may be reading with Snakemake."""
+    shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("log", "locks", "auxiliary"))
+    return Study(folder, study.config)
 
 
 @pytest.fixture(scope="session")
@@ -174,9 +175,7 @@ def finished_once(tmp_path_factory) -> Study:
 @pytest.fixture
 def finished(finished_once, tmp_path) -> Study:
     """The small study after its run, in a copy that a test may change."""
-    folder = tmp_path / "study"
-    copy_study(finished_once.folder, folder)
-    return Study(folder, finished_once.config)
+    return copy_study(finished_once, tmp_path / "study")
 
 
 @pytest.fixture(scope="session")

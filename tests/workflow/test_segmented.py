@@ -20,9 +20,7 @@ RAW = SEQUENCES["t1_in_phase"].images
 @pytest.fixture(scope="module")
 def with_model(finished_once, tmp_path_factory):
     """The small study with its network for use: that of one fold, which never saw patients 1 and 2 or 3 and 4."""
-    folder = tmp_path_factory.mktemp("model") / "study"
-    copy_study(finished_once.folder, folder)
-    study = type(finished_once)(folder, finished_once.config)
+    study = copy_study(finished_once, tmp_path_factory.mktemp("model") / "study")
     # So low that a network of one epoch marks something.
     baseline = SMALL["baseline"] | {"threshold": 0.3}
     study.configure(model={"experiment": "small", "networks": "folds"}, baseline=baseline)

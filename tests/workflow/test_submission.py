@@ -19,17 +19,15 @@ RAW = {"T1DUAL": "T1DUAL/DICOM_anon/InPhase", "T2SPIR": "T2SPIR/DICOM_anon"}
 @pytest.fixture(scope="module")
 def entered(finished_once, tmp_path_factory):
     """The small study with a second experiment, of T2, and two test patients, after `snakemake submission`."""
-    folder = tmp_path_factory.mktemp("entered") / "study"
-    copy_study(finished_once.folder, folder)
-    study = type(finished_once)(folder, finished_once.config)
+    study = copy_study(finished_once, tmp_path_factory.mktemp("entered") / "study")
     # So low that networks of one epoch mark something.
     baseline = SMALL["baseline"] | {"threshold": 0.3}
     t2 = {"train_on": ["t2_spir"], "score_on": ["t2_spir"], "split": "holdout", "augmentation": "none"}
     study.configure(baseline=baseline, experiments=SMALL["experiments"] | {"of_t2": t2}, study=["small", "of_t2"])
     cohorts = {**dict.fromkeys("1234", "development"), "9": "test", "11": "test"}
-    write_sheet(folder / "config/small.tsv", cohorts)
+    write_sheet(study.folder / "config/small.tsv", cohorts)
     tables = [f"results/small/volumes/{name}/test_cohort.tsv" for name in ("small", "of_t2")]
-    (folder / "printed.txt").write_text(study.succeed("--", "submission", *tables))
+    (study.folder / "printed.txt").write_text(study.succeed("--", "submission", *tables))
     return study
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from workflow.browser import CHROMIUM, DRIVER, browser
-from workflow.conftest import Study, copy_study
+from workflow.conftest import copy_study
 
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
@@ -38,9 +38,7 @@ KEYS |= {"Home": "\ue011", "End": "\ue010", "Tab": "\ue004"}
 @pytest.fixture(scope="module")
 def study(demo, tmp_path_factory):
     """The demo with its viewer, and with a study of one's own that lacks a slice."""
-    folder = tmp_path_factory.mktemp("viewer") / "study"
-    copy_study(demo.folder, folder)
-    study = Study(folder, demo.config)
+    study = copy_study(demo, tmp_path_factory.mktemp("viewer") / "study")
     exam = tmp_path_factory.mktemp("exams") / "mine"
     shutil.copytree(study.results / "raw/2" / SEQUENCES["t1_in_phase"].images, exam)
     sorted(exam.glob("*.dcm"))[4].unlink()

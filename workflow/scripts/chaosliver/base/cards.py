@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .files import write_text
+from .files import sha256_of, write_text
 
 SIGNATURE = "signature"
 
@@ -38,6 +38,12 @@ def check_origin(path: Path, facts: Mapping[str, Any], expected: Mapping[str, An
             f"{path}: describes another training than the one whose place this is: it differs in {', '.join(others)}. "
             f"Delete {path.parent}, and run again to make it anew"
         )
+
+
+def check_weights(weights: Path, sha256: str, card: Path) -> None:
+    """Raise InputError where weights are missing or have another checksum than the one that their card tells."""
+    if not weights.is_file() or sha256_of(weights) != sha256:
+        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
 
 
 def _signature(facts: Mapping[str, Any]) -> str:

@@ -8,8 +8,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from ..base.cards import read_card, write_card
-from ..base.errors import InputError
+from ..base.cards import check_weights, read_card, write_card
 from ..base.files import sha256_of, write_atomically
 from .architectures.registry import build_network
 
@@ -31,8 +30,7 @@ def load_model(card: Path, weights: Path) -> tuple[nn.Module, dict[str, Any]]:
     Raises InputError where the card was altered, and where the weights are not those that it describes.
     """
     facts = read_card(card)
-    if not weights.is_file() or sha256_of(weights) != facts["weights_sha256"]:
-        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    check_weights(weights, facts["weights_sha256"], card)
     shape = {"inputs": 2 * facts["recipe"]["context"] + 1, "outputs": facts["outputs"]}
     network = build_network({**facts["network"], **shape})
     network.load_state_dict(safetensors.torch.load_file(weights))

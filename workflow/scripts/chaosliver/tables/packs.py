@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base.cards import check_origin, read_card
+from ..base.cards import check_origin, check_weights, read_card
 from ..base.columns import PATIENT_COLUMNS
-from ..base.errors import InputError
 from ..base.files import read_tsv, sha256_of, write_text
 from ..base.indexes import read_index
 from ..base.packfiles import CHECKSUMS, DESCRIPTION, FINGERPRINTS, FORMAT
@@ -119,8 +118,7 @@ def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out:
 def _put_network(folder: Path, number: int, card: Path, weights: Path, origin: Mapping[str, Any]) -> dict[str, str]:
     described = read_card(card)
     check_origin(card, described, origin)
-    if sha256_of(weights) != described["weights_sha256"]:
-        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    check_weights(weights, described["weights_sha256"], card)
     names = {"card": f"network{number}.json", "weights": f"network{number}.safetensors"}
     shutil.copyfile(card, folder / names["card"])
     shutil.copyfile(weights, folder / names["weights"])

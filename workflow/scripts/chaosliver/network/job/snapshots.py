@@ -3,8 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ...base.cards import read_card, write_card
-from ...base.errors import InputError
+from ...base.cards import check_weights, read_card, write_card
 from ...base.files import read_tsv, sha256_of, write_atomically, write_tsv
 
 
@@ -17,8 +16,7 @@ def take_snapshot(
     """
     facts = read_card(card)
     snapshot, weights = facts["snapshots"][str(epoch)], folder / f"epoch{epoch}.safetensors"
-    if not weights.is_file() or sha256_of(weights) != snapshot["weights_sha256"]:
-        raise InputError(f"{weights}: is not what {card} describes. Delete both, and run again to make them anew")
+    check_weights(weights, snapshot["weights_sha256"], card)
     rows = [row for row in read_tsv(history) if int(row["epoch"]) <= epoch]
     write_tsv(to_history, list(rows[0]), rows)
     write_atomically(to_weights, lambda partial: shutil.copyfile(weights, partial))
