@@ -66,8 +66,8 @@ LIVER = Limit(
 )
 KIDNEY = Limit(
     *("kidney volume", "mL", 1, 10, 500, 10000),
-    "each, and some of it may lie outside the slices: sample 111 to 293; adults 202 in men, 154 in women, by MRI "
-    "(Cheong 2007); newborns 1.4 to 15.6 by ultrasound; a polycystic one weighed 8.7 kg (karger.com/cru/article/4/2/109)",
+    "each, and some of it may lie outside the slices: sample 111 to 293; men 202, women 154, by MRI (Cheong 2007); "
+    "newborns 1.4 to 15.6 by ultrasound; a polycystic one weighed 8.7 kg (karger.com/cru/article/4/2/109)",
 )
 SPLEEN = Limit(
     *("spleen volume", "mL", 1, 30, 950, 13000),
