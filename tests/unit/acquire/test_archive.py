@@ -552,7 +552,7 @@ def test_a_link_to_a_file_is_a_slice_like_any_other(tmp_path: Path) -> None:
 
 def test_a_patients_folder_without_utf_8_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     path = as_folder(tmp_path / "CHAOS", tree(""))
-    os.rename(path / "MR/2", os.fsencode(path) + b"/MR/Gr\xf6\xdfe")
+    (path / "MR/2").rename(os.fsdecode(os.fsencode(path) + b"/MR/Gr\xf6\xdfe"))
     assert unpack(path, "1", ["t2_spir"], tmp_path / "1") == sorted(T2)
     with pytest.raises(InputError, match=r"patient 'Gr\\udcf6\\udcdfe' .*Rename"):
         patient_sheet(path, "development")

@@ -340,7 +340,7 @@ def _concerns(file: str, folders: Collection[str]) -> bool:
 def _lacks(path: Path, cohort: str, patient: str, folders: Sequence[str], archive: Archive) -> str:
     what = f"{', '.join(folders)} of patient {patient}" if folders else f"patient {patient}"
     own = {each.file for each in archive.left if each.patient == patient and each.file.endswith("/")}
-    patients = {each.patient for each in (*archive.members, *archive.left)}
+    patients = {each.patient for each in archive.members} | {each.patient for each in archive.left}
     alike = [_like(folder, own) for folder in folders] if folders else [near(patient, patients)]
     named = "".join(f" (it has {shown(each)})" for each in dict.fromkeys(filter(None, alike)))
     return (

@@ -99,10 +99,10 @@ def _read_mask(path: Path) -> np.ndarray:
         raise InputError("the file is empty")
     try:
         mask = read_png(path)
-    except InputError:
-        mask = None
-    if mask is None or mask.dtype != np.uint8:
-        raise InputError("is not a readable 8-bit grey PNG")
+    except InputError as damage:
+        raise InputError(f"is not a readable 8-bit grey PNG: {str(damage).removeprefix(f'{path}: ')}") from None
+    if mask.dtype != np.uint8:
+        raise InputError("is not a readable 8-bit grey PNG: it has 16 bits a pixel")
     return mask
 
 
