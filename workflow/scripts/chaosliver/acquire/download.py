@@ -230,7 +230,8 @@ class _Fetch:
             raise InputError(f"archives.{self.cohort}.url: {error}, or {self._remedy()}") from error
         except ValueError as error:  # what requests raises for a malformed address
             raise InputError(
-                f"archives.{self.cohort}.url: {self.url} is no address to download. Give one that begins with https://"
+                f"archives.{self.cohort}.url: {self.url} is, or redirects to, what is no address to download. Give one "
+                "that begins with https://"
             ) from error
 
     def _store(self, response: requests.Response, total: int | None) -> None:

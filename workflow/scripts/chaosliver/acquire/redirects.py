@@ -27,7 +27,7 @@ def get(url: str, *, checked: bool, headers: dict[str, str], timeout: tuple[floa
             return response
         cookies.update(response.cookies)
         response.close()
-        there = _joined(here, response.headers["location"])
+        there = urljoin(here, response.headers["location"])
         if fault := _fault(here, there, url, checked):
             raise InputError(
                 f"{url}: redirects to {there}, which is not followed: {fault}. Give the address of the archive itself"
@@ -36,20 +36,10 @@ def get(url: str, *, checked: bool, headers: dict[str, str], timeout: tuple[floa
     raise InputError(f"{url}: redirects more than {REDIRECTS_AT_MOST} times. Give the address of the archive itself")
 
 
-def _joined(here: str, location: str) -> str:
-    try:
-        return urljoin(here, location)
-    except ValueError:
-        return location
-
-
 def _fault(here: str, there: str, first: str, checked: bool) -> str:
     """Why a redirect from `here` to `there` is not followed; empty if it is. `first` is the address of the config."""
-    try:
-        source, target, asked = urlsplit(here), urlsplit(there), urlsplit(first)
-        host = target.hostname
-    except ValueError:
-        return "it is no address"
+    source, target, asked = urlsplit(here), urlsplit(there), urlsplit(first)
+    host = target.hostname
     if target.scheme not in ("http", "https") or not host:
         return "it is no address of the web"
     if source.scheme == "https" and target.scheme == "http" and not checked:
