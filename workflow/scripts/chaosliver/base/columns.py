@@ -27,6 +27,11 @@ VOLUME_COLUMNS = (
     *(f"{organ}_ml" for organ in ORGANS),
     *("errors", "warnings"),
 )
+# Slices and masks of each patient's sequence at each step from the archive to the tables.
+COUNT_COLUMNS = (
+    *("patient", "sequence", "listed_images", "unpacked_images", "read_images", "png_images", "scored"),
+    *("listed_masks", "unpacked_masks", "paired_masks", "binary_masks", "left_out"),
+)
 
 # Whose a slice is.
 OWNER = ("patient", "sequence", "stem")
