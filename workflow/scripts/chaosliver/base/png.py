@@ -1,30 +1,74 @@
 """Grey PNG files, read and written without loss, through OpenCV."""
 
+import struct
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from .errors import InputError
+from .wording import size_of
 
 FULL_SCALE_8BIT = 255
+# 4096 x 4096: far above any MR slice, whose PNG is decoded in 32 MB at most.
+PIXELS_AT_MOST = 1 << 24
+# How a PNG begins: eight bytes, then length and name of its header, then what the header says.
+SIGNATURE, HEADER = b"\x89PNG\r\n\x1a\n", struct.Struct(">8sI4sIIBB")
+# By colour type.
+GREY, CHANNELS = 0, {2: 3, 3: 3, 4: 2, 6: 4}
+
+
+class Header(NamedTuple):
+    """What the header of a PNG says of its pixels; `colour` is PNG's own number for what a pixel is."""
+
+    rows: int
+    columns: int
+    bits: int
+    colour: int
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether no slice has so many pixels."""
+        return self.rows * self.columns > PIXELS_AT_MOST
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header of a PNG's bytes, without looking at its pixels; None where they are no PNG."""
+    if len(data) < HEADER.size:
+        return None
+    start, length, name, columns, rows, bits, colour = HEADER.unpack(data[: HEADER.size])
+    fits = (start, length, name) == (SIGNATURE, 13, b"IHDR") and rows and columns
+    return Header(rows, columns, bits, colour) if fits else None
 
 
 def read_png(path: Path) -> np.ndarray:
     """Pixels of a grey PNG, uint8 or uint16 [rows, columns].
 
-    Raises InputError where the file is missing, cut short, no image, or not grey.
+    Raises InputError where the file is missing, cut short, no PNG, not grey, or larger than any slice, which its header
+    tells before a pixel is decoded.
     """
     try:
         # Through bytes, since cv2.imread fails silently and, on some systems, on non-ASCII paths.
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if pixels is None:
+    header = read_header(data)
+    if header is None:
         raise InputError(f"{path}: is empty or not a readable image. Fetch or make it anew")
-    if pixels.ndim != 2:
-        raise InputError(f"{path}: has {pixels.shape[2]} colour channels where one grey channel is expected")
+    if header.colour != GREY:
+        channels = CHANNELS.get(header.colour, 0)
+        raise InputError(f"{path}: has {channels} colour channels where one grey channel is expected")
+    if header.is_huge:
+        raise InputError(
+            f"{path}: its header says {size_of((header.rows, header.columns))} pixels, far more than any slice has. "
+            "Fetch or make it anew"
+        )
+    if header.bits not in (8, 16):
+        raise InputError(f"{path}: has {header.bits} bits a pixel where 8 or 16 are expected. Make it anew")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape != (header.rows, header.columns):
+        raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
     return pixels
 
 
