@@ -74,7 +74,7 @@ ENDS = {
     "many lines": (
         raising(RuntimeError("one\ntwo")),
         1,
-        r"defect of the workflow \(RuntimeError: one\)\. Its traceback",
+        r"stopped by a defect of the workflow \(RuntimeError: one\)\. Its traceback",
     ),
     "endless recursion": (
         endless,

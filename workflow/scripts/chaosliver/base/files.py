@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             raise OSError(number, os.strerror(number), str(path)) from error
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        # On a disk that became read-only this fails too, and would hide why.
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
