@@ -17,7 +17,6 @@ from chaosliver.base.files import read_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.prepare.admission import cross_check, pair_slices
 from chaosliver.prepare.inventory import inventory_patient, take_inventory
-from chaosliver.prepare.plausibility import outline_sharpness
 
 SEQUENCES = ["t1_in_phase", "t1_out_of_phase", "t2_spir"]
 IN_PHASE, OUT_OF_PHASE, T1_GROUND = "T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground"
@@ -316,17 +315,6 @@ def test_masks_of_another_patient(cohort: Path, raw: Path) -> None:
     assert findings[0]["file"] == f"{T1_GROUND}/IMG-0004-00012.png"
     assert f"patient 3 ({T1_GROUND}/IMG-0004-00010.png); 1 mask in common" in findings[0]["message"]
     assert {found["severity"] for found in findings} == {"error"}
-
-
-def test_outlines_are_sharp_where_the_mask_fits() -> None:
-    rng = np.random.default_rng(0)
-    mask = np.zeros((4, 96, 96), bool)
-    mask[:, 30:60, 35:70] = True
-    volume = 100 + 80 * mask + rng.normal(0, 5, mask.shape)
-    assert outline_sharpness(volume, mask, (3.0, 3.0)) > 1.5
-    assert outline_sharpness(volume, np.roll(mask, (7, 9), axis=(1, 2)), (3.0, 3.0)) < 1.08
-    assert outline_sharpness(volume, np.zeros_like(mask), (3.0, 3.0)) is None
-    assert outline_sharpness(np.zeros_like(volume), mask, (3.0, 3.0)) is None
 
 
 # The adapters.

@@ -23,7 +23,7 @@ VOLUME_COLUMNS = (
     *("patient", "sequence", "slices", "slices_with_liver", "rows", "columns", "row_spacing_mm", "column_spacing_mm"),
     *("slice_distance_mm", "echo_time_ms", "minimum", "maximum"),
     *(f"{organ}_ml" for organ in ORGANS),
-    *("errors", "warnings"),
+    *("errors", "warnings", "accepted"),
 )
 
 # Whose a slice is.

@@ -14,6 +14,7 @@ from ..base.files import sha256_of
 from ..base.packfiles import CHECKSUMS
 from ..base.settings import from_mapping
 from ..base.volumes import VolumeId
+from .acceptance import accepted_findings
 from .architectures import NETWORKS
 from .archives import archive_path, source_of
 from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
@@ -115,6 +116,19 @@ class Plan:
     def has_ground_truth(self, patient: str) -> bool:
         """Whether the patient's archive holds a ground truth."""
         return self._cohort_has_ground_truth(self.cohort_of(patient))
+
+    @cached_property
+    def accepted(self) -> dict[str, list[str]]:
+        """The flags of quality control that the configuration accepts, by patient."""
+        return accepted_findings(self.config, self.patients)
+
+    def accepted_of(self, patient: str) -> list[str]:
+        """The flags that are accepted of a patient."""
+        return self.accepted.get(patient, [])
+
+    def accepted_in(self, cohort: str) -> dict[str, list[str]]:
+        """The flags that are accepted in a cohort, by patient."""
+        return {patient: flags for patient, flags in self.accepted.items() if self.cohort_of(patient) == cohort}
 
     def _cohort_has_ground_truth(self, cohort: str) -> bool:
         given: bool = self.config["archives"][cohort]["ground_truth"]
