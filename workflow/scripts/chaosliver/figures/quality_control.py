@@ -87,7 +87,8 @@ def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path)
         _set_axes(axes, patients, longest)
     panels[0].set_ylabel("patient")
     figure.supxlabel("distance from the lowest slice along z (mm)", fontsize="medium")
-    figure.legend(handles=_legend(largest), loc="outside upper left", ncols=5, frameon=False, fontsize=8)
+    columns = 3 * min(len(panels), 2)
+    figure.legend(handles=_legend(largest), loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     save(figure, [picture])
 
 

@@ -79,7 +79,7 @@ def edges(pixels: np.ndarray) -> np.ndarray:
     The gradient g of the smoothed volume as g / (g + median of g), so that neither fat nor air outweighs the rest.
     """
     smooth = ndimage.gaussian_filter(pixels.astype(np.float32), (0, 1, 1))
-    gradient = np.hypot(ndimage.sobel(smooth, 1), ndimage.sobel(smooth, 2))
+    gradient = np.hypot(*np.gradient(smooth, axis=(1, 2)))
     body = pixels > AIR * np.percentile(pixels, 99)
     typical = float(np.median(gradient[body])) if body.any() else 0.0
     strength: np.ndarray = gradient / (gradient + max(typical, 1e-6))

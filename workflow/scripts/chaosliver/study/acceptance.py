@@ -21,7 +21,7 @@ def accepted_findings(config: Mapping[str, Any], patients: Collection[str]) -> d
         patient = str(key)
         if patient not in patients:
             raise InputError(
-                f"config key accept_findings.{patient}: patient {patient} is not in {config['patients']}. Drop the key, or "
+                f"config key accept_findings.{patient}: {config['patients']} lacks this patient. Drop the key, or "
                 f"write the patient's name in quotes as it stands there. {known(patients)}"
             )
         accepted[patient] = list(dict.fromkeys([*accepted.get(patient, []), *flags]))

@@ -48,6 +48,8 @@ class Plan:
     config: Mapping[str, Any]
     # By name, in the order of sheet and study.
     patients: Mapping[str, Patient]
+    # By patient, the flags of quality control that the configuration accepts.
+    accepted: Mapping[str, list[str]]
     experiments: Mapping[str, Experiment]
     # By the name of the selection (`folds.selection_of`): the split and the folds, each {patient: role}.
     splits: Mapping[str, Split]
@@ -68,7 +70,7 @@ class Plan:
                 splits[selection] = from_mapping(Split, config["splits"][experiment.split])
                 folds[selection] = folds_of(experiment, splits[selection], patients)
             check_sequences(name, experiment, folds[selection], patients)
-        return cls(config, patients, experiments, splits, folds)
+        return cls(config, patients, accepted_findings(config, patients), experiments, splits, folds)
 
     @property
     def results(self) -> str:
@@ -116,11 +118,6 @@ class Plan:
     def has_ground_truth(self, patient: str) -> bool:
         """Whether the patient's archive holds a ground truth."""
         return self._cohort_has_ground_truth(self.cohort_of(patient))
-
-    @cached_property
-    def accepted(self) -> dict[str, list[str]]:
-        """The flags of quality control that the configuration accepts, by patient."""
-        return accepted_findings(self.config, self.patients)
 
     def accepted_of(self, patient: str) -> list[str]:
         """The flags that are accepted of a patient."""
