@@ -58,6 +58,11 @@ CHANGES = {
         {"analysis": {"margin": 0.05}},
         {"judge_contrasts", "plot_verdicts", "write_methods", "write_checklists", "sign_tables", "show_tables"},
     ),
+    "a finding accepted": (
+        {"accept_findings": {3: ["mask-order"]}},
+        {"check_cohort", "quality_control", "pair_slices", "convert_images", "extract_masks", "augment"}
+        | BELOW_TRAINING,
+    ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
     "an encoding that no experiment uses": ({"encodings": {"16bit": {"percentiles": [1, 99]}}}, set()),
@@ -69,6 +74,12 @@ def test_a_changed_setting_plans_the_stages_that_depend_on_it_and_all_below(fini
     changes, expected = CHANGES[change]
     finished.configure(**changes)
     assert set(finished.planned()) == expected
+
+
+def test_a_finding_accepted_admits_its_own_patient_alone_again(finished):
+    finished.configure(accept_findings={3: ["mask-order"]})
+    assert finished.planned("--", "results/small/inventory/1.pairs.tsv") == {}
+    assert finished.planned("--", "results/small/inventory/3.pairs.tsv") == {"pair_slices": 1}
 
 
 def touch_all(folder):

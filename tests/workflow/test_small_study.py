@@ -110,6 +110,29 @@ def test_a_mask_that_two_patients_share_stops_the_study_before_training(fresh):
     assert not (fresh.results / "models").exists()
 
 
+def test_masks_that_are_all_the_same_stop_a_patient_until_the_config_accepts_that(fresh):
+    fresh.succeed("results/small/raw/development.zip")
+    folder = fresh.folder / "unpacked"
+    zipfile.ZipFile(fresh.results / "raw/development.zip").extractall(folder)
+    masks = sorted(folder.glob("**/MR/3/T1DUAL/Ground/*.png"))
+    for mask in masks:
+        if mask != masks[6]:
+            shutil.copy(masks[6], mask)
+    archives = {"development": {"path": "unpacked"}, "test": SMALL["archives"]["test"]}
+    fresh.configure(archives=archives)
+    target = "results/small/inventory/3.pairs.tsv"
+    printed = fresh.fail(target)
+    assert "identical masks in different slices" in printed
+    # A number in YAML, as a user writes it.
+    flags = re.search(r'accept_findings: \{"3": \[([a-z, -]+)\]\}', printed)[1].split(", ")
+    assert "identical-masks" in flags
+    fresh.configure(archives=archives, accept_findings={3: flags})
+    assert fresh.planned(target) == {"pair_slices": 1}
+    fresh.succeed(target, "results/small/inventory/findings.tsv")
+    found = read_tsv(fresh.results / "inventory/findings.tsv")
+    assert {(row["patient"], row["severity"]) for row in found} == {("3", "accepted")}
+
+
 def test_all_sequences_another_organ_scaling_by_slice_and_a_holdout_run_to_the_tables(fresh):
     write_sheet(fresh.folder / "config/small.tsv", SHEET, "t1_in_phase,t1_out_of_phase,t2_spir")
     fresh.configure(study=["other"])

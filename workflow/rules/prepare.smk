@@ -38,6 +38,7 @@ rule check_cohort:
     conda:
         "../../envs/data.yaml"
     params:
+        accepted=of_job(Plan.accepted_in),
         code=digest_of("check_cohort"),
     script:
         "../scripts/check_cohort.py"
@@ -58,6 +59,7 @@ rule quality_control:
     conda:
         "../../envs/report.yaml"
     params:
+        accepted=PLAN.accepted,
         code=digest_of("quality_control"),
     script:
         "../scripts/quality_control.py"
@@ -75,6 +77,7 @@ rule pair_slices:
     conda:
         "../../envs/data.yaml"
     params:
+        accepted=of_job(Plan.accepted_of),
         code=digest_of("pair_slices"),
     script:
         "../scripts/pair_slices.py"

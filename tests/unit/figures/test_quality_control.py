@@ -52,14 +52,19 @@ def cohort() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     return rows, findings
 
 
-def run(folder: Path, rows: list[dict[str, str]], findings: list[dict[str, str]]) -> dict[str, Path]:
+def run(
+    folder: Path,
+    rows: list[dict[str, str]],
+    findings: list[dict[str, str]],
+    accepted: dict[str, list[str]] | None = None,
+) -> dict[str, Path]:
     patients = sorted({row["patient"] for row in (*rows, *findings)})
     for patient in patients:
         write_tsv(folder / f"{patient}.s.tsv", INVENTORY_COLUMNS, [row for row in rows if row["patient"] == patient])
         write_tsv(folder / f"{patient}.f.tsv", FINDING_COLUMNS, [row for row in findings if row["patient"] == patient])
     inputs = {name: [folder / f"{patient}.{name[0]}.tsv" for patient in patients] for name in ("slices", "findings")}
     outputs = {name: folder / name for name in ("patients_table", "findings_table")} | {"picture": folder / "qc.png"}
-    quality_control(**inputs, **outputs)
+    quality_control(**inputs, **outputs, accepted=accepted or {})
     return outputs
 
 
@@ -113,6 +118,28 @@ def test_tables_and_log_hold_all_patients(tmp_path: Path, caplog: pytest.LogCapt
     assert len(warned) == 4
 
 
+def test_an_accepted_finding_stands_in_tables_and_picture_and_is_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, drawn: list[Figure]
+) -> None:
+    caplog.set_level(logging.INFO)
+    outputs = run(tmp_path, *cohort(), accepted={"10": ["mask-size"], "2": ["mask-order", "gap"]})
+    found = {(row["patient"], row["flag"]): row["severity"] for row in read_tsv(outputs["findings_table"])}
+    assert found == {
+        ("10", "gap"): "warning",
+        ("10", "mask-size"): "accepted",
+        ("10", "no-file"): "error",
+        ("2", "gap"): "accepted",
+    }
+    counts = [[row[key] for key in ("errors", "warnings", "accepted")] for row in read_tsv(outputs["patients_table"])]
+    assert counts == [["0", "0", "1"], ["0", "1", "1"], ["1", "0", "0"]]
+    assert_near(marks(drawn[-1].axes[0], GREY), [[45, 0.4 - 0.78 - 0.12], [9, 1.4 - 0.05 - 0.12]])
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "patient 10, T1 in phase: T1DUAL/DICOM_anon/IMG-00004.dcm: gap",
+        "patient 10, T2-SPIR: T2SPIR/DICOM_anon: no-file",
+        "accept_findings: patient 2 has no finding mask-order. Drop it from the config",
+    ]
+
+
 def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows, findings = cohort()
     rows[2]["ground_digest"] = rows[6]["ground_digest"]
@@ -137,7 +164,7 @@ def test_an_inventory_that_lacks_a_column_is_refused(
     inputs = {name: sorted(tmp_path.glob(f"*.{name[0]}.tsv")) for name in ("slices", "findings")}
     outputs = {name: tmp_path / name for name in ("patients_table", "findings_table")}
     with pytest.raises(InputError, match=rf"2\.{kind}\.tsv.*{lacking}"):
-        quality_control(**inputs, **outputs, picture=tmp_path / "qc.png")
+        quality_control(**inputs, **outputs, accepted={}, picture=tmp_path / "qc.png")
 
 
 def test_each_sequence_has_a_panel_and_each_patient_a_place(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -188,12 +215,17 @@ def test_findings_are_marked_above_their_slice_or_beside_the_strip(tmp_path: Pat
     assert marks(second, ORANGE) == []
 
 
-def test_an_error_lies_above_a_warning_of_the_same_slice(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_an_error_lies_above_a_warning_and_what_is_accepted_in_the_same_slice(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
     rows, _ = cohort()
-    findings = [finding_row("2", "t1_in_phase", rows[0]["image"], severity, "x") for severity in ("error", "warning")]
+    findings = [
+        finding_row("2", "t1_in_phase", rows[0]["image"], severity, "x")
+        for severity in ("accepted", "error", "warning")
+    ]
     axes = overview(tmp_path, rows, findings, drawn).axes[0]
     colours = [to_hex(points.get_facecolor()[0]).upper() for points in axes.collections if len(points.get_facecolor())]
-    assert colours == [ORANGE, RED]
+    assert colours == [GREY, ORANGE, RED]
 
 
 def test_words_beside_a_strip_tell_its_size_and_first_flags(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -219,11 +251,16 @@ def test_the_legend_tells_colours_and_marks(tmp_path: Path, drawn: list[Figure])
         "gap along z",
         "error",
         "warning",
+        "accepted",
     ]
-    liver, empty, gap, error, warning = legend.legend_handles
+    liver, empty, gap, error, warning, accepted = legend.legend_handles
     assert [to_hex(patch.get_facecolor()).upper() for patch in (liver, empty)] == [BLUE, GREY]
     assert to_hex(gap.get_edgecolor()).upper() == ORANGE
-    assert [(mark.get_marker(), mark.get_color()) for mark in (error, warning)] == [("X", RED), ("v", ORANGE)]
+    assert [(mark.get_marker(), mark.get_color()) for mark in (error, warning, accepted)] == [
+        ("X", RED),
+        ("v", ORANGE),
+        ("o", GREY),
+    ]
 
 
 def test_a_cohort_without_ground_truth_has_grey_bars(tmp_path: Path, drawn: list[Figure]) -> None:

@@ -54,7 +54,7 @@ ROWS = [row("7", f"{T2}/b.png", "x"), row("7", f"{T2}/a.png", "")]
 def test_a_patient_with_warnings_alone_is_admitted_with_every_slice_in_its_order(tables, tmp_path, caplog):
     caplog.set_level("INFO")
     slices, findings = tables("7", ROWS, [GAP])
-    pair_slices(slices=slices, findings=findings, pairs=tmp_path / "pairs.tsv")
+    pair_slices(slices=slices, findings=findings, accepted=[], pairs=tmp_path / "pairs.tsv")
     assert (tmp_path / "pairs.tsv").read_bytes() == slices.read_bytes()
     assert read_tsv(tmp_path / "pairs.tsv") == ROWS
     (record,) = caplog.records
@@ -66,7 +66,7 @@ def test_a_patient_with_errors_is_not_admitted_and_every_error_is_told(tables, t
     errors = [error(VOLUME, f"{name}.dcm", "unreadable", f"fault {name}") for name in "bc"]
     slices, findings = tables("7", ROWS, [errors[0], GAP, errors[1]])
     with pytest.raises(InputError) as caught:
-        pair_slices(slices=slices, findings=findings, pairs=tmp_path / "pairs.tsv")
+        pair_slices(slices=slices, findings=findings, accepted=["identical-masks"], pairs=tmp_path / "pairs.tsv")
     assert str(caught.value).splitlines() == [
         "Patient 7 has 2 errors and is not admitted:",
         "  b.dcm: fault b",
@@ -85,9 +85,9 @@ def test_a_table_without_a_column_is_named(tables, tmp_path, columns, name, chec
     write_tsv(paths[name], columns[:-1], rows)
     with pytest.raises(InputError, match=f"{name}.tsv: lacks the column.* {columns[-1]}"):
         if check == "pair":
-            pair_slices(**paths, pairs=tmp_path / "pairs.tsv")
+            pair_slices(**paths, accepted=[], pairs=tmp_path / "pairs.tsv")
         else:
-            check_cohort(**{key: [path] for key, path in paths.items()}, checked=tmp_path / "checked.tsv")
+            check_cohort(**{key: [path] for key, path in paths.items()}, accepted={}, checked=tmp_path / "checked.tsv")
 
 
 def test_a_mask_in_two_patients_is_an_error_of_both_whatever_their_sequences():
@@ -125,7 +125,8 @@ def test_masks_twice_in_one_patient_and_empty_ones_are_no_finding():
 def test_the_patients_of_a_sound_cohort_are_listed_once_in_their_order(tables, tmp_path):
     one = tables("10", [row("10", f"{T2}/a.png", "a"), row("10", f"{T2}/b.png", "b")])
     other = tables("2", [row("2", f"{T2}/a.png", "c")], [warning(VolumeId("t2_spir", "2"), "a.dcm", "gap", "")])
-    check_cohort(slices=[one[0], other[0]], findings=[one[1], other[1]], checked=tmp_path / "checked.tsv")
+    tables_of_both = {"slices": [one[0], other[0]], "findings": [one[1], other[1]]}
+    check_cohort(**tables_of_both, accepted={}, checked=tmp_path / "checked.tsv")
     assert (tmp_path / "checked.tsv").read_text() == "patient\n10\n2\n"
 
 
@@ -136,10 +137,47 @@ def test_every_error_of_every_patient_stops_a_cohort(tables, tmp_path):
     further = tables("3", [row("3", f"{T2}/c.png", "b")])
     slices = [one[0], other[0], further[0]]
     with pytest.raises(InputError) as caught:
-        check_cohort(slices=slices, findings=[one[1], other[1]], checked=tmp_path / "checked.tsv")
+        check_cohort(slices=slices, findings=[one[1], other[1]], accepted={}, checked=tmp_path / "checked.tsv")
     heading, first, second, third, remedy = str(caught.value).splitlines()
     assert (heading, first) == ("Nothing is trained while patients have errors:", "  patient 1: x.dcm: bad")
     assert second.startswith(f"  patient 2: {T2}/b.png: the mask equals that of patient 3 ({T2}/c.png)")
     assert third.startswith(f"  patient 3: {T2}/c.png: the mask equals that of patient 2")
     assert remedy == admission.REMEDY
     assert not (tmp_path / "checked.tsv").exists()
+
+
+IDENTICAL = error(VOLUME, f"{T2}/b.png", "identical-masks", "identical masks")
+
+
+def test_a_patient_whose_errors_are_accepted_is_admitted(tables, tmp_path, caplog):
+    caplog.set_level("INFO")
+    slices, findings = tables("7", ROWS, [GAP, IDENTICAL])
+    pair_slices(slices=slices, findings=findings, accepted=["identical-masks"], pairs=tmp_path / "pairs.tsv")
+    assert read_tsv(tmp_path / "pairs.tsv") == ROWS
+    assert [record.getMessage() for record in caplog.records] == [
+        f"patient 7, T2-SPIR: {T2}/b.png: identical masks",
+        "patient 7, T2-SPIR: a.dcm: a gap",
+    ]
+
+
+def test_an_error_that_can_be_accepted_says_how(tables, tmp_path):
+    further = error(VOLUME, T2, "mask-order", "reversed")
+    slices, findings = tables("7", ROWS, [IDENTICAL, further, error(VOLUME, "b.dcm", "unreadable", "bad"), IDENTICAL])
+    with pytest.raises(InputError) as caught:
+        pair_slices(slices=slices, findings=findings, accepted=[], pairs=tmp_path / "pairs.tsv")
+    assert str(caught.value).splitlines()[-1] == (
+        f"{admission.REMEDY} Masks that you have looked at and find right are accepted by "
+        'accept_findings: {"7": [identical-masks, mask-order]}'
+    )
+
+
+def test_a_cohort_is_checked_without_what_is_accepted_of_each_patient(tables, tmp_path):
+    one = tables("7", ROWS, [IDENTICAL])
+    other = tables("8", [row("8", f"{T2}/c.png", "y")], [IDENTICAL._replace(patient="8")])
+    both = {"slices": [one[0], other[0]], "findings": [one[1], other[1]], "checked": tmp_path / "checked.tsv"}
+    check_cohort(**both, accepted={"7": ["identical-masks"], "8": ["mask-order", "identical-masks"]})
+    with pytest.raises(InputError) as caught:
+        check_cohort(**both, accepted={"7": ["identical-masks"]})
+    _, told, remedy = str(caught.value).splitlines()
+    assert told == f"  patient 8: {T2}/b.png: identical masks"
+    assert remedy.endswith('accept_findings: {"8": [identical-masks]}')

@@ -187,12 +187,33 @@ def test_unknown_grey_levels_are_an_error_of_each_mask_that_has_some(make_image)
     assert "ranges: 201 (" in findings[1].message
 
 
-def test_masks_that_occur_more_than_once_are_one_warning_that_names_all_groups(make_image):
+def test_masks_that_occur_more_than_once_are_one_error_that_names_all_groups(make_image):
     other = [[63, 0, 0], [0, 0, 126]]
     masks = {"a": LIVER, "b": other, "c": LIVER, "d": [[0, 63, 63], [0, 0, 0]], "e": other, "f": LIVER}
     findings = list(check_masks(T2, [make_image(stem, mask=mask) for stem, mask in masks.items()]))
-    assert flags(findings) == [("warning", "identical-masks", f"{GROUND}/c.png")]
+    assert flags(findings) == [("error", "identical-masks", f"{GROUND}/c.png")]
     assert findings[0].message.endswith(": a = c = f, b = e")
+
+
+@pytest.mark.parametrize(
+    ("order", "severity", "file"),
+    [
+        # Pairs side by side, as resampling along z makes them.
+        ("aabcc", "warning", "1"),
+        ("aaab", "error", "1"),
+        ("aabcb", "error", "4"),
+    ],
+)
+def test_two_slices_side_by_side_may_share_a_mask(make_image, order, severity, file):
+    masks = {"a": LIVER, "b": [[63, 0, 0], [0, 0, 126]], "c": [[0, 63, 63], [0, 0, 0]]}
+    images = [make_image(str(number), 9.0 * number, mask=masks[name]) for number, name in enumerate(order)]
+    assert flags(check_masks(T2, images)) == [(severity, "identical-masks", f"{GROUND}/{file}.png")]
+
+
+def test_one_mask_in_every_slice_is_an_error_that_names_the_first_few(make_image):
+    found = list(check_masks(T2, [make_image(str(number), 9.0 * number, mask=LIVER) for number in range(30)]))
+    assert flags(found) == [("error", "identical-masks", f"{GROUND}/1.png")]
+    assert found[0].message.endswith("different slices: 0 = 1 = 2 = 3 = 4 = 5 and 24 more")
 
 
 def test_empty_masks_are_alike_without_a_finding(make_image):

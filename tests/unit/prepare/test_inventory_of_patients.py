@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,9 +16,12 @@ from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, LISTED_C
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import write_index
+from chaosliver.base.volumes import VolumeId
 from chaosliver.prepare.admission import cross_check, pair_slices
 from chaosliver.prepare.inventory import inventory_patient, take_inventory
-from chaosliver.prepare.plausibility import outline_sharpness
+from chaosliver.prepare.pairing import pair
+from chaosliver.prepare.plausibility import check_plausible
+from chaosliver.prepare.slices import read_ground, read_images
 
 SEQUENCES = ["t1_in_phase", "t1_out_of_phase", "t2_spir"]
 IN_PHASE, OUT_OF_PHASE, T1_GROUND = "T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground"
@@ -289,19 +293,19 @@ def test_a_sequence_of_one_slice(raw: Path) -> None:
 def test_a_mask_at_odds_with_its_neighbours(raw: Path) -> None:
     file = f"{T2_GROUND}/IMG-0002-00007.png"
     edit_mask(raw / file, lambda mask: np.ascontiguousarray(mask[:, ::-1]))
-    only(findings_of(raw), "warning", "mask-against-neighbours", file, "IMG-0002-00006 and IMG-0002-00008")
+    only(findings_of(raw), "error", "mask-against-neighbours", file, "IMG-0002-00006 and IMG-0002-00008")
 
 
 def test_an_emptied_mask_is_at_odds_with_its_neighbours(raw: Path) -> None:
     file = f"{T2_GROUND}/IMG-0002-00007.png"
     edit_mask(raw / file, np.zeros_like)
-    only(findings_of(raw), "warning", "mask-against-neighbours", file)
+    only(findings_of(raw), "error", "mask-against-neighbours", file)
 
 
 def test_masks_that_do_not_lie_on_the_organs(raw: Path) -> None:
     for path in (raw / T1_GROUND).iterdir():
         edit_mask(path, lambda mask: np.ascontiguousarray(mask[::-1]))
-    only(findings_of(raw), "warning", "mask-off-organ", T1_GROUND, "another patient's or shifted")
+    only(findings_of(raw), "error", "mask-off-organ", T1_GROUND, "another patient's, mirrored or shifted")
 
 
 def test_masks_of_another_patient(cohort: Path, raw: Path) -> None:
@@ -318,15 +322,24 @@ def test_masks_of_another_patient(cohort: Path, raw: Path) -> None:
     assert {found["severity"] for found in findings} == {"error"}
 
 
-def test_outlines_are_sharp_where_the_mask_fits() -> None:
-    rng = np.random.default_rng(0)
-    mask = np.zeros((4, 96, 96), bool)
-    mask[:, 30:60, 35:70] = True
-    volume = 100 + 80 * mask + rng.normal(0, 5, mask.shape)
-    assert outline_sharpness(volume, mask, (3.0, 3.0)) > 1.5
-    assert outline_sharpness(volume, np.roll(mask, (7, 9), axis=(1, 2)), (3.0, 3.0)) < 1.08
-    assert outline_sharpness(volume, np.zeros_like(mask), (3.0, 3.0)) is None
-    assert outline_sharpness(np.zeros_like(volume), mask, (3.0, 3.0)) is None
+@pytest.mark.parametrize("case", ["up", "down", "reversed"])
+def test_masks_of_the_phantom_in_another_order(raw: Path, case: str) -> None:
+    paths = sorted((raw / T2_GROUND).iterdir())
+    contents = [path.read_bytes() for path in paths]
+    orders = {"up": contents[-1:] + contents[:-1], "down": contents[1:] + contents[:1], "reversed": contents[::-1]}
+    for path, content in zip(paths, orders[case], strict=True):
+        path.write_bytes(content)
+    words = "reversed order along z" if case == "reversed" else "shifted along z, by one slice or more"
+    only(findings_of(raw), "error", "mask-order", T2_GROUND, words)
+
+
+def test_one_mask_in_every_slice(raw: Path) -> None:
+    for path in (raw / T2_GROUND).iterdir():
+        if path.stem != "IMG-0002-00006":
+            shutil.copy(raw / T2_GROUND / "IMG-0002-00006.png", path)
+    found = {finding["flag"]: finding for finding in findings_of(raw)}
+    assert (found["identical-masks"]["severity"], found["identical-masks"]["sequence"]) == ("error", "t2_spir")
+    assert "mask-order" not in found
 
 
 # The adapters.
@@ -348,7 +361,7 @@ def tables(raw: Path, tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
 
 def test_a_sound_patient_is_admitted(tables: Callable[[], tuple[Path, Path]], tmp_path: Path) -> None:
     slices, findings = tables()
-    pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+    pair_slices(slices=slices, findings=findings, accepted=[], pairs=tmp_path / "1.pairs.tsv")
     assert read_tsv(tmp_path / "1.pairs.tsv", INVENTORY_COLUMNS) == read_tsv(slices)
     assert read_tsv(findings, FINDING_COLUMNS) == []
 
@@ -358,7 +371,7 @@ def test_errors_keep_a_patient_out(tables: Callable[[], tuple[Path, Path]], raw:
     (raw / T1_GROUND / "IMG-0004-00008.png").unlink()
     slices, findings = tables()
     with pytest.raises(InputError, match=r"Patient 1 has \d errors and is not admitted") as caught:
-        pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+        pair_slices(slices=slices, findings=findings, accepted=[], pairs=tmp_path / "1.pairs.tsv")
     for words in ("IMG-0002-00001.dcm: the file is empty", "IMG-0004-00008.dcm: image without", "patient sheet"):
         assert words in str(caught.value)
     assert not (tmp_path / "1.pairs.tsv").exists()
@@ -370,7 +383,7 @@ def test_warnings_are_logged(
     shutil.copy(raw / T2_GROUND / "IMG-0002-00006.png", raw / T2_GROUND / "IMG-0002-00007.png")
     slices, findings = tables()
     caplog.set_level("INFO")
-    pair_slices(slices=slices, findings=findings, pairs=tmp_path / "1.pairs.tsv")
+    pair_slices(slices=slices, findings=findings, accepted=[], pairs=tmp_path / "1.pairs.tsv")
     assert "patient 1, T2-SPIR: T2SPIR/Ground/IMG-0002-00007.png: identical masks" in caplog.text
 
 
@@ -410,3 +423,22 @@ def test_real_patients_have_no_error_and_no_false_alarm(shared_data: Path, tmp_p
         only(t1, "warning", "gap", t1[0]["file"], *gaps[patient], "9 mm")
     else:
         assert t1 == []
+
+
+@pytest.mark.parametrize("patient", REAL_PATIENTS)
+def test_real_masks_one_slice_along_or_reversed_are_an_error(shared_data: Path, tmp_path: Path, patient: int) -> None:
+    root = f"Train_Sets/MR/{patient}/"
+    with zipfile.ZipFile(shared_data / "CHAOS_Train_Sets.zip") as archive:
+        archive.extractall(tmp_path, [name for name in archive.namelist() if name.startswith(root)])
+    for sequence in ("t1_in_phase", "t2_spir"):
+        volume = VolumeId(sequence, str(patient))
+        images, _ = pair(
+            volume, read_images(tmp_path / root, volume)[0], read_ground(tmp_path / root, volume)[0], [], []
+        )
+        masks = np.stack([image.mask for image in images if image.mask is not None])
+        cases = {"up": np.roll(masks, 1, axis=0), "down": np.roll(masks, -1, axis=0), "reversed": masks[::-1]}
+        for case, misplaced in cases.items():
+            placed = [replace(image, mask=mask) for image, mask in zip(images, misplaced, strict=True)]
+            found = [finding for finding in check_plausible(volume, placed) if finding.flag == "mask-order"]
+            assert [finding.severity for finding in found] == ["error"], (sequence, case)
+            assert ("reversed order" in found[0].message) == (case == "reversed"), (sequence, case)

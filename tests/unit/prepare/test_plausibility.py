@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chaosliver.base.volumes import VolumeId
-from chaosliver.prepare.plausibility import check_plausible, outline_sharpness, overlap
+from chaosliver.prepare.plausibility import check_plausible, overlap
 
 T2, OUT = VolumeId("t2_spir", "7"), VolumeId("t1_out_of_phase", "7")
 GROUND = "T2SPIR/Ground"
@@ -93,89 +93,101 @@ def test_masks_on_several_grids_are_not_compared(make_image):
     assert list(check_plausible(T2, images)) == []
 
 
-def test_an_outline_on_a_blank_image_says_nothing(make_image):
+def test_masks_on_blank_images_say_nothing(make_image):
     assert plausible(make_image, square(5), volume=T2) == []
 
 
-def scene():
-    """An image [2, 96, 128] of a bright rectangle in noise, and the rectangle's mask: pixels of 3 mm x 2 mm."""
+def scene(slices=9):
+    """Images [slices, 48, 64] of a liver and a spleen in noise that wander to the right, and their masks."""
     rng = np.random.default_rng(0)
-    mask = np.zeros((2, 96, 128), bool)
-    mask[:, 30:60, 40:90] = True
-    return 100 + 80 * mask + rng.normal(0, 5, mask.shape), mask
+    masks = np.zeros((slices, 48, 64), np.uint8)
+    for number, mask in enumerate(masks):
+        mask[10:25, 10 + 3 * number : 25 + 3 * number] = 63
+        mask[30:44, 8 + 3 * number : 28 + 3 * number] = 252
+    tissue = 60 + 40 * np.sin(np.arange(64) / 3) * np.cos(np.arange(48) / 3)[:, None]
+    return np.where(masks > 0, 180, tissue) + rng.normal(0, 5, masks.shape), masks
 
 
-def test_masks_off_the_images_edges_are_a_warning(make_image):
-    volume, mask = scene()
+def found_in(make_image, masks, sequence="t2_spir", volume=None):
+    """The findings on masks over the images of the scene, with pixels of 3 mm x 2 mm."""
+    pixels = scene(len(masks))[0] if volume is None else volume
+    images = [
+        make_image(f"IMG-{number}", 9.0 * number, pixels=image, mask=mask, spacing=(3.0, 2.0))
+        for number, (image, mask) in enumerate(zip(pixels, masks, strict=True))
+    ]
+    return list(check_plausible(VolumeId(sequence, "7"), images))
 
-    def found(mask, sequence):
-        images = [
-            make_image(f"{n}", 9.0 * n, pixels=volume[n], mask=63 * mask[n].astype(np.uint8), spacing=(3.0, 2.0))
-            for n in range(2)
-        ]
-        return list(check_plausible(VolumeId(sequence, "7"), images))
 
-    assert found(mask, "t2_spir") == found(mask, "t1_in_phase") == []
-    (finding,) = found(np.roll(mask, (7, 9), axis=(1, 2)), "t2_spir")
-    assert finding[:5] == ("7", "t2_spir", GROUND, "warning", "mask-off-organ")
-    (finding,) = found(np.roll(mask, (7, 9), axis=(1, 2)), "t1_in_phase")
+@pytest.mark.parametrize("sequence", ["t1_in_phase", "t2_spir", "t1_out_of_phase"])
+def test_masks_in_their_own_order_on_their_organs_are_no_finding(make_image, sequence):
+    assert found_in(make_image, scene()[1], sequence) == []
+
+
+def test_masks_off_the_organs_are_an_error(make_image):
+    off = np.roll(scene()[1], (9, 20), axis=(1, 2))
+    (finding,) = found_in(make_image, off)
+    assert finding[:5] == ("7", "t2_spir", GROUND, "error", "mask-off-organ")
+    (finding,) = found_in(make_image, off, "t1_in_phase")
     assert finding.file == "T1DUAL/Ground"
     # No limit is known out of phase.
-    assert found(np.roll(mask, (7, 9), axis=(1, 2)), "t1_out_of_phase") == []
+    assert found_in(make_image, off, "t1_out_of_phase") == []
 
 
-def straightforward_sharpness(volume, mask, spacing):
-    """The same figure pixel by pixel, with NumPy alone; beyond the border an image is mirrored and a mask is empty."""
-
-    def filtered(array, axis, taps):
-        width = [(len(taps) // 2,) * 2 if axis == other else (0, 0) for other in range(3)]
-        return np.apply_along_axis(np.convolve, axis, np.pad(array, width, mode="symmetric"), taps, mode="valid")
-
-    bell = np.exp(-0.5 * np.arange(-4, 5) ** 2)
-    smooth = filtered(filtered(volume, 1, bell / bell.sum()), 2, bell / bell.sum())
-    steps = []
-    for along in (1, 2):
-        step = smooth
-        for axis in range(3):
-            step = filtered(step, axis, [1, 0, -1] if axis == along else [1, 2, 1])
-        steps.append(step)
-    gradient = np.sqrt(steps[0] ** 2 + steps[1] ** 2)
-    edges = gradient / (gradient + np.median(gradient[volume > 0.1 * np.percentile(volume, 99)]))
-    wide = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    outline = [(s, r, c) for s, r, c in np.argwhere(mask) if not wide[s, r : r + 3, c : c + 3].all()]
-    down, right = (round(15 / length) for length in spacing)
-    (_, rows, columns) = mask.shape
-    means = {
-        (i, j): np.mean(
-            [
-                edges[s, min(max(r + i * down, 0), rows - 1), min(max(c + j * right, 0), columns - 1)]
-                for s, r, c in outline
-            ]
-        )
-        for i in (-1, 0, 1)
-        for j in (-1, 0, 1)
-    }
-    return means.pop((0, 0)) / np.mean(list(means.values()))
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(("way", "pair"), [(1, "IMG-1 the image IMG-0"), (-1, "IMG-1 the image IMG-2")])
+def test_masks_that_are_one_slice_along_are_an_error_that_says_which_way(make_image, way, pair, wrapped):
+    masks = np.roll(scene()[1], way, axis=0)
+    if not wrapped:
+        masks[0 if way > 0 else -1] = 0
+    (finding,) = found_in(make_image, masks)
+    assert finding[:5] == ("7", "t2_spir", GROUND, "error", "mask-order")
+    assert "shifted along z, by one slice or more" in finding.message
+    assert finding.message.endswith(f"that of {pair}")
+    assert found_in(make_image, masks, "t1_out_of_phase") == []
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (0, 3), (4, 0), (-30, -40), (35, 38)])
-def test_sharpness_is_that_of_the_edges_under_the_outline_by_those_15_mm_beside(shift):
-    volume, mask = scene()
-    volume[:, :20] = 3  # air, which is no part of the body
-    volume[1, 40:45] += 60
-    moved = np.roll(mask, shift, axis=(1, 2))
-    moved[1, 50:] = False
-    expected = straightforward_sharpness(volume, moved, (3.0, 2.0))
-    assert outline_sharpness(volume, moved, (3.0, 2.0)) == pytest.approx(expected, rel=1e-4)
+def test_masks_in_reversed_order_are_an_error(make_image):
+    (finding,) = found_in(make_image, scene()[1][::-1])
+    assert finding[:5] == ("7", "t2_spir", GROUND, "error", "mask-order")
+    assert "reversed order" in finding.message
 
 
-def test_outlines_are_sharp_where_the_mask_fits():
-    volume, mask = scene()
-    assert outline_sharpness(volume, mask, (3.0, 2.0)) > 1.5
-    assert outline_sharpness(volume, np.roll(mask, (7, 9), axis=(1, 2)), (3.0, 2.0)) < 1.08
+@pytest.mark.parametrize(("slices", "told"), [(5, ["mask-order"]), (4, [])])
+def test_fewer_than_five_different_masks_have_no_order(make_image, slices, told):
+    found = found_in(make_image, np.roll(scene(slices)[1], 1, axis=0))
+    assert [finding.flag for finding in found if finding.flag == "mask-order"] == told
 
 
-def test_without_an_outline_or_without_edges_there_is_no_sharpness():
-    volume, mask = scene()
-    assert outline_sharpness(volume, np.zeros_like(mask), (3.0, 2.0)) is None
-    assert outline_sharpness(np.zeros_like(volume), mask, (3.0, 2.0)) is None
+@pytest.mark.parametrize("way", [1, -1])
+def test_the_liver_alone_one_slice_along_is_a_warning(make_image, way):
+    masks = scene()[1]
+    liver = masks == 63
+    moved = np.where(np.roll(liver, way, axis=0), 63, np.where(liver, 0, masks))
+    # Three spleens to one liver: all organs together lie where they should.
+    volume, wide = scene()[0], np.concatenate([moved, scene()[1], scene()[1]], axis=1)
+    wide[:, 48:][wide[:, 48:] == 63] = 0
+    found = found_in(make_image, wide, volume=np.concatenate([volume] * 3, axis=1))
+    assert [finding[:5] for finding in found] == [("7", "t2_spir", GROUND, "warning", "liver-order")]
+    assert "the liver's masks alone are shifted" in found[0].message
+
+
+@pytest.mark.parametrize("change", [np.zeros_like, lambda mask: mask[:, ::-1]])
+def test_a_mask_against_neighbours_that_fit_its_image_better_is_an_error(make_image, change):
+    volume, masks = (array[[1] * 5] for array in scene())
+    masks[2] = change(masks[2])
+    (finding,) = found_in(make_image, masks, volume=volume)
+    assert flags([finding]) == [("error", "mask-against-neighbours", f"{GROUND}/IMG-2.png")]
+    assert finding.message.endswith("IMG-1 and IMG-3, which agree with each other and fit this image better")
+
+
+def test_a_mask_against_its_neighbours_that_fits_its_image_is_a_warning(make_image):
+    """A slice of another place, with its own mask, between two that are alike."""
+    volume, masks = (array[[1, 1, 8, 1, 1]] for array in scene())
+    found = found_in(make_image, masks, volume=volume)
+    assert flags(found) == [("warning", "mask-against-neighbours", f"{GROUND}/IMG-2.png")]
+
+
+def test_one_mask_in_all_slices_has_no_order(make_image):
+    """What is wrong with it is another finding's."""
+    masks = np.repeat(scene()[1][4:5], 9, axis=0)
+    assert [finding.flag for finding in found_in(make_image, masks) if finding.flag == "mask-order"] == []

@@ -49,23 +49,29 @@ def test_a_row_sums_up_the_slices_of_a_volume() -> None:
         **{"slice_distance_mm": "9.0", "echo_time_ms": "4.6", "minimum": 8, "maximum": 99},
         # mm² times 9 mm, in mL.
         **{"liver_ml": 18.0, "right_kidney_ml": 2.79, "left_kidney_ml": 0.0, "spleen_ml": pytest.approx(1.35)},
-        **{"errors": 0, "warnings": 1},
+        **{"errors": 0, "warnings": 1, "accepted": 0},
     }
 
 
 def test_each_volume_has_its_own_slices_and_findings() -> None:
     slices = [slice_row("10", "t1_in_phase", 0), slice_row("2", "t2_spir", 1), slice_row("2", "t2_spir", 0)]
-    findings = [finding("2", "t2_spir", severity) for severity in ("error", "warning", "error")]
+    findings = [finding("2", "t2_spir", severity) for severity in ("error", "warning", "error", "accepted")]
     findings.append(finding("2", "t1_in_phase", "error"))
     rows = summarise_inventories(slices, findings)
-    shown = [tuple(row[key] for key in ("patient", "sequence", "slices", "errors", "warnings")) for row in rows]
-    assert shown == [("2", "t1_in_phase", 0, 1, 0), ("2", "t2_spir", 2, 2, 1), ("10", "t1_in_phase", 1, 0, 0)]
+    shown = [
+        tuple(row[key] for key in ("patient", "sequence", "slices", "errors", "warnings", "accepted")) for row in rows
+    ]
+    assert shown == [
+        ("2", "t1_in_phase", 0, 1, 0, 0),
+        ("2", "t2_spir", 2, 2, 1, 1),
+        ("10", "t1_in_phase", 1, 0, 0, 0),
+    ]
 
 
 def test_a_volume_without_a_readable_slice_has_counts_alone() -> None:
     (row,) = summarise_inventories([], [finding("2", "t2_spir", "error")])
     known = {key: value for key, value in row.items() if value is not None}
-    assert known == {"patient": "2", "sequence": "t2_spir", "slices": 0, "errors": 1, "warnings": 0}
+    assert known == {"patient": "2", "sequence": "t2_spir", "slices": 0, "errors": 1, "warnings": 0, "accepted": 0}
 
 
 def test_slices_without_ground_truth_have_no_volumes() -> None:

@@ -25,7 +25,7 @@ VOLUME_COLUMNS = (
     *("patient", "sequence", "slices", "slices_with_liver", "rows", "columns", "row_spacing_mm", "column_spacing_mm"),
     *("slice_distance_mm", "echo_time_ms", "minimum", "maximum"),
     *(f"{organ}_ml" for organ in ORGANS),
-    *("errors", "warnings"),
+    *("errors", "warnings", "accepted"),
 )
 # Slices and masks of each patient's sequence at each step from the archive to the tables.
 COUNT_COLUMNS = (

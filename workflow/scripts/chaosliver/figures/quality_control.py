@@ -1,7 +1,7 @@
 """Quality control of all patients in one picture, beside a table of their sequences and one of all findings."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,13 +16,13 @@ from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.volumes import GAP_LIMIT, VolumeId
 from ..prepare.admission import cross_check
-from ..prepare.findings import log_findings, with_severity
+from ..prepare.findings import ACCEPTED, accept, log_findings, with_severity
 from ..tables.inventories import Row, by_volume, in_order, summarise_inventories
 from .style import save
 
 # Colours that people with any colour vision tell apart (Okabe and Ito), and shapes that need no colour.
 LIVER, EMPTY, GAP, ERROR = "#0072B2", "#999999", "#E69F00", "#D55E00"
-MARKS = {"error": ("X", ERROR), "warning": ("v", GAP)}
+MARKS = {"error": ("X", ERROR), "warning": ("v", GAP), ACCEPTED: ("o", EMPTY)}
 # Patients are 1 apart on the y axis, which points down: a strip stands this far below its patient's place.
 STRIP_BASE, STRIP_HEIGHT = 0.4, 0.78
 PANEL_INCHES, ROW_INCHES = 5.2, 0.42
@@ -31,19 +31,38 @@ Place = tuple[float, float]
 
 
 def quality_control(
-    *, slices: list[Path], findings: list[Path], patients_table: Path, findings_table: Path, picture: Path
+    *,
+    slices: list[Path],
+    findings: list[Path],
+    accepted: Mapping[str, Collection[str]],
+    patients_table: Path,
+    findings_table: Path,
+    picture: Path,
 ) -> None:
     """Gather the inventories of all patients into two tables and a picture, and log every finding.
 
+    `accepted` are flags by patient; one that accepts nothing is logged too, since it may hide what is found later.
     Masks that two patients share are found here, and join the findings. Nothing stops here, whatever is found: that
     is the task of `check_cohort`.
     """
     slice_rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
-    finding_rows = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(slice_rows)
+    found = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)] + cross_check(slice_rows)
+    finding_rows = accept(found, accepted)
     write_tsv(patients_table, VOLUME_COLUMNS, summarise_inventories(slice_rows, finding_rows))
     write_tsv(findings_table, FINDING_COLUMNS, finding_rows)
     draw_overview(slice_rows, finding_rows, picture)
-    log_findings(finding_rows, logging.WARNING)
+    log_findings([row for row in finding_rows if row["severity"] != ACCEPTED], logging.WARNING)
+    _log_accepted(finding_rows, accepted)
+
+
+def _log_accepted(findings: Sequence[Row], accepted: Mapping[str, Collection[str]]) -> None:
+    """Log what was accepted, and what the configuration accepts although it was not found."""
+    log_findings(with_severity(ACCEPTED, findings), logging.INFO)
+    found = {(row["patient"], row["flag"]) for row in findings}
+    for patient, flags in accepted.items():
+        for flag in flags:
+            if (patient, flag) not in found:
+                logging.warning("accept_findings: patient %s has no finding %s. Drop it from the config", patient, flag)
 
 
 def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path) -> None:
@@ -68,7 +87,8 @@ def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path)
         _set_axes(axes, patients, longest)
     panels[0].set_ylabel("patient")
     figure.supxlabel("distance from the lowest slice along z (mm)", fontsize="medium")
-    figure.legend(handles=_legend(largest), loc="outside upper left", ncols=5, frameon=False, fontsize=8)
+    columns = 3 * min(len(panels), 2)
+    figure.legend(handles=_legend(largest), loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     save(figure, [picture])
 
 
@@ -118,7 +138,7 @@ def _draw_slices(axes: Axes, base: float, slices: Sequence[Row], scale: float) -
 def _mark(axes: Axes, findings: Sequence[Row], tops: dict[str, Place], beside: Place) -> None:
     """Put a mark above the slice that a finding names, or `beside` the strip where it names none.
 
-    Errors come last, above the warnings.
+    Errors come last, above what is accepted and the warnings.
     """
     for severity, (marker, colour) in reversed(MARKS.items()):
         places = [tops.get(finding["file"], beside) for finding in with_severity(severity, findings)]

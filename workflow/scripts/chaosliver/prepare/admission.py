@@ -5,7 +5,7 @@ Reads tables only, so nothing that reads pixels is imported here.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +15,41 @@ from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
 from ..base.volumes import VolumeId
 from ..base.wording import counted
-from .findings import REMEDY, error, log_findings, with_severity
+from ..study.acceptance import ACCEPTABLE
+from .findings import ACCEPTED, REMEDY, accept, error, log_findings, with_severity
 
 
-def pair_slices(*, slices: Path, findings: Path, pairs: Path) -> None:
+def pair_slices(*, slices: Path, findings: Path, accepted: list[str], pairs: Path) -> None:
     """Write a patient's table of slices anew as `pairs`; the quality control shows the warnings, here they are logged.
 
-    Raises InputError that lists every error where there is one.
+    `accepted` are the flags that keep this patient from nothing. Raises InputError that lists every other error where
+    there is one.
     """
-    rows, found = read_tsv(slices, INVENTORY_COLUMNS), read_tsv(findings, FINDING_COLUMNS)
+    rows = read_tsv(slices, INVENTORY_COLUMNS)
+    read = read_tsv(findings, FINDING_COLUMNS)
+    found = accept(read, {row["patient"]: accepted for row in read})
+    log_findings(with_severity(ACCEPTED, found), logging.INFO)
     log_findings(with_severity("warning", found), logging.INFO)
     if errors := with_severity("error", found):
         listed = "".join(f"\n  {finding['message']}" for finding in errors)
         count = counted(len(errors), "error")
-        raise InputError(f"Patient {errors[0]['patient']} has {count} and is not admitted:{listed}\n{REMEDY}")
+        raise InputError(f"Patient {errors[0]['patient']} has {count} and is not admitted:{listed}\n{_remedy(errors)}")
     write_tsv(pairs, INVENTORY_COLUMNS, rows)
 
 
-def check_cohort(*, slices: list[Path], findings: list[Path], checked: Path) -> None:
+def check_cohort(
+    *, slices: list[Path], findings: list[Path], accepted: Mapping[str, Collection[str]], checked: Path
+) -> None:
     """Write the patients of a cohort, of whom none has an error and each has masks of its own.
 
-    `slices` may hold further patients, with whose masks those of the cohort are compared. Raises InputError that lists
-    every error of every patient, with the file and the remedy.
+    `slices` may hold further patients, with whose masks those of the cohort are compared. `accepted` are flags by
+    patient. Raises InputError that lists every other error of every patient, with the file and the remedy.
     """
     rows = [row for path in slices for row in read_tsv(path, INVENTORY_COLUMNS)]
     found = [row for path in findings for row in read_tsv(path, FINDING_COLUMNS)]
-    if errors := with_severity("error", [*found, *cross_check(rows)]):
+    if errors := with_severity("error", accept([*found, *cross_check(rows)], accepted)):
         listed = "".join(f"\n  patient {finding['patient']}: {finding['message']}" for finding in errors)
-        raise InputError(f"Nothing is trained while patients have errors:{listed}\n{REMEDY}")
+        raise InputError(f"Nothing is trained while patients have errors:{listed}\n{_remedy(errors)}")
     patients = dict.fromkeys(row["patient"] for row in rows)
     write_tsv(checked, ("patient",), ({"patient": patient} for patient in patients))
 
@@ -71,6 +78,18 @@ def cross_check(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         volume = VolumeId(_sequence_of(file), patient)
         findings.append(error(volume, file, "mask-of-another-patient", f"{message}: one of the two is misplaced"))
     return [finding._asdict() for finding in findings]
+
+
+def _remedy(errors: Iterable[Mapping[str, Any]]) -> str:
+    """What to do about errors, some of which the configuration may accept."""
+    flags: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in errors:
+        if row["flag"] in ACCEPTABLE:
+            flags[row["patient"]][row["flag"]] = None
+    if not flags:
+        return REMEDY
+    accepting = ", ".join(f'"{patient}": [{", ".join(named)}]' for patient, named in flags.items())
+    return f"{REMEDY} Masks that you have looked at and find right are accepted by accept_findings: {{{accepting}}}"
 
 
 def _sequence_of(ground: str) -> str:

@@ -110,16 +110,26 @@ def check_masks(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
             yield error(volume, image.ground, "grey-levels", message)
         if image.mask.any():
             by_digest[digest_of_mask(image.mask)].append(image)
-    yield from _check_repeats(volume, [group for group in by_digest.values() if len(group) > 1])
+    yield from _check_repeats(volume, images, [group for group in by_digest.values() if len(group) > 1])
     if masked and not has_liver:
         low, high = ORGANS["liver"]
         message = f"no mask has any liver (grey levels {low}-{high})"
         yield error(volume, SEQUENCES[volume.sequence].ground, "no-liver", message)
 
 
-def _check_repeats(volume: VolumeId, groups: list[list[Image]]) -> Iterator[Finding]:
-    """A finding that names all slices whose masks are the same, where there are any."""
-    if groups:
-        names = first_few([" = ".join(image.stem for image in group) for group in groups])
-        message = f"identical masks in different slices: {names}"
+def _check_repeats(volume: VolumeId, images: list[Image], groups: list[list[Image]]) -> Iterator[Finding]:
+    """A finding that names all slices whose masks are the same, where there are any.
+
+    Two slices that lie side by side may share a mask where a volume was resampled along z, as the sample's T2-SPIR was;
+    more of them, or slices further apart, never do.
+    """
+    if not groups:
+        return
+    names = first_few([first_few([image.stem for image in group]).replace(", ", " = ") for group in groups])
+    message = f"identical masks in different slices: {names}"
+    place = {image.stem: number for number, image in enumerate(images)}
+    apart = [group for group in groups if len(group) > 2 or place[group[1].stem] - place[group[0].stem] > 1]
+    if apart:
+        yield error(volume, apart[0][1].ground, "identical-masks", message)
+    else:
         yield warning(volume, groups[0][1].ground, "identical-masks", message)

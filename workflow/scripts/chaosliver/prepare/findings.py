@@ -1,16 +1,18 @@
 """What is wrong with a patient's files, as rows of a table, one plain sentence each.
 
-An error keeps the patient out of the study; a warning is shown in the quality control.
+An error keeps the patient out of the study, unless the configuration accepts it; a warning is shown in the quality
+control.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..base.anatomy import SEQUENCES
 from ..base.volumes import VolumeId
 
 REMEDY = "Mend the files, or drop the patient or the sequence from the patient sheet."
+ACCEPTED = "accepted"
 
 
 class Finding(NamedTuple):
@@ -34,8 +36,16 @@ def warning(volume: VolumeId, file: str, flag: str, message: str) -> Finding:
     return Finding(volume.patient, volume.sequence, file, "warning", flag, f"{file}: {message}")
 
 
+def accept(findings: Iterable[Mapping[str, Any]], accepted: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
+    """The rows of `findings`, of which those of a patient's accepted flags have the severity `accepted`."""
+    return [
+        {**finding, "severity": ACCEPTED} if finding["flag"] in accepted.get(finding["patient"], ()) else {**finding}
+        for finding in findings
+    ]
+
+
 def with_severity(severity: str, findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of `findings` that are of one severity, `error` or `warning`."""
+    """The rows of `findings` that are of one severity: `error`, `warning` or `accepted`."""
     return [finding for finding in findings if finding["severity"] == severity]
 
 

@@ -14,6 +14,7 @@ import yaml
 from ..base.anatomy import ORGANS, SEQUENCES
 from ..base.errors import InputError
 from ..base.wording import known
+from .acceptance import ACCEPTABLE
 from .architectures import NETWORKS, SETTINGS
 from .archives import source_of
 
@@ -41,11 +42,12 @@ Validator = jsonschema.validators.extend(
 
 
 def read_schema(path: Path) -> dict[str, Any]:
-    """The schema of the configuration, with the names of organs, sequences and networks that the library knows."""
+    """The schema of the configuration, with the names that the library knows, of organs for instance."""
     schema: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     parts = schema["$defs"]
     parts["organ"]["enum"] = list(ORGANS)
     parts["sequence"]["enum"] = list(SEQUENCES)
+    parts["acceptable"]["enum"] = list(ACCEPTABLE)
     parts["network"]["properties"] = {"name": {"enum": list(NETWORKS)}, **SETTINGS}
     ranges = schema["properties"]["grey_ranges"]
     ranges["properties"] = {organ: {"$ref": "#/$defs/grey_range"} for organ in ORGANS}

@@ -14,6 +14,7 @@ from ..base.files import sha256_of
 from ..base.packfiles import CHECKSUMS
 from ..base.settings import from_mapping
 from ..base.volumes import VolumeId
+from .acceptance import accepted_findings
 from .architectures import NETWORKS
 from .archives import archive_path, source_of
 from .comparisons import comparisons_of, learning_curve_of, prices_of, shown_of
@@ -47,6 +48,8 @@ class Plan:
     config: Mapping[str, Any]
     # By name, in the order of sheet and study.
     patients: Mapping[str, Patient]
+    # By patient, the flags of quality control that the configuration accepts.
+    accepted: Mapping[str, list[str]]
     experiments: Mapping[str, Experiment]
     # By the name of the selection (`folds.selection_of`): the split and the folds, each {patient: role}.
     splits: Mapping[str, Split]
@@ -67,7 +70,7 @@ class Plan:
                 splits[selection] = from_mapping(Split, config["splits"][experiment.split])
                 folds[selection] = folds_of(experiment, splits[selection], patients)
             check_sequences(name, experiment, folds[selection], patients)
-        return cls(config, patients, experiments, splits, folds)
+        return cls(config, patients, accepted_findings(config, patients), experiments, splits, folds)
 
     @property
     def results(self) -> str:
@@ -115,6 +118,14 @@ class Plan:
     def has_ground_truth(self, patient: str) -> bool:
         """Whether the patient's archive holds a ground truth."""
         return self._cohort_has_ground_truth(self.cohort_of(patient))
+
+    def accepted_of(self, patient: str) -> list[str]:
+        """The flags that are accepted of a patient."""
+        return self.accepted.get(patient, [])
+
+    def accepted_in(self, cohort: str) -> dict[str, list[str]]:
+        """The flags that are accepted in a cohort, by patient."""
+        return {patient: flags for patient, flags in self.accepted.items() if self.cohort_of(patient) == cohort}
 
     def _cohort_has_ground_truth(self, cohort: str) -> bool:
         given: bool = self.config["archives"][cohort]["ground_truth"]

@@ -47,7 +47,8 @@ def summarise_inventories(slices: Iterable[Row], findings: Iterable[Row]) -> lis
 
 def _counts(slices: Sequence[Row], findings: Sequence[Row]) -> dict[str, int]:
     severities = [finding["severity"] for finding in findings]
-    return {"slices": len(slices), "errors": severities.count("error"), "warnings": severities.count("warning")}
+    counts = {"errors": "error", "warnings": "warning", "accepted": "accepted"}
+    return {"slices": len(slices)} | {column: severities.count(severity) for column, severity in counts.items()}
 
 
 def _measures(slices: Sequence[Row]) -> dict[str, Any]:

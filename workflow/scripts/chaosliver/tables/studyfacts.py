@@ -80,6 +80,7 @@ def _words_of_patients(study: Mapping[str, Any], tables: Tables) -> dict[str, st
         "spacings": _span(row[key] for row in volumes for key in ("row_spacing_mm", "column_spacing_mm")),
         "distances": _span(row["slice_distance_mm"] for row in volumes),
         **{f"{severity}s": counted(severities[severity], severity) for severity in ("error", "warning")},
+        "accepted": counted(severities["accepted"], "finding"),
     }
 
 
