@@ -101,7 +101,8 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
     raw = folder / "raw" / patient
     tables = {name: folder / f"{name}.tsv" for name in ("slices", "findings", "pairs")}
     raw_index = raw.with_name(f"{patient}.tsv")
-    wanted = {"patient": patient, "sequences": [sequence], "ground_truth": True}
+    listed = folder / "listed.tsv"
+    wanted = {"patient": patient, "sequences": [sequence], "ground_truth": True, "listed": listed}
     unpack_patient(archive=archive, cohort="development", folder=raw, index=raw_index, **wanted)
     inventory_patient(raw_index=raw_index, slices=tables["slices"], findings=tables["findings"], **wanted)
     pair_slices(**tables)

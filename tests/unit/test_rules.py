@@ -414,7 +414,7 @@ def test_a_patients_files_are_made_of_its_own_archive_and_tables(by_rule):
         assert (params["cohort"], params["sequences"], params["ground_truth"]) == (cohort, sequences, patient == "3")
         assert params["archive"].endswith(f"raw/{cohort}.zip")
         listed = of(by_rule["inventory_patient"], patient=patient)
-        assert listed["input"] == {"raw_index": f"raw/{patient}.tsv"}
+        assert listed["input"] == {"raw_index": f"raw/{patient}.tsv", "listed": f"raw/{patient}.listed.tsv"}
         assert (listed["params"]["sequences"], listed["params"]["ground_truth"]) == (sequences, patient == "3")
         paired = of(by_rule["pair_slices"], patient=patient)
         assert paired["input"] == {name: f"inventory/{patient}.{name}.tsv" for name in ("slices", "findings")}
@@ -639,6 +639,16 @@ def test_quality_control_gathers_every_patient(by_rule):
     (job,) = by_rule["quality_control"]
     for name in ("slices", "findings"):
         assert job["input"][name] == [f"inventory/{patient}.{name}.tsv" for patient in (*range(1, 7), 10, 11)]
+
+
+def test_slices_are_counted_in_all_files_that_a_study_makes_of_them(by_rule):
+    (job,) = by_rule["count_slices"]
+    patients = (*range(1, 7), 10, 11)
+    assert job["input"]["listed"] == [f"raw/{patient}.listed.tsv" for patient in patients]
+    assert job["input"]["slices"] == [f"inventory/{patient}.slices.tsv" for patient in patients]
+    for name, rule in (("image_indexes", "convert_images"), ("mask_indexes", "extract_masks")):
+        assert sorted(job["input"][name]) == sorted(made["output"]["index"] for made in by_rule[rule])
+    assert job["input"]["slices_table"] == "tables/slices.tsv"
 
 
 def test_outputs_lie_below_the_wildcards_that_made_them(jobs):

@@ -24,7 +24,13 @@ CONTENTS = {
             "5 Reporting checklists, Markdown to download",
         ]
     },
-    "2 Data": {None: ["1 Quality control of every patient", "2 Findings, file by file"]},
+    "2 Data": {
+        None: [
+            "1 Quality control of every patient",
+            "2 Findings, file by file",
+            "3 Slices from the archive to the tables, TSV",
+        ]
+    },
     "3 Training": {None: ["Training curves"]},
     "4 Figures": {
         None: [

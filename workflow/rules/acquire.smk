@@ -66,6 +66,7 @@ rule unpack_patient:
         unpack(inputs_of(inputs.unpack_patient, age_ignored=["made"])),
     output:
         folder=directory(f"{RESULTS}/raw/{{patient}}"),
+        listed=f"{RESULTS}/raw/{{patient}}.listed.tsv",
         index=f"{RESULTS}/raw/{{patient}}.tsv",
     log:
         f"{RESULTS}/logs/unpack_patient/{{patient}}.log",

@@ -215,6 +215,7 @@ rule summarised:
         rules.trained.input,
         rules.evaluated.input,
         rules.collect_tables.output,
+        rules.count_slices.output,
         rules.compare_experiments.output,
         rules.price_errors.output,
         rules.judge_contrasts.output,

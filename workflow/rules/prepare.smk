@@ -9,6 +9,7 @@ rule inventory_patient:
     """Describe every slice of a patient, and report what is wrong with it."""
     input:
         raw_index=f"{RESULTS}/raw/{{patient}}.tsv",
+        listed=f"{RESULTS}/raw/{{patient}}.listed.tsv",
     output:
         slices=f"{RESULTS}/inventory/{{patient}}.slices.tsv",
         findings=f"{RESULTS}/inventory/{{patient}}.findings.tsv",

@@ -1,6 +1,6 @@
 """From scores per slice and per patient to tables.
 
-Requires dice/, volumes/, models/, raw/ and inventory/.
+Requires dice/, volumes/, models/, raw/, inventory/, png/ and masks/.
 Makes tables/.
 """
 
@@ -24,6 +24,25 @@ rule collect_tables:
         code=digest_of("collect_tables"),
     script:
         "../scripts/collect_tables.py"
+
+
+rule count_slices:
+    """Count the slices of every patient from the archive to the tables, and stop if one is lost."""
+    input:
+        unpack(inputs_of(inputs.count_slices)),
+        slices_table=f"{RESULTS}/tables/slices.tsv",
+    output:
+        counts_table=in_report(
+            "tables/counts.tsv", "counts", "2 Data", result="3 Slices from the archive to the tables, TSV"
+        ),
+    log:
+        f"{RESULTS}/logs/count_slices.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        code=digest_of("count_slices"),
+    script:
+        "../scripts/count_slices.py"
 
 
 rule compare_experiments:

@@ -27,7 +27,7 @@ from chaosliver.acquire.archive import (
     unpack_patient,
 )
 from chaosliver.base.errors import InputError
-from chaosliver.base.files import sha256_of
+from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import read_index
 
 SCRIPTS = Path(archives.__file__).parents[2]
@@ -90,6 +90,7 @@ def unpack(archive: Path, patient: str, sequences: list[str], folder: Path, *, g
         ground_truth=ground_truth,
         folder=folder,
         index=index,
+        listed=index.with_suffix(".listed.tsv"),
     )
     return [row["file"] for row in read_index(index, folder)]
 
@@ -200,7 +201,7 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no such zip file or folder"), open_archive(tmp_path / "absent.zip"):
         pass
     (tmp_path / "page.zip").write_bytes(b"<html></html>")
-    with pytest.raises(InputError, match=r"page\.zip: not a zip file"), open_archive(tmp_path / "page.zip"):
+    with pytest.raises(InputError, match=r"page\.zip: is a web page"), open_archive(tmp_path / "page.zip"):
         pass
     with pytest.raises(InputError, match=r"holds no MR patient.*Train_Sets/MR/<patient>"), open_archive(tmp_path):
         pass
@@ -400,7 +401,7 @@ def test_nothing_is_ever_written_outside_the_folder(names: list[str], tmp_path_f
     with contextlib.suppress(InputError):
         unpack(path, "1", ["t2_spir"], folder, ground_truth=False)
     outside = {file for file in place.rglob("*") if file.is_file() and folder not in file.parents}
-    assert outside <= {path, index}
+    assert outside <= {path, index, index.with_suffix(".listed.tsv")}
 
 
 @settings(max_examples=150, deadline=None)
@@ -465,3 +466,190 @@ def test_the_real_archive(shared_data: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         expected = hashlib.sha256(archive.read(f"Train_Sets/MR/19/{rows[0]['file']}")).hexdigest()
     assert rows[0]["sha256"] == expected
+
+
+# What a patient's folder has besides its slices.
+
+LAST = "MR/1/T2SPIR/DICOM_anon/IMG-0002-00036.dcm"
+LOST_NAMES = {
+    "subfolder": ("MR/1/T2SPIR/DICOM_anon/more/IMG-0002-00036.dcm", "T2SPIR/DICOM_anon/more/", "none is looked into"),
+    "hidden": ("MR/1/T2SPIR/DICOM_anon/.IMG-0002-00036.dcm", None, "hidden"),
+    "half transferred": ("MR/1/T2SPIR/DICOM_anon/.IMG-0002-00036.dcm.Xy12ab", None, "hidden"),
+    "beside its folder": ("MR/1/T2SPIR/IMG-0002-00036.dcm", None, "lies in none of"),
+    "beside the sequences": ("MR/1/IMG-0002-00036.IMA", None, "lies in none of"),
+    "capitals": ("MR/1/T2SPIR/ground/IMG-0002-00036.png", "T2SPIR/ground/", "not T2SPIR/Ground"),
+}
+
+
+def listed_of(path: Path, folder: Path, sequences: list[str]) -> list[tuple[str, str, str]]:
+    """What is told of the patient's files that are not unpacked."""
+    unpack(path, "1", sequences, folder)
+    rows = read_tsv(folder.with_name(f"{folder.name}.listed.tsv"))
+    assert [row["file"] for row in rows] == sorted(row["file"] for row in rows)
+    unpacked = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert {row["file"] for row in rows if row["state"] == "unpacked"} == unpacked
+    return [(row["file"], row["state"], row["why"]) for row in rows if row["state"] != "unpacked"]
+
+
+@pytest.mark.parametrize("case", LOST_NAMES)
+def test_a_slice_that_lies_elsewhere_is_listed_as_lost(tmp_path: Path, kind: str, case: str) -> None:
+    name, file, why = LOST_NAMES[case]
+    path = make(kind, tmp_path, tree("") | {name: b"x"})
+    found = [each for each in listed_of(path, tmp_path / "1", ["t2_spir"]) if each[1] == "lost"]
+    assert [(each[0], why in each[2]) for each in found] == [(file or name.removeprefix("MR/1/"), True)]
+    # Of another sequence nothing is told, but for what lies above both.
+    (tmp_path / "other").mkdir()
+    others = [each for each in listed_of(path, tmp_path / "other/1", ["t1_in_phase"]) if each[1] == "lost"]
+    assert len(others) == (case == "beside the sequences")
+
+
+@pytest.mark.parametrize("name", ["._IMG-0002-00001.dcm", "Thumbs.db", ".DS_Store", "desktop.ini", ".directory"])
+def test_what_desktops_leave_is_listed_as_left_out(tmp_path: Path, kind: str, name: str) -> None:
+    path = make(kind, tmp_path, tree("") | {f"MR/1/T2SPIR/DICOM_anon/{name}": b"x"})
+    found = {file: state for file, state, _ in listed_of(path, tmp_path / "1", ["t2_spir"])}
+    assert found == {
+        f"T2SPIR/DICOM_anon/{name}": "left out",
+        **dict.fromkeys((".DS_Store", "T2SPIR/Ground/.DS_Store", "T2SPIR/Ground/Thumbs.db"), "left out"),
+        "T2SPIR/notes.txt": "left out",
+    }
+
+
+def test_a_folder_beside_those_of_the_sequences_is_left_out(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, tree("") | {"MR/1/T2SPIR/nifti/volume.nii.gz": b"x", "MR/1/other/a.dcm": b"x"})
+    found = {file: state for file, state, _ in listed_of(path, tmp_path / "1", ["t2_spir"]) if file.endswith("/")}
+    assert found == {"T2SPIR/nifti/": "left out", "other/": "left out"}
+
+
+@pytest.mark.parametrize("case", ["dangling link", "link to itself", "pipe", "name not UTF-8", "newline", "long name"])
+def test_a_slice_of_a_folder_that_is_no_file_or_has_no_fit_name_is_lost(tmp_path: Path, case: str) -> None:
+    folder = as_folder(tmp_path / "CHAOS", tree("")) / "MR/1/T2SPIR/DICOM_anon"
+    place, shown = folder / "IMG-0002-00036.dcm", "IMG-0002-00036.dcm"
+    if case == "pipe":
+        os.mkfifo(place)
+        why = "it is a pipe or a device"
+    elif case == "dangling link":
+        place.symlink_to("/nowhere/slice.dcm")
+        why = "it is a link that leads nowhere"
+    elif case == "link to itself":
+        place.symlink_to(place)
+        why = "it is a link that leads nowhere"
+    else:
+        name, shown, why = {
+            "name not UTF-8": (b"Gr\xf6\xdfe.dcm", "Gr\\udcf6\\udcdfe.dcm", "its name is not UTF-8"),
+            "newline": (b"a\nb.dcm", "a\\nb.dcm", "its name holds a control character"),
+            "long name": (b"a" * 197 + b".dcm", f"{'a' * 197}.dcm", "its name has more than 200 bytes"),
+        }[case]
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"x")
+    found = [each for each in listed_of(tmp_path / "CHAOS", tmp_path / "1", ["t2_spir"]) if each[1] == "lost"]
+    assert found == [(f"T2SPIR/DICOM_anon/{shown}", "lost", why)]
+
+
+def test_a_link_to_a_file_is_a_slice_like_any_other(tmp_path: Path) -> None:
+    folder = as_folder(tmp_path / "CHAOS", tree("")) / "MR/1/T2SPIR/DICOM_anon"
+    (folder / "IMG-0002-00036.dcm").symlink_to(folder / "IMG-0002-00001.dcm")
+    assert "T2SPIR/DICOM_anon/IMG-0002-00036.dcm" in unpack(tmp_path / "CHAOS", "1", ["t2_spir"], tmp_path / "1")
+
+
+def test_a_patients_folder_without_utf_8_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    path = as_folder(tmp_path / "CHAOS", tree(""))
+    (path / "MR/2").rename(os.fsdecode(os.fsencode(path) + b"/MR/Gr\xf6\xdfe"))
+    assert unpack(path, "1", ["t2_spir"], tmp_path / "1") == sorted(T2)
+    with pytest.raises(InputError, match=r"patient 'Gr\\udcf6\\udcdfe' .*Rename"):
+        patient_sheet(path, "development")
+
+
+@pytest.mark.parametrize(
+    ("lacks", "named"),
+    [
+        ("T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/inphase"),
+        ("T1DUAL/DICOM_anon/InPhase", "T1DUAL/DICOM_anon/In_Phase"),
+        ("T1DUAL/DICOM_anon", "T1DUAL/dicom_anon"),
+        ("T1DUAL", "t1dual"),
+        ("T1DUAL", "T1_DUAL"),
+        ("T2SPIR/Ground", "T2SPIR/ground_truth"),
+    ],
+)
+def test_a_folder_of_nearly_the_right_name_is_named(tmp_path: Path, kind: str, lacks: str, named: str) -> None:
+    files = {name.replace(f"MR/1/{lacks}/", f"MR/1/{named}/"): content for name, content in tree("").items()}
+    path = make(kind, tmp_path, files)
+    with pytest.raises(InputError, match=rf"lacks {lacks}.* of patient 1 \(it has {named}/\), which"):
+        unpack(path, "1", ["t1_in_phase", "t2_spir"], tmp_path / "1")
+    assert not (tmp_path / "1.tsv").exists()
+
+
+def test_a_patient_of_nearly_the_right_name_is_named(tmp_path: Path, kind: str) -> None:
+    path = make(kind, tmp_path, {name.replace("MR/1/", "MR/patient_01/"): each for name, each in tree("").items()})
+    with pytest.raises(InputError, match=r"lacks patient patient_1 \(it has patient_01\), which"):
+        unpack(path, "patient_1", ["t2_spir"], tmp_path / "1")
+
+
+@pytest.mark.parametrize("name", ["mr/1/T2SPIR/DICOM_anon/a.dcm", "Train_Sets/Mr/1/T2SPIR/DICOM_anon/a.dcm"])
+def test_the_folder_mr_in_other_letters_is_named(tmp_path: Path, kind: str, name: str) -> None:
+    path = make(kind, tmp_path, {name: b"x"})
+    with pytest.raises(InputError, match=r"holds no MR patient; it has .*(mr|Mr)/.*capitals"), open_archive(path):
+        pass
+
+
+# What is given as an archive and is none.
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n<!DOCTYPE html><html>log in first</html>", "is a web page, not a zip file"),
+        (b"\x1f\x8b\x08\0rest", "is a gzip file, not a zip file"),
+        (b"7z\xbc\xaf\x27\x1crest", "is a 7z file"),
+        (b"PK\x03\x04rest", "one cut short"),
+        (bytes(range(256)) * 9, "not a zip file"),
+    ],
+    ids=["empty", "web page", "gzip", "7z", "cut short", "anything"],
+)
+def test_a_file_that_is_no_zip_is_refused_in_one_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+    with (
+        pytest.raises(InputError, match=rf"a\.zip: .*{words}.*Get it anew") as raised,
+        open_archive(tmp_path / "a.zip"),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("case", ["pipe", "device", "dangling link", "link to itself", "no rights"])
+def test_what_is_neither_file_nor_folder_is_refused_at_once(
+    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zip"
+    if case == "pipe":
+        os.mkfifo(path)
+        words = "is a pipe or a device"
+    elif case == "device":
+        path, words = Path("/dev/zero"), "is a pipe or a device"
+    elif case == "dangling link":
+        path.symlink_to(tmp_path / "nowhere")
+        words = "is a link that leads nowhere"
+    elif case == "link to itself":
+        path.symlink_to(path)
+        words = "cannot be read .*Too many levels of symbolic links"
+    else:
+        path, words = as_zip(path, tree()), "cannot be read .*Permission denied"
+
+        def deny(file: Path) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+        monkeypatch.setattr(archives.zipfile, "ZipFile", deny)
+    with pytest.raises(InputError, match=rf"{path}: {words}.*Correct archives"), open_archive(path):
+        pass
+
+
+def test_a_zip_with_a_name_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    path = as_zip(tmp_path / "a.zip", {"MR/1/T2SPIR/Ground/Größe.png": b"x"})
+    path.write_bytes(path.read_bytes().replace("ö".encode(), b"\xf6\xf6"))
+    with pytest.raises(InputError, match=r"a\.zip: is a zip with a name that is not the UTF-8"), open_archive(path):
+        pass
+
+
+def test_a_zip_with_a_name_too_long_for_a_disk_is_refused(tmp_path: Path) -> None:
+    path = as_zip(tmp_path / "a.zip", {f"MR/1/T2SPIR/Ground/{'a' * 300}.png": b"x"})
+    with pytest.raises(InputError, match=r"its name has more than 200 bytes"), open_archive(path):
+        pass

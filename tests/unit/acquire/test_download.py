@@ -1,9 +1,12 @@
 """Downloads from a server that the test starts on the loopback address, whole, broken off and wrong."""
 
+import contextlib
+import email.utils
 import errno
 import hashlib
 import io
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -40,6 +43,10 @@ class Server:
         self.break_after: list[int] = []  # bytes of the next answers' bodies
         self.stall = False
         self.statuses: list[int] = []
+        self.retry_after: str | None = None  # of those statuses
+        self.locations: list[str] = []  # to which the next answers redirect
+        self.accept_ranges: str | None = None
+        self.drip_s: float | None = None  # between single bytes of the body
         self.sent = 0
         self.starts: list[int] = []
         self.asked: list[Mapping[str, str]] = []  # headers of the requests
@@ -59,8 +66,18 @@ class Server:
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked.append(dict(request.headers))
+        if self.locations:
+            request.send_response(302)
+            request.send_header("Location", self.locations.pop(0))
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         if self.statuses:
-            request.send_error(self.statuses.pop(0))
+            request.send_response(self.statuses.pop(0))
+            if self.retry_after is not None:
+                request.send_header("Retry-After", self.retry_after)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
             return
         size, start = len(self.content), 0
         asked = request.headers.get("Range")
@@ -80,11 +97,19 @@ class Server:
             request.send_header("Content-Length", str(size - start))
         if self.etag:
             request.send_header("ETag", self.etag)
+        if self.accept_ranges:
+            request.send_header("Accept-Ranges", self.accept_ranges)
         request.end_headers()
         body = self.content[start:]
         cut = self.break_after.pop(0) if self.break_after else len(body)
         self.starts.append(start)
         self.sent += len(body[:cut])
+        with contextlib.suppress(OSError):
+            while self.drip_s and len(body):
+                request.wfile.write(body[:1])
+                request.wfile.flush()
+                time.sleep(self.drip_s)
+                body = body[1:]
         request.wfile.write(body[:cut])
         if cut < len(body) and self.stall:
             time.sleep(1)
@@ -539,3 +564,231 @@ def test_real_full_disk(server: Server, tmp_path: Path) -> None:
         assert not (mount / "development.zip").exists()
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+# What is said of what has arrived.
+
+
+@pytest.mark.parametrize(
+    ("switches", "sha256", "said"),
+    [
+        ({"accept_ranges": "bytes"}, SHA256, "and the same command resumes there."),
+        ({}, SHA256, "and the same command resumes there if the server can."),
+        ({"accept_ranges": "none"}, SHA256, "but the same command starts anew, since the server cannot resume."),
+        (
+            {"accept_ranges": "bytes", "etag": ""},
+            None,
+            "starts anew: without archives.development.sha256 nothing tells",
+        ),
+    ],
+    ids=["ranges", "unknown", "no ranges", "no tag"],
+)
+def test_what_the_next_run_does_with_the_bytes_is_said_as_it_is(server, target, switches, sha256, said) -> None:
+    for name, value in switches.items():
+        setattr(server, name, value)
+    server.break_after = [300_000]
+    with pytest.raises(InputError) as raised:
+        fetch(server, target, sha256, ONCE)
+    assert said in str(raised.value)
+
+
+def test_a_server_that_answers_a_range_with_the_whole_is_known_not_to_resume(
+    server: Server, target: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.ranges, server.break_after = False, [300_000] * 9
+    with pytest.raises(InputError, match=r"but the same command starts anew, since the server cannot resume\."):
+        fetch(server, target)
+    assert "the server cannot resume, so it sends the" in caplog.text
+    # A range answered as such proves that it can, whatever it says of itself.
+    server.ranges, server.accept_ranges, server.break_after = True, "none", [100_000, 100_000, 1, 1, 1, 1]
+    with pytest.raises(InputError, match=r"and the same command resumes there\."):
+        fetch(server, target)
+
+
+def test_a_new_version_on_the_server_says_nothing_of_whether_it_resumes(server: Server, target: Path) -> None:
+    server.break_after = [300_000]
+    with pytest.raises(InputError):
+        fetch(server, target, patience=ONCE)
+    server.etag, server.break_after = '"two"', [200_000]
+    with pytest.raises(InputError, match="resumes there if the server can"):
+        fetch(server, target, patience=ONCE)
+
+
+# Servers that are slow, or ask to be left alone.
+
+
+def test_a_trickle_ends_in_bounded_time_with_its_speed(server: Server, target: Path) -> None:
+    server.drip_s = 0.02
+    patience = Patience(attempts=2, stall_s=0.4, answer_s=5, pause_s=0.01, slow_bytes=1000, slow_s=0.2)
+    with pytest.raises(InputError, match=r"could not download .*: only \d+ bytes came in 0 s\. The \d+ bytes"):
+        fetch(server, target, patience=patience)
+    # What came is kept, though it is less than a block.
+    assert 0 < target.with_name("development.zip.partial").stat().st_size < 1000
+    assert len(server.starts) == 2
+
+
+def test_a_stall_that_sends_some_bytes_each_time_ends_too(server: Server, target: Path) -> None:
+    server.stall, server.break_after = True, [100] * 30
+    patience = Patience(attempts=3, stall_s=0.2, answer_s=5, pause_s=0.01, slow_bytes=1_000, slow_s=0.2)
+    with pytest.raises(InputError, match=r"could not download .*: no byte came in time\. The 300 bytes"):
+        fetch(server, target, patience=patience)
+    assert len(server.starts) == 3
+
+
+def test_a_slow_line_that_is_no_trickle_is_waited_for(server: Server, target: Path) -> None:
+    server.content, server.drip_s = CONTENT[:60], 0.01
+    patience = Patience(attempts=1, stall_s=0.4, answer_s=5, slow_bytes=5, slow_s=0.2)
+    fetch(server, target, hashlib.sha256(CONTENT[:60]).hexdigest(), patience)
+    assert target.read_bytes() == CONTENT[:60]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_pause_that_a_server_asks_for_is_kept(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch, status: int, form: str
+) -> None:
+    server.statuses = [status]
+    server.retry_after = "60" if form == "seconds" else email.utils.formatdate(time.time() + 60, usegmt=True)
+    waits: list[float] = []
+    monkeypatch.setattr(download.time, "sleep", waits.append)
+    # The pause is longer than the wait for an answer, of which it is no part.
+    fetch(server, target, patience=Patience(attempts=2, stall_s=0.4, answer_s=5, pause_s=0.01))
+    assert target.read_bytes() == CONTENT
+    # A date has whole seconds.
+    assert waits == [60.0] if form == "seconds" else 50 < waits[0] <= 60
+
+
+def test_a_pause_of_an_hour_is_not_waited_for_but_told(server: Server, target: Path) -> None:
+    server.statuses, server.retry_after = [429], "3600"
+    with pytest.raises(InputError, match=r"answered 429 .*asks to be left alone for 3600 s\."):
+        fetch(server, target)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("asked", ["", "soon", "-5", "Mon, 01 Jan 2001 00:00:00 GMT"])
+def test_a_pause_that_is_none_is_not_waited_for(server: Server, target: Path, asked: str) -> None:
+    server.statuses, server.retry_after = [429], asked
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+
+
+# Messages.
+
+
+def test_no_message_has_the_words_of_a_library(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused, socket.create_server(("127.0.0.1", 0)) as babbler:
+        unused.bind(("127.0.0.1", 0))
+        refused, babbling = (f"127.0.0.1:{each.getsockname()[1]}" for each in (unused, babbler))
+
+        def babble() -> None:
+            while True:
+                try:
+                    connection, _ = babbler.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(b"220 ftp.example.org ready\r\n")
+
+        threading.Thread(target=babble, daemon=True).start()
+        messages = {}
+        for case, url in {
+            "refused": f"http://{refused}/a.zip",
+            "no name": "http://archive.invalid/a.zip",
+            "not HTTP": f"http://{babbling}/a.zip",
+            "not HTTPS": server.url.replace("http:", "https:"),
+            "no scheme": "zenodo.org/a.zip",
+        }.items():
+            with pytest.raises(InputError) as raised:
+                download.download(url, SHA256, target, patience=ONCE)
+            messages[case] = str(raised.value)
+        monkeypatch.delenv("NO_PROXY")
+        monkeypatch.setenv("http_proxy", f"http://{refused}")
+        with pytest.raises(InputError) as raised:
+            download.download("http://example.org/a.zip", SHA256, target, patience=ONCE)
+        messages["proxy"] = str(raised.value)
+    for case, words in {
+        "refused": "Connection refused",
+        "no name": "the server's name is not known",
+        "not HTTP": "the server (does not speak HTTP|closed the connection too early)",
+        "not HTTPS": "no secure connection came about",
+        "no scheme": "what is no address to download. Give one that begins with https://",
+        "proxy": "the proxy .* cannot be reached or refuses",
+    }.items():
+        assert re.search(words, messages[case]), messages[case]
+    for message in messages.values():
+        assert not re.search(r"Pool|object at|Max retries|urllib3|Errno|Error\b|requests", message), message
+        assert "\n" not in message
+
+
+def test_a_web_page_in_the_archives_place_is_told_as_one(server: Server, target: Path) -> None:
+    server.content = b"<!DOCTYPE html><html>log in first</html>"
+    with pytest.raises(InputError, match=r"wrong checksum: .* they are a web page, as a login or a proxy sends it"):
+        fetch(server, target)
+
+
+def test_bytes_that_come_in_chunks_are_put_together(target: Path) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for start in range(0, len(CONTENT), 300_000):
+                part = CONTENT[start : start + 300_000]
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as chunking:
+        threading.Thread(target=chunking.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        download.download(f"http://127.0.0.1:{chunking.server_port}/a.zip", SHA256, target, patience=ONCE)
+        chunking.shutdown()
+    assert target.read_bytes() == CONTENT
+
+
+# Redirects.
+
+
+def test_a_redirect_on_the_same_host_is_followed_and_resumed(server: Server, target: Path) -> None:
+    server.locations, server.break_after = ["/elsewhere.zip?token=1"], [300_000]
+    fetch(server, target)
+    assert target.read_bytes() == CONTENT
+    assert server.starts[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("file:///etc/passwd", "it is no address of the web"),
+        ("ftp://127.0.0.1/a.zip", "it is no address of the web"),
+        ("http://169.254.169.254/latest/meta-data", "it lies in a private network"),
+        ("http://10.0.0.1/a.zip", "it lies in a private network"),
+        ("http://[::ffff:192.168.0.1]/a.zip", "it lies in a private network"),
+        ("http://[::1]/a.zip", "it lies in a private network"),
+    ],
+    ids=["file", "ftp", "metadata", "private", "private v6", "loopback v6"],
+)
+def test_a_redirect_that_leads_astray_is_refused_at_once(server, target, location: str, words: str) -> None:
+    server.locations = [location]
+    with pytest.raises(InputError, match=rf"archives\.development\.url: .*{words}\. Give the address") as raised:
+        fetch(server, target)
+    assert location in str(raised.value)
+    assert len(server.asked) == 1 and left(target) == []
+
+
+def test_a_redirect_to_a_malformed_address_is_refused_at_once(server: Server, target: Path) -> None:
+    server.locations = ["http://[::1/a.zip"]
+    with pytest.raises(InputError, match=r"is, or redirects to, what is no address to download"):
+        fetch(server, target)
+    assert len(server.asked) == 1
+
+
+def test_a_redirect_in_a_circle_ends_soon(server: Server, target: Path) -> None:
+    server.locations = ["/again"] * 99
+    with pytest.raises(InputError, match="redirects more than 10 times"):
+        fetch(server, target)
+    assert len(server.asked) == 11

@@ -42,6 +42,10 @@ def test_the_headers_of_what_leads_to_them():
             "baseline experiment cohort sequence measure better pairs baseline_mean experiment_mean mean_difference "
             "ci_low ci_high median_difference rank_biserial note"
         ),
+        "COUNT_COLUMNS": (
+            "patient sequence listed_images unpacked_images read_images png_images scored listed_masks unpacked_masks "
+            "paired_masks binary_masks left_out"
+        ),
         "EXAM_COLUMNS": (
             "exam organ volume_ml slices slices_with_organ left_right_mm front_back_mm head_foot_mm trained_on_slices "
             "reference_ml dice_3d assd_mm hd95_mm mssd_mm nsd flags experiment pack seconds"
@@ -57,6 +61,7 @@ def test_the_headers_of_what_leads_to_them():
             "slice_distance_mm rows columns echo_time_ms minimum maximum grey_levels ground_digest liver_mm2 "
             "right_kidney_mm2 left_kidney_mm2 spleen_mm2"
         ),
+        "LISTED_COLUMNS": "file state why",
         "MATRIX_COLUMNS": " ".join(columns.MATRIX_COLUMNS),
         "PATIENT_COLUMNS": " ".join(columns.PATIENT_COLUMNS),
         "PREDICTION_COLUMNS": "cohort patient sequence stem",

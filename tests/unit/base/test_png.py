@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.png import SIGNATURE, read_png, squeeze, to_8bit, write_png
+from chaosliver.base.png import SIGNATURE, read_header, read_png, squeeze, to_8bit, write_png
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -22,9 +22,10 @@ def test_every_grey_value_comes_back(tmp_path, kind):
 
 
 def test_what_is_no_grey_png_is_named(tmp_path):
-    for content in (b"", b"\x89PNG\r\n\x1a\n cut"):
+    jpeg = cv2.imencode(".jpg", np.zeros((4, 4), np.uint8))[1].tobytes()
+    for content in (b"", b"\x89PNG\r\n\x1a\n cut", jpeg):
         (tmp_path / "bad.png").write_bytes(content)
-        with pytest.raises(InputError, match=r"bad\.png: is (empty|a PNG file that was cut short)"):
+        with pytest.raises(InputError, match=r"bad\.png: is empty or not a readable image"):
             read_png(tmp_path / "bad.png")
     with pytest.raises(InputError, match=r"gone\.png: no such file"):
         read_png(tmp_path / "gone.png")
@@ -53,15 +54,11 @@ def test_the_example_is_sound(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(SIGNATURE + header(30_000, 30_000) + LINES + END, id="absurd-size"),
-        pytest.param(SIGNATURE + header(65_535, 65_535) + LINES + END, id="size-beyond-opencv"),
         pytest.param(SIGNATURE + header(2, 2) + b"\x94\0\0\0" + LINES[4:] + END, id="absurd-length"),
         pytest.param(SIGNATURE + header(2, 2) + LINES[:-1] + b"?" + END, id="wrong-checksum"),
         pytest.param(SIGNATURE + header(2, 2) + LINES, id="no-end"),
         pytest.param(SIGNATURE + LINES + header(2, 2) + END, id="no-header-first"),
-        pytest.param(SIGNATURE + header(2, 2, bits=1) + LINES + END, id="one-bit"),
         pytest.param(SIGNATURE + header(2, 2) + chunk(b"tRNS", b"\0\1") + LINES + END, id="transparent-grey"),
-        pytest.param(b"P5\n2 2\n255\n\1\2\3\4", id="another-format"),
     ],
 )
 def test_a_png_that_readers_take_differently_is_refused_before_its_pixels_are_unpacked(tmp_path, monkeypatch, content):
@@ -87,3 +84,48 @@ def test_a_slice_is_brought_onto_another_grid_pixel_by_nearest_pixel():
     assert squeeze(pixels, (2, 4)).tolist() == pixels.tolist()
     # Other interpolations would make grey values of their own, or take the pixel to the left.
     assert squeeze(np.arange(6, dtype=np.uint8)[None], (1, 4)).tolist() == [[0, 2, 3, 5]]
+
+
+def png_of(columns: int, rows: int, *, bits: int = 8, colour: int = 0, content: bytes = b"") -> bytes:
+    """A PNG whose header says what it likes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, bits, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+
+
+def test_a_header_is_read_rows_first():
+    assert read_header(png_of(3, 2, bits=16, colour=4)) == (2, 3, 16, 4)
+    assert read_header(b"P5 3 2 255 " + bytes(40)) is None
+    assert read_header(png_of(0, 5)) is None
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (30000, 30000), (4096, 4097), (1, (1 << 24) + 1)])
+def test_a_header_of_more_pixels_than_any_slice_is_refused_before_a_pixel_is_decoded(tmp_path, monkeypatch, size):
+    (tmp_path / "a.png").write_bytes(png_of(*size))
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(InputError, match=rf"a\.png: its header says {size[1]} x {size[0]} pixels, far more"):
+        read_png(tmp_path / "a.png")
+
+
+def test_the_largest_slice_is_still_read(tmp_path):
+    (tmp_path / "a.png").write_bytes(png_of(4096, 4096, content=bytes(4097 * 4096)))
+    assert read_png(tmp_path / "a.png").shape == (4096, 4096)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_fewer_bits_than_8_would_come_back_as_other_grey_values_and_are_refused(tmp_path, bits):
+    (tmp_path / "a.png").write_bytes(png_of(8, 2, bits=bits, content=bytes(2 * (1 + bits))))
+    with pytest.raises(InputError, match=rf"has {bits} bits a pixel where 8 or 16"):
+        read_png(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("cut", [13, 40, 1500])
+def test_a_png_cut_short_is_refused(tmp_path, cut):
+    rows = [b"\0" + np.random.default_rng(row).bytes(64) for row in range(32)]
+    whole = png_of(64, 32, content=b"".join(rows))
+    (tmp_path / "a.png").write_bytes(whole[:-cut])
+    with pytest.raises(InputError, match="is cut short or damaged"):
+        read_png(tmp_path / "a.png")

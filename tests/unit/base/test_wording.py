@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaosliver.base.wording import counted, enumerated, first_few, known, size_of
+from chaosliver.base.wording import counted, enumerated, first_few, known, near, shown, size_of
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 slices"), (1, "1 slice"), (2, "2 slices")])
@@ -31,3 +31,23 @@ def test_an_error_says_which_names_there_are_or_that_there_are_none():
 
 def test_a_size_gives_rows_before_columns():
     assert size_of((288, 320)) == "288 x 320"
+
+
+def test_a_name_is_shown_on_one_line_whatever_it_holds():
+    assert shown("Größe 1.png") == "Größe 1.png"
+    assert shown("a\nb\x1b[2J\udcff.png") == "a\\nb\\x1b[2J\\udcff.png"
+    shown("\udcff").encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "found"),
+    [
+        ("InPhase", ["inphase", "OutPhase"], "inphase"),
+        ("InPhase", ["In_Phase"], "In_Phase"),
+        ("InPhase", ["InPhase"], None),
+        ("InPhase", ["Ground"], None),
+        ("InPhase", [], None),
+    ],
+)
+def test_the_name_that_is_most_alike_is_found_capitals_aside(name, names, found):
+    assert near(name, names) == found

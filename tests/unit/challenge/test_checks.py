@@ -2,7 +2,9 @@
 
 import io
 import shutil
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -43,6 +45,13 @@ def png(pixels, mode=None, kind="PNG", **options):
     return stream.getvalue()
 
 
+def huge_png(columns, rows):
+    """A PNG of two pixels whose header says that it has so many."""
+    whole = png(np.zeros((1, 2), np.uint8))
+    header = b"IHDR" + struct.pack(">II", columns, rows) + whole[24:29]
+    return whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+
+
 RIGHT = np.array([[0, 0], [0, 0], [0, 63], [63, 63]], np.uint8)
 
 
@@ -80,8 +89,13 @@ def test_a_right_entry_has_no_fault(entry, cohort):
         (png(RIGHT, kind="BMP"), "no readable PNG"),
         (png(RIGHT)[:40], "no readable PNG"),
         (b"", "no readable PNG"),
+        (huge_png(65535, 65535), "65535 x 65535 pixels by its header, far more than any slice"),
+        (huge_png(30000, 20000), "20000 x 30000 pixels by its header, far more than any slice"),
     ],
-    ids=["white", "labels", "turned", "rgb", "palette", "alpha", "1 bit", "16 bit", "bmp", "cut", "empty"],
+    ids=[
+        *("white", "labels", "turned", "rgb", "palette", "alpha", "1 bit", "16 bit", "bmp", "cut", "empty"),
+        *("65535 by 65535", "30000 by 20000"),
+    ],
 )
 def test_a_wrong_image_is_told_by_name(entry, cohort, data, fault):
     entry[f"{SPOILED}/img001.png"] = data
@@ -213,3 +227,11 @@ def test_a_zip_from_elsewhere_is_checked_as_a_whole(entry, cohort):
         "Task3/MR/4/T1DUAL/Results: has a result of slice 3, but the DICOM series has 3 slices",
         "Task3/MR/4/T1DUAL/Results: img003.png: 4 x 2 pixels, where the image has 3 x 5",
     ]
+
+
+def test_a_zip_that_unpacks_to_more_than_any_entry_is_refused_before_it_is_read(entry, cohort):
+    path = cohort.folder / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{SPOILED}/img000.png", bytes(20 << 20))
+    with pytest.raises(InputError, match=r"bomb\.zip: refused: .* that unpack to 20,971,520"):
+        check_entry(path, {})

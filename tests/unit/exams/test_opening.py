@@ -1,6 +1,8 @@
 """The files of an exam: below a folder, in a zip, or one; what could do harm or holds nothing is refused."""
 
+import os
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -66,4 +68,52 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
         (tmp_path / str(number)).write_bytes(b"x")
     monkeypatch.setattr(opening, "MEMBERS_AT_MOST", 3)
     with pytest.raises(InputError, match="holds 4 files, too many for one study"), files_of_exam(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("empty", "is empty"),
+        ("dangling", "is a link that leads nowhere"),
+        ("loop", "is a link that leads nowhere"),
+        ("pipe", "is a pipe or a device"),
+        ("folder", "is a link to a folder"),
+        ("not UTF-8", "is empty"),
+    ],
+)
+def test_a_file_that_may_be_a_slice_and_would_not_be_read_is_refused_by_name(tmp_path, case, words):
+    folder = tmp_path / "exam/DICOM"
+    folder.mkdir(parents=True)
+    (folder / "IM01").write_bytes(b"x")
+    (tmp_path / "other").mkdir()
+    last = folder / "IM02"
+    if case in ("empty", "not UTF-8"):
+        last = folder / os.fsdecode(b"IM02\xff") if case == "not UTF-8" else last
+        last.touch()
+    elif case == "pipe":
+        os.mkfifo(last)
+    else:
+        last.symlink_to({"dangling": tmp_path / "nowhere", "loop": last, "folder": tmp_path / "other"}[case])
+    refused = pytest.raises(InputError, match=rf"exam: its DICOM/IM02.* {words}.*Copy it anew")
+    with refused, files_of_exam(tmp_path / "exam"):
+        pass
+    last.rename(folder / ".hidden")
+    with files_of_exam(tmp_path / "exam") as files:
+        assert files[-1] == folder / "IM01"
+
+
+@pytest.mark.parametrize("case", ["pipe", "device", "dangling", "loop", "empty"])
+def test_what_is_no_study_is_refused_at_once(tmp_path, case):
+    path, words = tmp_path / "study", "is a pipe, a device or a link that leads nowhere"
+    if case == "pipe":
+        os.mkfifo(path)
+    elif case == "device":
+        path = Path("/dev/zero")
+    elif case == "empty":
+        path.touch()
+        words = "is empty"
+    else:
+        path.symlink_to(path if case == "loop" else tmp_path / "nowhere")
+    with pytest.raises(InputError, match=f"{path}: {words}"), files_of_exam(path):
         pass

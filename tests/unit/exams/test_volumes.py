@@ -1,5 +1,7 @@
 """A volume has the values and places that SimpleITK reads from its files, and as axial slices lies as in training."""
 
+import gzip
+
 import gdcm
 import nibabel
 import numpy as np
@@ -246,3 +248,28 @@ def test_planes_are_those_that_training_reads_from_png_and_table(tmp_path, encod
     assert np.diff([plane.position_mm for plane in found]) == pytest.approx(DISTANCE)
     drawn = (1.5 * 4 / 256, 2.25 * 5 / 256)
     assert found[0].spacing_mm == pytest.approx(drawn if encoding.get("scaling") == "drawn" else SPACING, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [((32767, 32767, 32767), "larger than any MR volume"), ((512, 512, 400), "promises 209,715,200 bytes of voxels")],
+    ids=["absurd", "beyond the file"],
+)
+def test_nifti_whose_header_promises_more_than_there_is_takes_no_memory(tmp_path, monkeypatch, name, shape, words):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.int16)
+    header.set_data_shape(shape)
+    header["qform_code"], header["magic"], header["vox_offset"] = 1, b"n+1", 352
+    content = header.binaryblock + bytes(4 + 1000)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    monkeypatch.setattr(np, "asanyarray", None)
+    with pytest.raises(InputError, match=rf"{name}: .*{words}"):
+        read_nifti(tmp_path / name)
+
+
+def test_an_empty_mask_that_gzip_makes_small_is_still_read(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((200, 200, 100), np.uint8), np.eye(4))
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(image.to_bytes(), 9))
+    assert (tmp_path / "a.nii.gz").stat().st_size < 4_000_000 / 900
+    assert read_nifti(tmp_path / "a.nii.gz").greys.shape == (100, 200, 200)

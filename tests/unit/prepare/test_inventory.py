@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaosliver.base.anatomy import SEQUENCES
-from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
+from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, LISTED_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import write_index
@@ -196,12 +196,18 @@ def test_implausible_masks_are_told(raw, write_slice):
     assert flags(findings) == [("t2_spir", "mask-against-neighbours", f"{T2_GROUND}/IMG-0002-00002.png")]
 
 
+def listed(path, *lost):
+    write_tsv(path, LISTED_COLUMNS, ({"file": file, "state": "lost", "why": "it is odd"} for file in lost))
+    return path
+
+
 @pytest.fixture
 def job(raw, tmp_path):
     files = sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file())
     write_index(tmp_path / "7.tsv", raw, [{"file": file} for file in files])
     return {
         "raw_index": tmp_path / "7.tsv",
+        "listed": listed(tmp_path / "7.listed.tsv"),
         "patient": "7",
         "sequences": ALL,
         "ground_truth": True,
@@ -223,6 +229,27 @@ def test_both_tables_are_written_and_the_findings_logged_also_where_there_are_er
     assert len(rows) == 8
     (record,) = caplog.records
     assert record.levelname == "INFO" and record.getMessage().startswith(f"patient 7, T2-SPIR: {T2}/IMG-0002-00001.dcm")
+
+
+def test_a_slice_of_the_archive_that_was_not_unpacked_is_an_error_and_comes_first(job, raw, tmp_path):
+    listed(job["listed"], f"{T2}/IMG-0002-00004.dcm")
+    (raw / T2 / "IMG-0002-00004.ima").write_bytes(b"x")
+    inventory_patient(**job)
+    assert flags(read_tsv(job["findings"])) == [
+        ("t2_spir", "not-unpacked", f"{T2}/IMG-0002-00004.dcm"),
+        ("t2_spir", "other-ending", f"{T2}/IMG-0002-00004.ima"),
+    ]
+
+
+def test_a_mask_whose_name_ends_in_capitals_is_taken_by_that_name(raw):
+    (raw / T2_GROUND / "IMG-0002-00003.png").rename(raw / T2_GROUND / "IMG-0002-00003.PNG")
+    rows, findings = take_inventory(raw, "7", ["t2_spir"], True)
+    assert findings == []
+    assert [row["ground"] for row in rows][1:] == [f"{T2_GROUND}/IMG-0002-00002.png", f"{T2_GROUND}/IMG-0002-00003.PNG"]
+    assert rows[2]["liver_mm2"] == 10.125
+    (raw / T2 / "IMG-0002-00003.dcm").unlink()
+    _, findings = take_inventory(raw, "7", ["t2_spir"], True)
+    assert flags(findings) == [("t2_spir", "without-partner", f"{T2_GROUND}/IMG-0002-00003.PNG")]
 
 
 def test_a_folder_that_is_not_as_its_index_says_is_refused(job, raw):

@@ -11,9 +11,9 @@ import pydicom
 import pytest
 
 from chaosliver.acquire.phantom import draw_archive
-from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
+from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, LISTED_COLUMNS
 from chaosliver.base.errors import InputError
-from chaosliver.base.files import read_tsv
+from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.prepare.admission import cross_check, pair_slices
 from chaosliver.prepare.inventory import inventory_patient, take_inventory
@@ -338,7 +338,8 @@ def tables(raw: Path, tmp_path: Path) -> Callable[[], tuple[Path, Path]]:
         files = sorted(path for path in raw.rglob("*") if path.is_file())
         write_index(tmp_path / "1.tsv", raw, [{"file": path.relative_to(raw).as_posix()} for path in files])
         slices, findings = tmp_path / "1.slices.tsv", tmp_path / "1.findings.tsv"
-        given = {"patient": "1", "sequences": SEQUENCES, "ground_truth": True}
+        given = {"patient": "1", "sequences": SEQUENCES, "ground_truth": True, "listed": tmp_path / "1.listed.tsv"}
+        write_tsv(given["listed"], LISTED_COLUMNS, [])
         inventory_patient(raw_index=tmp_path / "1.tsv", slices=slices, findings=findings, **given)
         return slices, findings
 
@@ -379,6 +380,7 @@ def test_an_altered_folder_is_refused(tables: Callable[[], tuple[Path, Path]], r
     with pytest.raises(InputError, match="content differs"):
         inventory_patient(
             raw_index=tmp_path / "1.tsv",
+            listed=tmp_path / "1.listed.tsv",
             patient="1",
             sequences=SEQUENCES,
             ground_truth=True,

@@ -12,10 +12,10 @@ FOLDER, GROUND = "T2SPIR/DICOM_anon", "T2SPIR/Ground"
 T1_OUT, T1_GROUND = "T1DUAL/DICOM_anon/OutPhase", "T1DUAL/Ground"
 
 
-def ground_of(*stems, shape=(2, 3), unreadable=()):
+def ground_of(*stems, shape=(2, 3), unreadable=(), folder=GROUND):
     """Ground truth of these stems, whose masks bear 1, 2, ... as their grey levels."""
     masks = {stem: np.full(shape, number, np.uint8) for number, stem in enumerate(stems, start=1)}
-    return Ground(frozenset((*stems, *unreadable)), masks)
+    return Ground({stem: f"{folder}/{stem}.png" for stem in (*stems, *unreadable)}, masks)
 
 
 def flags(findings):
@@ -83,7 +83,7 @@ def in_phase(make_image):
 def test_images_out_of_phase_have_the_ground_truth_of_the_image_in_phase_at_their_place(make_image, in_phase):
     # Up to a tenth of 9 mm beside it, and in another order.
     images = out_of_phase(make_image, {"IMG-0004-00009": 18.9, "IMG-0004-00001": -0.9, "IMG-0004-00003": 9.5})
-    paired, findings = pair(OUT, images, ground_of(*IN_PLACES), in_phase, set())
+    paired, findings = pair(OUT, images, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, set())
     assert findings == []
     assert pairs_of(paired) == [
         ("IMG-0004-00009", f"{T1_GROUND}/IMG-0004-00010.png", 3),
@@ -94,7 +94,7 @@ def test_images_out_of_phase_have_the_ground_truth_of_the_image_in_phase_at_thei
 
 def test_a_stem_that_is_not_its_ground_truths_minus_1_is_a_warning_and_the_place_is_used(make_image, in_phase):
     images = out_of_phase(make_image, {"IMG-0004-00003": 0.0, "IMG-0004-00001": 9.0, "IMG-0004-00009": 18.0})
-    paired, findings = pair(OUT, images, ground_of(*IN_PLACES), in_phase, set())
+    paired, findings = pair(OUT, images, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, set())
     assert flags(findings) == [
         ("warning", "phase-stem", f"{T1_OUT}/IMG-0004-00003.dcm"),
         ("warning", "phase-stem", f"{T1_OUT}/IMG-0004-00001.dcm"),
@@ -105,7 +105,7 @@ def test_a_stem_that_is_not_its_ground_truths_minus_1_is_a_warning_and_the_place
 
 def test_an_image_out_of_phase_at_another_place_has_no_ground_truth(make_image, in_phase):
     images = out_of_phase(make_image, {"IMG-0004-00001": 0.0, "IMG-0004-00003": 10.0, "IMG-0004-00009": 18.0})
-    paired, findings = pair(OUT, images, ground_of(*IN_PLACES), in_phase, set())
+    paired, findings = pair(OUT, images, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, set())
     assert flags(findings) == [
         ("error", "without-partner", f"{T1_OUT}/IMG-0004-00003.dcm"),
         ("error", "without-partner", f"{T1_GROUND}/IMG-0004-00004.png"),
@@ -114,19 +114,19 @@ def test_an_image_out_of_phase_at_another_place_has_no_ground_truth(make_image, 
     # The image that the ground truth would belong to has the stem before it.
     assert f"{T1_OUT}/IMG-0004-00003.dcm" in findings[1].message
     assert pairs_of(paired)[1] == ("IMG-0004-00003", "", None)
-    _, findings = pair(OUT, images, ground_of(*IN_PLACES), in_phase, {"IMG-0004-00003"})
+    _, findings = pair(OUT, images, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, {"IMG-0004-00003"})
     assert flags(findings) == [("error", "without-partner", f"{T1_OUT}/IMG-0004-00003.dcm")]
 
 
 def test_the_warning_on_stems_comes_before_what_has_no_partner(make_image, in_phase):
     images = out_of_phase(make_image, {"IMG-0004-00007": 0.0, "IMG-0004-00003": 9.0})
-    _, findings = pair(OUT, images, ground_of(*IN_PLACES), in_phase, set())
+    _, findings = pair(OUT, images, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, set())
     assert [flag for _, flag, _ in flags(findings)] == ["phase-stem", "without-partner"]
 
 
 def test_without_images_in_phase_the_stem_plus_1_is_taken_with_a_warning(make_image):
     images = out_of_phase(make_image, {"IMG-0004-00001": 0.0, "IMG-0004-00009": 9.0, "IMG-0004-00011": 18.0})
-    paired, findings = pair(OUT, images, ground_of("IMG-0004-00002", "IMG-0004-00010"), [], set())
+    paired, findings = pair(OUT, images, ground_of("IMG-0004-00002", "IMG-0004-00010", folder=T1_GROUND), [], set())
     assert flags(findings) == [
         ("warning", "paired-by-stem", "T1DUAL/DICOM_anon/InPhase"),
         ("error", "without-partner", f"{T1_OUT}/IMG-0004-00011.dcm"),
@@ -137,10 +137,10 @@ def test_without_images_in_phase_the_stem_plus_1_is_taken_with_a_warning(make_im
 
 @pytest.mark.parametrize(("stem", "next_stem"), [("slice", "slice1"), ("X9", "X10"), ("7X009", "7X010")])
 def test_only_the_number_at_the_end_of_a_stem_counts_from_0_if_there_is_none(make_image, stem, next_stem):
-    paired, _ = pair(OUT, out_of_phase(make_image, {stem: 0.0}), ground_of(next_stem), [], set())
+    paired, _ = pair(OUT, out_of_phase(make_image, {stem: 0.0}), ground_of(next_stem, folder=T1_GROUND), [], set())
     assert pairs_of(paired) == [(stem, f"{T1_GROUND}/{next_stem}.png", 1)]
 
 
 def test_images_in_phase_are_paired_by_stem(make_image, in_phase):
-    paired, findings = pair(IN, in_phase, ground_of(*IN_PLACES), in_phase, set())
+    paired, findings = pair(IN, in_phase, ground_of(*IN_PLACES, folder=T1_GROUND), in_phase, set())
     assert findings == [] and [mask for _, _, mask in pairs_of(paired)] == [1, 2, 3]

@@ -65,9 +65,9 @@ def test_ground_truth_is_read_by_stem(tmp_path):
     for stem, levels in masks.items():
         write_png(tmp_path / GROUND / f"{stem}.png", np.array(levels, np.uint8))
     ground, findings = read_ground(tmp_path, T2)
-    assert findings == [] and ground.stems == {"a", "b"}
+    assert findings == [] and ground.files == {stem: f"{GROUND}/{stem}.png" for stem in "ab"}
     assert {stem: mask.tolist() for stem, mask in ground.masks.items()} == masks
-    assert read_ground(tmp_path, T1) == ((frozenset(), {}), [])
+    assert read_ground(tmp_path, T1) == (({}, {}), [])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_mask_that_cannot_be_read_is_an_error_but_its_stem_is_known(tmp_path, 
     else:
         write_png(path, np.zeros((2, 3, 3), np.uint8) if content == 3 else np.zeros((2, 3), content))
     ground, (finding,) = read_ground(tmp_path, T2)
-    assert ground.stems == {"a", "b"} and set(ground.masks) == {"a"}
+    assert set(ground.files) == {"a", "b"} and set(ground.masks) == {"a"}
     assert finding[:5] == ("7", "t2_spir", f"{GROUND}/b.png", "error", "unreadable")
     assert words in finding.message
 

@@ -1,24 +1,29 @@
 """Reading the CHAOS archive's MR part, from a zip or an unpacked folder alike.
 
 Both hold `[CHAOS_Train_Sets/]Train_Sets/MR/<patient>/...` (or `Test_Sets`); a folder may also be, or hold, `MR`.
-Files other than those of known sequences are ignored: CT, and what desktops leave in folders.
+CT is ignored. Of a patient every file is listed, also what is not unpacked, and why: no slice vanishes unseen.
 """
 
 import logging
+import re
+import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from ..base.anatomy import SEQUENCES
+from ..base.columns import LISTED_COLUMNS
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_text
+from ..base.files import sha256_of, write_text, write_tsv
 from ..base.indexes import write_index
 from ..base.patient_order import natural
+from ..base.wording import counted, near, shown
 from .disk import room_for
-from .zips import UNREADABLE, refuse_bomb, refuse_harmful
+from .places import FOLDERS, KNOWN, LOST, UNPACKED, Place, place_of, state_of
+from .zips import UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
 
 # Far above the real archives, where a slice has at most 0.5 MB and the MR part of 20 patients 0.3 GB, and far below the
 # size of a disk.
@@ -28,11 +33,14 @@ TOTAL_BYTES_AT_MOST = 8 << 30
 RATIO_AT_MOST = 200
 
 BLOCK_BYTES = 1 << 20
-FOLDERS = {folder for sequence in SEQUENCES.values() for folder in (sequence.images, sequence.ground)}
-LEFTOVERS = ("thumbs.db", "desktop.ini")
+# Of a patient, as a sheet may have it.
+NAME = re.compile("[A-Za-z0-9_-]+")
 REMEDY = (
     "Get the archive from its own source, or unpack it with a tool that you trust and set archives.<cohort>.path to "
     "the folder"
+)
+ANEW = "Get it anew: if it was downloaded, delete it and run the same command again; if it is named by " + (
+    "archives.<cohort>.path, replace it"
 )
 
 logger = logging.getLogger(__name__)
@@ -52,10 +60,20 @@ class Member(NamedTuple):
         return self.file.rpartition("/")[0]
 
 
+class Left(NamedTuple):
+    """A file or folder of a patient that is not unpacked, and why: `state` says whether a slice is lost by that."""
+
+    patient: str
+    file: str
+    state: str
+    why: str
+
+
 class Archive(Protocol):
-    """An open archive: its members, sorted by patient and file."""
+    """An open archive: its members, sorted by patient and file, and what of the patients are none."""
 
     members: list[Member]
+    left: list[Left]
 
     def open(self, member: Member) -> IO[bytes]:
         """The member's bytes as a stream."""
@@ -70,20 +88,27 @@ def open_archive(path: Path) -> Iterator[Archive]:
     layout, and where unpacking a zip could do harm: a member that would land outside the folder, a link, a name given
     twice, an encrypted member, more bytes than any real archive has.
     """
-    if path.is_dir():
-        yield _Folder(path)
-    elif path.is_file():
-        try:
-            opened = zipfile.ZipFile(path)
-        except UNREADABLE as error:
-            raise InputError(
-                f"{path}: not a zip file, or one cut short ({error}). Get it anew: if it was downloaded, delete it and "
-                "run the same command again; if it is named by archives.<cohort>.path, replace it"
-            ) from error
+    try:
+        mode = path.stat().st_mode
+        folder = _Folder(path) if stat.S_ISDIR(mode) else None
+        opened = zipfile.ZipFile(path) if stat.S_ISREG(mode) else None
+    except FileNotFoundError:
+        what = "is a link that leads nowhere" if path.is_symlink() else "no such zip file or folder"
+        raise InputError(f"{path}: {what}. Correct archives.<cohort>.path") from None
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(f"{path}: {why_no_zip(path, error)}. {ANEW}") from error
+    except OSError as error:
+        cause = shown(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        raise InputError(f"{path}: cannot be read ({cause}). Correct archives.<cohort>.path, or its rights") from error
+    if folder:
+        yield folder
+    elif opened:
         with opened:
             yield _Zip(path, opened)
     else:
-        raise InputError(f"{path}: no such zip file or folder. Correct archives.<cohort>.path")
+        raise InputError(f"{path}: is a pipe or a device, no zip file or folder. Correct archives.<cohort>.path")
 
 
 def sequences_by_patient(archive: Archive) -> dict[str, list[str]]:
@@ -97,6 +122,11 @@ def patient_sheet(path: Path, cohort: str) -> str:
     """A patient sheet (tab-separated text) of every patient and sequence in the archive at `path`."""
     with open_archive(path) as archive:
         found = sequences_by_patient(archive)
+    if odd := [patient for patient in found if not NAME.fullmatch(patient)]:
+        raise InputError(
+            f"{path}: patient '{shown(odd[0])}' cannot stand in a patient sheet. Rename the folder, with the letters "
+            "A to Z, digits, _ and - alone"
+        )
     rows = [f"{patient}\t{cohort}\t{','.join(sequences)}\n" for patient, sequences in found.items()]
     return "patient\tcohort\tsequences\n" + "".join(rows)
 
@@ -108,7 +138,11 @@ def check_archive(*, archive: Path, cohort: str, sha256: str | None, receipt: Pa
     open_archive refuses.
     """
     with open_archive(archive) as opened:
-        logger.info("%s: %d files of MR patients", archive, len(opened.members))
+        lost = sum(left.state == LOST for left in opened.left)
+        logger.info(
+            "%s: %d files of MR patients, and %s that should not be where or what they are",
+            *(archive, len(opened.members), counted(lost, "file")),
+        )
     found = "a folder" if archive.is_dir() else sha256_of(archive)
     if sha256 and archive.is_file() and found != sha256.lower():
         raise InputError(
@@ -127,11 +161,13 @@ def unpack_patient(
     ground_truth: bool,
     folder: Path,
     index: Path,
+    listed: Path,
 ) -> None:
     """Copy the files of a patient's `sequences` from the archive to `folder`, and index them.
 
-    The masks are copied only with `ground_truth`. Raises InputError that names what the archive lacks of the patient, a
-    member that is damaged, or a full disk.
+    The masks are copied only with `ground_truth`. The table `listed` has every file that the archive lists of them,
+    and why one is not unpacked. Raises InputError that names what the archive lacks of the patient, a member that is
+    damaged, or a full disk.
     """
     wanted = _wanted_folders(sequences, ground_truth)
     # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
@@ -139,13 +175,36 @@ def unpack_patient(
     folder.mkdir(parents=True, exist_ok=True)
     with open_archive(archive) as opened:
         of_patient = [member for member in opened.members if member.patient == patient]
-        if lacking := sorted(wanted - {member.folder for member in of_patient}):
-            raise InputError(_lacks(archive, cohort, patient, lacking if of_patient else []))
+        left = [each for each in opened.left if each.patient == patient]
+        lost = {_folder_of(each.file) for each in left if each.state == LOST}
+        held = {member.folder for member in of_patient} | lost
+        if lacking := sorted(wanted - held):
+            raise InputError(_lacks(archive, cohort, patient, lacking if of_patient or left else [], opened))
         chosen = [member for member in of_patient if member.folder in wanted | helpful]
         with room_for(folder, sum(member.bytes for member in chosen)):
             for member in chosen:
                 _copy(opened, archive, member, folder / member.file)
+    concerned = [each for each in left if _concerns(each.file, wanted | helpful)]
+    write_tsv(listed, LISTED_COLUMNS, sorted(_rows(chosen, concerned), key=lambda row: row["file"]))
+    logger.info(
+        "patient %s: %d files listed, %d unpacked, %d left out, %d lost",
+        *(patient, len(chosen) + len(concerned), len(chosen)),
+        *(sum((each.state == LOST) == lost for each in concerned) for lost in (False, True)),
+    )
     write_index(index, folder, [{"file": member.file} for member in chosen])
+
+
+def _rows(members: Iterable[Member], left: Iterable[Left]) -> list[dict[str, str]]:
+    unpacked = [{"file": member.file, "state": UNPACKED, "why": ""} for member in members]
+    return [*unpacked, *({"file": each.file, "state": each.state, "why": each.why} for each in left)]
+
+
+class _Entry(NamedTuple):
+    """A path in an archive, its bytes, and why it cannot be read; a folder's path ends in a slash."""
+
+    name: str
+    bytes: int = 0
+    fault: str = ""
 
 
 class _Zip:
@@ -154,7 +213,7 @@ class _Zip:
         self._bytes = path.stat().st_size
         entries = opened.infolist()
         refuse_harmful(path, entries, REMEDY)
-        self.members = _arrange(path, ((entry.filename, entry.file_size) for entry in entries))
+        self.members, self.left = _arrange(path, [_Entry(entry.filename, entry.file_size) for entry in entries])
         refuse_bomb(
             path,
             {member.name: member.bytes for member in self.members},
@@ -172,55 +231,83 @@ class _Zip:
 
 class _Folder:
     def __init__(self, path: Path) -> None:
-        path = path.absolute()  # "." has no name
+        given, path = path, path.absolute()  # "." has no name
         # Members are recognised by names that begin with MR.
         self._root = path.parent if path.name == "MR" else path
         roots = [path] if path.name == "MR" else [path / "MR", *path.glob("*/MR"), *path.glob("*/*/MR")]
-        folders = [patient / folder for root in roots for patient in _children(root) for folder in FOLDERS]
-        files = [file for folder in folders for file in _children(folder) if file.is_file()]
-        self.members = _arrange(path, ((f.relative_to(self._root).as_posix(), f.stat().st_size) for f in files))
+        entries = [
+            entry for root in roots for patient in _children(root) for entry in _entries(self._root, patient, "")
+        ]
+        # By capitals only, since the names of an archive's own folders are known.
+        odd = [f"{each.relative_to(path)}/" for each in (*path.glob("[mM][rR]"), *path.glob("*/[mM][rR]"))]
+        self.members, self.left = _arrange(given, [*entries, *(_Entry(name) for name in odd)])
 
     def open(self, member: Member) -> IO[bytes]:
         return (self._root / member.name).open("rb")
+
+
+def _entries(root: Path, patient: Path, below: str) -> Iterator[_Entry]:
+    """What lies in a folder of a patient, and in the folders within that are known."""
+    for child in _children(patient / below):
+        name = child.relative_to(root).as_posix()
+        inside = child.relative_to(patient).as_posix()
+        try:
+            found = child.stat()
+        except OSError:  # Its name is all that there is.
+            yield _Entry(name, fault=f"it is {'a link that leads nowhere' if child.is_symlink() else 'not readable'}")
+            continue
+        if stat.S_ISREG(found.st_mode):
+            yield _Entry(name, found.st_size)
+        elif not stat.S_ISDIR(found.st_mode):
+            yield _Entry(name, fault="it is a pipe or a device")
+        elif inside in KNOWN:
+            yield from _entries(root, patient, inside)
+        else:
+            yield _Entry(f"{name}/")
 
 
 def _children(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _arrange(path: Path, files: Iterable[tuple[str, int]]) -> list[Member]:
-    """The members among `files` (name, bytes), after checking that each patient stands in one place only."""
+def _arrange(path: Path, entries: Sequence[_Entry]) -> tuple[list[Member], list[Left]]:
+    """The members among `entries` and what is none, after checking that each patient stands in one place only."""
     members: list[Member] = []
+    left: set[Left] = set()
     roots: dict[str, str] = {}
-    for name, size in files:
-        placed = _place(name)
-        if placed is None:
+    for entry in entries:
+        place = place_of(entry.name)
+        if place is None:
             continue
-        root, patient, file = placed
-        if roots.setdefault(patient, root) != root:
-            raise InputError(
-                f"{path}: has patient {patient} in both {roots[patient]} and {root}. Unpack it and set "
-                "archives.<cohort>.path to the folder of one of them"
-            )
-        members.append(Member(patient, file, name, size))
+        state, why = state_of(place, entry.fault)
+        if state != UNPACKED:
+            left.add(Left(place.patient, shown(place.file), state, why))
+            continue
+        _refuse_second(path, place, roots)
+        members.append(Member(place.patient, place.file, entry.name, entry.bytes))
     if not members:
+        raise InputError(_no_patient(path, [entry.name for entry in entries], left))
+    return sorted(members, key=lambda member: (natural(member.patient), member.file)), sorted(left)
+
+
+def _refuse_second(path: Path, place: Place, roots: dict[str, str]) -> None:
+    """Raise InputError where the patient of a place stands in another of the `roots`, by patient, too."""
+    if roots.setdefault(place.patient, place.root) != place.root:
         raise InputError(
-            f"{path}: holds no MR patient. Expected is the layout of the CHAOS archive, "
-            f"Train_Sets/MR/<patient>/{SEQUENCES['t1_in_phase'].images}/..., or a folder that is or holds MR"
+            f"{path}: has patient {place.patient} in both {roots[place.patient]} and {place.root}. Unpack it and set "
+            "archives.<cohort>.path to the folder of one of them"
         )
-    return sorted(members, key=lambda member: (natural(member.patient), member.file))
 
 
-def _place(name: str) -> tuple[str, str, str] | None:
-    """Root (up to MR), patient and file of a path in an archive; None for any other than a known sequence's file."""
-    parts = name.split("/")
-    if parts[0] == "__MACOSX" or "MR" not in parts[:3]:
-        return None
-    at = parts.index("MR")
-    folder, base = "/".join(parts[at + 2 : -1]), parts[-1]
-    if folder not in FOLDERS or not base or base.startswith(".") or base.lower() in LEFTOVERS:
-        return None
-    return "/".join(parts[: at + 1]), parts[at + 1], f"{folder}/{base}"
+def _no_patient(path: Path, names: Sequence[str], left: Iterable[Left]) -> str:
+    odd = [f"{each.patient}/{each.file}" for each in left if each.state == LOST]
+    odd += [name for name in names if {"Mr", "mR", "mr"} & set(name.split("/")[:3])]
+    seen = f"; it has {shown(odd[0])}, which is not that" if odd else ""
+    return (
+        f"{path}: holds no MR patient{seen}. Expected is the layout of the CHAOS archive, "
+        f"Train_Sets/MR/<patient>/{SEQUENCES['t1_in_phase'].images}/..., or a folder that is or holds MR, in these "
+        "capitals and small letters"
+    )
 
 
 def _wanted_folders(sequences: Sequence[str], ground_truth: bool) -> set[str]:
@@ -237,13 +324,37 @@ def _folders_by_patient(archive: Archive) -> dict[str, set[str]]:
     return held
 
 
-def _lacks(path: Path, cohort: str, patient: str, folders: Sequence[str]) -> str:
+def _folder_of(file: str) -> str:
+    """The folder in which a file lies, or a folder whose name ends in a slash."""
+    return file.removesuffix("/").rpartition("/")[0]
+
+
+def _concerns(file: str, folders: Collection[str]) -> bool:
+    """Whether a file that is not unpacked may be one of these folders' of a patient."""
+    if (folder := _folder_of(file)) in FOLDERS:
+        return folder in folders
+    tops, wanted = ({each.split("/")[0].casefold() for each in given} for given in (FOLDERS, folders))
+    return file.split("/")[0].casefold() not in tops - wanted
+
+
+def _lacks(path: Path, cohort: str, patient: str, folders: Sequence[str], archive: Archive) -> str:
     what = f"{', '.join(folders)} of patient {patient}" if folders else f"patient {patient}"
+    own = {each.file for each in archive.left if each.patient == patient and each.file.endswith("/")}
+    patients = {each.patient for each in archive.members} | {each.patient for each in archive.left}
+    alike = [_like(folder, own) for folder in folders] if folders else [near(patient, patients)]
+    named = "".join(f" (it has {shown(each)})" for each in dict.fromkeys(filter(None, alike)))
     return (
-        f"{path}: lacks {what}, which the patient sheet (config key `patients`) names for the {cohort} cohort. Correct "
+        f"{path}: lacks {what}{named}, which the patient sheet (config key `patients`) names for the {cohort} cohort. "
+        "Correct "
         f"the sheet, or write one from this archive: python workflow/scripts/write_patient_sheet.py '{path}' "
         f"--cohort {cohort} > my_patients.tsv, and set `patients` to it"
     )
+
+
+def _like(folder: str, unknown: Iterable[str]) -> str | None:
+    """Of the folders that are not known the one that may be this one, or one above it, under another name."""
+    above = [f"{'/'.join(folder.split('/')[:depth])}/" for depth in range(1, folder.count("/") + 2)]
+    return next((found for each in above if (found := near(each, unknown))), None)
 
 
 def _copy(archive: Archive, path: Path, member: Member, target: Path) -> None:

@@ -1,9 +1,13 @@
 """Fetching an archive over HTTP, so that after a lost connection the download resumes where it was."""
 
+import email.utils
+import http.client
 import logging
 import os
 import queue
 import re
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -14,17 +18,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 import requests
+import urllib3.exceptions
 from tqdm import tqdm
 
 from ..base.errors import InputError
 from ..base.files import sha256_of
+from . import redirects
 from .archive import check_archive
 from .disk import room_for
+from .zips import why_no_zip
 
-# Small, since a block is lost when the connection breaks within it.
 BLOCK_BYTES = 1 << 16
 # Statuses that are worth another attempt.
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+# What libraries raise, in plain words; the first that fits.
+PLAIN: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((urllib3.exceptions.ProxyError,), "the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be reached or refuses"),
+    ((socket.gaierror,), "the server's name is not known (no network, or a mistyped address)"),
+    ((requests.ConnectTimeout,), "no answer in time"),
+    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no byte came in time"),
+    ((ssl.SSLCertVerificationError,), "the server's certificate is not trusted"),
+    ((ssl.SSLError,), "no secure connection came about"),
+    ((http.client.RemoteDisconnected, http.client.IncompleteRead), "the server closed the connection too early"),
+    ((urllib3.exceptions.IncompleteRead,), "the server closed the connection too early"),
+    ((http.client.HTTPException,), "the server does not speak HTTP"),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +52,8 @@ class Patience:
     """When to give up; all times in seconds.
 
     `attempts` and `answer_s` start anew whenever bytes have arrived. `answer_s` limits the wait for an answer over all
-    attempts, looking up the server's name included, which has no time limit of its own.
+    attempts, looking up the server's name included, which has no time limit of its own. Fewer than `slow_bytes` in
+    `slow_s` are no progress. Of the pauses that servers ask for, those up to `asked_s` are kept.
     """
 
     attempts: int = 3
@@ -42,6 +61,9 @@ class Patience:
     stall_s: float = 30
     answer_s: float = 40
     pause_s: float = 1
+    slow_bytes: int = 600_000
+    slow_s: float = 60
+    asked_s: float = 120
 
 
 def download_archive(*, url: str, sha256: str | None, cohort: str, archive: Path, receipt: Path) -> None:
@@ -66,7 +88,7 @@ def download(
     if not (sha256 and partial.size and sha256_of(partial.path) == sha256.lower()):
         if not sha256 and not partial.etag:
             partial.discard()  # whether the server's file is still the same cannot be told
-        _Fetch(url, partial, cohort, patience or Patience()).run()
+        _Fetch(url, partial, cohort, patience or Patience(), bool(sha256)).run()
         _check(url, sha256, partial, cohort)
     with partial.path.open("rb") as stream:
         os.fsync(stream.fileno())
@@ -75,7 +97,11 @@ def download(
 
 
 class _BrokenOffError(Exception):
-    """The transfer ended early; another attempt may help."""
+    """The transfer ended early; another attempt may help, after `wait_s` seconds where the server asks for them."""
+
+    def __init__(self, reason: str, wait_s: float = 0) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
 
 
 class _Partial:
@@ -123,25 +149,33 @@ class _Fetch:
     partial: _Partial
     cohort: str
     patience: Patience
+    # Whether the SHA-256 is known that the file must have.
+    checked: bool
     reached: bool = False
+    # Whether the server can send a file from its middle on; None while that cannot be told.
+    resumes: bool | None = None
 
     def run(self) -> None:
         """Fill the partial file; return when the server has no more to send."""
-        failures, furthest = 0, self.partial.size
-        deadline = time.monotonic() + self.patience.answer_s
+        failures, furthest, since = 0, self.partial.size, time.monotonic()
+        deadline = since + self.patience.answer_s
         while True:
             try:
                 return self._attempt(deadline)
-            except (_BrokenOffError, requests.RequestException) as error:
-                reason = _reason(error)
-            if self.partial.size > furthest:
-                failures, furthest = 0, self.partial.size
-                deadline = time.monotonic() + self.patience.answer_s
+            except (_BrokenOffError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                reason, asked_s = _reason(error), getattr(error, "wait_s", 0.0)
+            now, gained = time.monotonic(), self.partial.size - furthest
+            if gained > self.patience.slow_bytes / self.patience.slow_s * (now - since):
+                failures, furthest, since = 0, self.partial.size, now
+                deadline = now + self.patience.answer_s
             failures += 1
-            pause = self.patience.pause_s * failures
-            if failures >= self.patience.attempts or time.monotonic() + pause >= deadline:
+            pause = max(self.patience.pause_s * failures, asked_s)
+            deadline += asked_s
+            if asked_s > self.patience.asked_s:
+                raise self._given_up(f"{reason} and asks to be left alone for {asked_s:.0f} s")
+            if failures >= self.patience.attempts or now + pause >= deadline:
                 raise self._given_up(reason)
-            logger.warning("%s: %s; trying again from byte %d", self.url, reason, self.partial.size)
+            logger.warning("%s: %s; trying again from byte %d in %g s", self.url, reason, self.partial.size, pause)
             time.sleep(pause)
 
     def _attempt(self, deadline: float) -> None:
@@ -151,7 +185,7 @@ class _Fetch:
             status = response.status_code
             total = _total(response)
             if status in TRANSIENT:
-                raise _BrokenOffError(f"the server answered {status} {response.reason}")
+                raise _BrokenOffError(f"the server answered {status} {response.reason}", _asked_s(response))
             if status == 416 and start and total == start:
                 return  # every byte had arrived already
             if start and (status == 416 or (status == 206 and _first(response) != start)):
@@ -162,9 +196,22 @@ class _Fetch:
                     f"{self.url}: the server answered {status} {response.reason}. Correct the address in "
                     f"archives.{self.cohort}.url, or {self._remedy()}"
                 )
+            self._learn(response, start)
             if status == 200:
                 self.partial.begin(response.headers.get("ETag", ""))
             self._store(response, total)
+
+    def _learn(self, response: requests.Response, start: int) -> None:
+        """Note whether the server resumes, by what it says, and by what it does when asked to."""
+        said = {"bytes": True, "none": False}.get(response.headers.get("Accept-Ranges", "").lower())
+        same = not self.partial.etag or response.headers.get("ETag") == self.partial.etag
+        if response.status_code == 206:
+            self.resumes = True
+        elif start and same:
+            self.resumes = False
+            logger.warning("%s: the server cannot resume, so it sends the %d bytes again", self.url, start)
+        elif said is not None:
+            self.resumes = said
 
     def _answer(self, start: int, deadline: float) -> requests.Response:
         # If the content were compressed on the way, offsets in the file and on the server would differ.
@@ -177,10 +224,15 @@ class _Fetch:
         try:
             return _within(
                 deadline - time.monotonic(),
-                lambda: requests.get(self.url, headers=headers, timeout=timeout, stream=True),
+                lambda: redirects.get(self.url, checked=self.checked, headers=headers, timeout=timeout),
             )
-        except (ValueError, requests.TooManyRedirects) as error:  # what requests raises for a malformed address
-            raise InputError(f"archives.{self.cohort}.url: {self.url} is no address to download: {error}") from error
+        except InputError as error:
+            raise InputError(f"archives.{self.cohort}.url: {error}, or {self._remedy()}") from error
+        except ValueError as error:  # what requests raises for a malformed address
+            raise InputError(
+                f"archives.{self.cohort}.url: {self.url} is, or redirects to, what is no address to download. Give one "
+                "that begins with https://"
+            ) from error
 
     def _store(self, response: requests.Response, total: int | None) -> None:
         start = self.partial.size
@@ -190,9 +242,15 @@ class _Fetch:
             self.partial.append() as stream,
             _bar(self.partial.target.name, start, total) as bar,
         ):
-            for block in response.iter_content(BLOCK_BYTES):
+            came, since = start, time.monotonic()
+            # What has come, not a whole block: a trickle would fill none.
+            while block := response.raw.read1(BLOCK_BYTES, decode_content=False):
                 stream.write(block)
                 bar.update(len(block))
+                if (now := time.monotonic()) - since >= self.patience.slow_s:
+                    if (gained := stream.tell() - came) < self.patience.slow_bytes:
+                        raise _BrokenOffError(f"only {gained:,} bytes came in {now - since:.0f} s")
+                    came, since = stream.tell(), now
         if total is not None and self.partial.size != total:
             raise _BrokenOffError(f"{self.partial.size:,} of {total:,} bytes arrived")
 
@@ -200,11 +258,19 @@ class _Fetch:
         what = "could not download" if self.reached else "could not reach"
         kept = ""
         if self.partial.size:
-            kept = (
-                f"The {self.partial.size:,} bytes that arrived are kept in {self.partial.path}, and the same command "
-                "resumes there. "
-            )
+            kept = f"The {self.partial.size:,} bytes that arrived are kept in {self.partial.path}, {self._next()}. "
         return InputError(f"{what} {self.url}: {reason}. {kept}Without a network, {self._remedy()}")
+
+    def _next(self) -> str:
+        """What the same command will do with the bytes that arrived."""
+        if not (self.checked or self.partial.etag):
+            return (
+                f"but the same command starts anew: without archives.{self.cohort}.sha256 nothing tells whether the "
+                "server's file is still the same"
+            )
+        if self.resumes is False:
+            return "but the same command starts anew, since the server cannot resume"
+        return f"and the same command resumes there{'' if self.resumes else ' if the server can'}"
 
     def _remedy(self) -> str:
         return (
@@ -226,10 +292,17 @@ def _check(url: str, sha256: str | None, partial: _Partial, cohort: str) -> None
         size = partial.size
         raise InputError(
             f"{url}: wrong checksum: the config expects SHA-256 {sha256}, the {size:,} bytes that came have {found}: "
-            f"they were altered or cut short on the way, or the archive is another one. They are put aside as "
+            f"they {_what(partial.path)}. They are put aside as "
             f"{partial.put_aside()}, and the next run starts anew. If this is the archive you mean, set "
             f"archives.{cohort}.sha256 to the SHA-256 found"
         )
+
+
+def _what(path: Path) -> str:
+    found = why_no_zip(path, zipfile.BadZipFile())
+    if found.startswith("is a web page"):
+        return "are a web page, as a login or a proxy sends it"
+    return "were altered or cut short on the way, or the archive is another one"
 
 
 def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
@@ -269,11 +342,25 @@ def _first(response: requests.Response) -> int | None:
 
 def _reason(error: BaseException) -> str:
     """The cause of a failure without the layers that libraries wrap around it."""
-    if isinstance(error, requests.ConnectTimeout):
-        return "no answer in time"
-    while cause := error.__cause__ or error.__context__:
-        error = cause
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    for kinds, words in PLAIN:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return words
+    error = causes[-1]
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _asked_s(response: requests.Response) -> float:
+    """The seconds for which a server asks to be left alone: Retry-After as a number or a date; 0 where it asks none."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _bar(name: str, start: int, total: int | None) -> tqdm:

@@ -11,6 +11,37 @@ from ..base.errors import InputError
 MEMBERS_AT_MOST = 200_000
 # What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
 UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
+# File systems hold 255, and files that are made of one get longer names.
+NAME_BYTES_AT_MOST = 200
+# How files begin that people take for a zip.
+OTHER_KINDS = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"%PDF": "PDF"}
+
+
+def why_no_zip(path: Path, error: Exception) -> str:
+    """What a file is that zipfile cannot open, because of `error`."""
+    with path.open("rb") as stream:
+        start = stream.read(512).lstrip()
+    if not start:
+        return "is empty"
+    if start.lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
+        return "is a web page, not a zip file"
+    for magic, kind in OTHER_KINDS.items():
+        if start.startswith(magic):
+            return f"is a {kind} file, not a zip file"
+    if isinstance(error, UnicodeDecodeError):
+        return "is a zip with a name that is not the UTF-8 that it is said to be"
+    return f"not a zip file, or one cut short ({str(error) or type(error).__name__})"
+
+
+def fault_of_name(name: str) -> str:
+    """What makes the name of a file, with its folders, unfit for tables and for the files made of it; empty if fit."""
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "its name is not UTF-8"
+    if re.search(r"[\x00-\x1f\x7f]", name):
+        return "its name holds a control character"
+    if any(len(part.encode()) > NAME_BYTES_AT_MOST for part in name.split("/")):
+        return f"its name has more than {NAME_BYTES_AT_MOST} bytes"
+    return ""
 
 
 def refuse_harmful(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str) -> None:
@@ -49,8 +80,10 @@ def refuse_bomb(path: Path, sizes: Mapping[str, int], *, member_bytes: int, tota
 def _fault(entry: zipfile.ZipInfo) -> str:
     """What makes a zip's entry unfit to unpack; empty if nothing does."""
     name = entry.orig_filename
-    if re.search(r"[\x00-\x1f\x7f\\:]", name):
-        return "its name holds a control character, backslash or colon"
+    if fault := fault_of_name(name):
+        return fault
+    if re.search(r"[\\:]", name):
+        return "its name holds a backslash or colon"
     if set(name.removesuffix("/").split("/")) & {"", ".", ".."}:
         return "it would land outside the folder, or its name is not a plain relative path"
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):

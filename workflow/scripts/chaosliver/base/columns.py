@@ -7,6 +7,8 @@ from .anatomy import ORGANS
 
 # Of the index of a folder; further columns follow.
 INDEX_COLUMNS = ("file", "sha256")
+# Of what an archive lists of a patient: whether it was unpacked, and if not why.
+LISTED_COLUMNS = ("file", "state", "why")
 SHEET_COLUMNS = ("patient", "cohort", "sequences")
 FOLD_COLUMNS = ("fold", "patient", "role")
 
@@ -24,6 +26,11 @@ VOLUME_COLUMNS = (
     *("slice_distance_mm", "echo_time_ms", "minimum", "maximum"),
     *(f"{organ}_ml" for organ in ORGANS),
     *("errors", "warnings"),
+)
+# Slices and masks of each patient's sequence at each step from the archive to the tables.
+COUNT_COLUMNS = (
+    *("patient", "sequence", "listed_images", "unpacked_images", "read_images", "png_images", "scored"),
+    *("listed_masks", "unpacked_masks", "paired_masks", "binary_masks", "left_out"),
 )
 
 # Whose a slice is.

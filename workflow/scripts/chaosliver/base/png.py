@@ -4,68 +4,90 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from .errors import InputError
+from .wording import size_of
 
 FULL_SCALE_8BIT = 255
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# A grey image of 4096 x 4096: far above any slice, and far below a computer's memory.
+# 4096 x 4096: far above any MR slice, whose PNG is decoded in 32 MB at most.
 PIXELS_AT_MOST = 1 << 24
-CHANNELS = {0: "one grey channel", 2: "3 colour channels", 3: "a palette", 4: "a channel of opacity", 6: "4 channels"}
-REMEDY = "Fetch or make it anew"
+# How a PNG begins: eight bytes, then length and name of its header, then what the header says.
+SIGNATURE, HEADER = b"\x89PNG\r\n\x1a\n", struct.Struct(">8sI4sIIBB")
+# By colour type.
+GREY, CHANNELS = 0, {2: 3, 3: 3, 4: 2, 6: 4}
+
+
+class Header(NamedTuple):
+    """What the header of a PNG says of its pixels; `colour` is PNG's own number for what a pixel is."""
+
+    rows: int
+    columns: int
+    bits: int
+    colour: int
+
+    @property
+    def is_huge(self) -> bool:
+        """Whether no slice has so many pixels."""
+        return self.rows * self.columns > PIXELS_AT_MOST
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header of a PNG's bytes, without looking at its pixels; None where they are no PNG."""
+    if len(data) < HEADER.size:
+        return None
+    start, length, name, columns, rows, bits, colour = HEADER.unpack(data[: HEADER.size])
+    fits = (start, length, name) == (SIGNATURE, 13, b"IHDR") and rows and columns
+    return Header(rows, columns, bits, colour) if fits else None
 
 
 def read_png(path: Path) -> np.ndarray:
     """Pixels of a grey PNG, uint8 or uint16 [rows, columns].
 
-    Raises InputError where the file is missing, cut short, damaged, no PNG, not grey or of absurd size.
+    Raises InputError where the file is missing, cut short, no PNG, not grey, or larger than any slice, which its header
+    tells before a pixel is decoded.
     """
     try:
         # Through bytes, since cv2.imread fails silently and, on some systems, on non-ASCII paths.
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    if fault := _fault(data):
-        raise InputError(f"{path}: {fault}. {REMEDY}")
+    header = read_header(data)
+    if header is None:
+        raise InputError(f"{path}: is empty or not a readable image. Fetch or make it anew")
+    if header.colour != GREY:
+        channels = CHANNELS.get(header.colour, 0)
+        raise InputError(f"{path}: has {channels} colour channels where one grey channel is expected")
+    if header.is_huge:
+        raise InputError(
+            f"{path}: its header says {size_of((header.rows, header.columns))} pixels, far more than any slice has. "
+            "Fetch or make it anew"
+        )
+    if header.bits not in (8, 16):
+        raise InputError(f"{path}: has {header.bits} bits a pixel where 8 or 16 are expected. Make it anew")
+    # OpenCV passes over wrong checksums, and takes as much memory as a chunk says that it has.
+    names = list(_chunks(data))
+    if names[-1:] != [b"IEND"] or names.count(b"IHDR") != 1:
+        raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
+    if b"tRNS" in names:
+        raise InputError(f"{path}: has a transparent grey value. Make it anew without")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.ndim != 2:
-        raise InputError(f"{path}: is damaged, or not a grey image. {REMEDY}")
+    if pixels is None or pixels.shape != (header.rows, header.columns):
+        raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
     return pixels
 
 
-def _fault(data: bytes) -> str:
-    """What is wrong with the content of a grey PNG, before its pixels are unpacked; empty if nothing is.
-
-    OpenCV takes many other formats for a PNG, passes over wrong checksums, and takes as much memory as a length says.
-    """
-    if not data.startswith(SIGNATURE):
-        return "is empty" if not data else "is not a PNG file"
-    chunks = list(_chunks(data))
-    names = [name for name, _ in chunks]
-    if not names or names[0] != b"IHDR" or names[-1] != b"IEND" or len(chunks[0][1]) != 13:
-        return "is a PNG file that was cut short or damaged"
-    columns, rows, bits, colour = struct.unpack(">IIBB", chunks[0][1][:10])
-    if columns * rows > PIXELS_AT_MOST:
-        return f"claims {rows} x {columns} pixels, far more than any slice"
-    if colour != 0 or b"tRNS" in names:
-        return f"has {CHANNELS.get(colour or 4, 'unknown channels')} where one grey channel is expected"
-    if bits not in (8, 16):
-        return f"has {bits} bits per pixel where 8 or 16 are expected"
-    return ""
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each chunk, up to the end or the first that is not whole."""
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The names of a PNG's chunks, up to its end or the first that is cut short or has a wrong checksum."""
     at = len(SIGNATURE)
     while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        end = at + 8 + length
+        end = at + 8 + struct.unpack_from(">I", data, at)[0]
         if data[end : end + 4] != struct.pack(">I", zlib.crc32(data[at + 4 : end])):
             return
-        yield data[at + 4 : at + 8], data[at + 8 : end]
+        yield data[at + 4 : at + 8]
         at = end + 4
 
 

@@ -1,6 +1,7 @@
 """How messages and pages put counts, lists and sizes into words."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -29,3 +30,15 @@ def known(names: Iterable[Any]) -> str:
 def size_of(shape: Sequence[int]) -> str:
     """`288 x 320`: the size of an array of this shape, rows first."""
     return " x ".join(map(str, shape))
+
+
+def shown(name: str) -> str:
+    """A file's name as one line of text: what cannot be printed, or is not UTF-8, as an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
+
+
+def near(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that is most like `name`, capitals aside; None where none is alike."""
+    by_small = {each.casefold(): each for each in names if each != name}
+    found = get_close_matches(name.casefold(), by_small, n=1)
+    return by_small[found[0]] if found else None

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ..acquire.zips import UNREADABLE, refuse_harmful
+from ..acquire.zips import UNREADABLE, refuse_bomb, refuse_harmful
 from ..base.entryfiles import FOLDERS, LIVER, TASK, TEMPLATE, TEST_PATIENTS, Results, place_of
 from ..base.errors import InputError
 from ..base.files import read_tsv
 from ..base.patient_order import natural
+from ..base.png import GREY, read_header
 from ..base.wording import counted, first_few, size_of
 
 GEOMETRY = ("patient", "sequence", "rows", "columns", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm")
 REMEDY = "Make the zip anew"
-# The beginning of every PNG, and where its header says how many bits a sample has and what a sample is.
-PNG_START, BITS_AT, COLOUR_AT = b"\x89PNG\r\n\x1a\n", 24, 25
-GREY = 0
+# A whole entry has some 3,000 results of some kB.
+MEMBER_BYTES_AT_MOST, TOTAL_BYTES_AT_MOST, RATIO_AT_MOST = 64 << 20, 8 << 30, 200
 
 
 class Expected(NamedTuple):
@@ -62,6 +62,9 @@ def check_entry(path: Path, expected: Mapping[Results, Expected]) -> Checked:
     """
     with _opened(path) as archive:
         refuse_harmful(path, archive.infolist(), REMEDY)
+        if sizes := {entry.filename: entry.file_size for entry in archive.infolist()}:
+            limits = {"member_bytes": MEMBER_BYTES_AT_MOST, "total_bytes": TOTAL_BYTES_AT_MOST, "ratio": RATIO_AT_MOST}
+            refuse_bomb(path, sizes, **limits)
         return _check(archive, expected)
 
 
@@ -208,12 +211,13 @@ def _read(archive: zipfile.ZipFile, name: str) -> tuple[np.ndarray | None, str]:
         data = archive.read(name)
     except (*UNREADABLE, zlib.error, EOFError):
         return None, "damaged in the zip"
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data.startswith(PNG_START) else None
-    if pixels is None:
-        return None, "no readable PNG"
-    if (data[BITS_AT], data[COLOUR_AT]) != (8, GREY):
+    header = read_header(data)
+    if header and (header.bits, header.colour) != (8, GREY):
         return None, "not 8-bit grey"
-    return pixels, ""
+    if header and header.is_huge:
+        return None, f"{size_of((header.rows, header.columns))} pixels by its header, far more than any slice"
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if header else None
+    return pixels, "" if pixels is not None else "no readable PNG"
 
 
 def _fault_of(pixels: np.ndarray, shape: tuple[int, ...]) -> str:

@@ -38,6 +38,7 @@ SYNTAXES = (
 )
 MULTI_FRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 MR = (MRImageStorage, *MULTI_FRAME)
+DAMAGED = "damaged DICOM header"
 # What tells images at one place from each other, such as the phases of a dynamic series.
 REPEATS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue", "TriggerTime")
 READ = (
@@ -82,31 +83,36 @@ class Unfit:
 def frames_of(file: Path) -> list[Frame] | Unfit | None:
     """The images of a file; why there is none to segment; or None for a file that is not DICOM."""
     try:
-        syntax = read_file_meta_info(file).get("TransferSyntaxUID")
+        meta = read_file_meta_info(file)
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(READ))
     except (InvalidDicomError, OSError):
         return None
     except Exception:  # Depending on where the damage lies, pydicom raises anything.
-        return Unfit(file, "damaged DICOM header")
+        return Unfit(file, DAMAGED)
     try:
-        if reason := _unfit(header, syntax):
+        if reason := _unfit(header, meta):
             return Unfit(file, reason)
         return list(_frames(file, header))
     except _LackError as lack:
         return Unfit(file, str(lack))
     except Exception:  # Values are decoded when asked for, and damaged ones raise anything.
-        return Unfit(file, "damaged DICOM header")
+        return Unfit(file, DAMAGED)
 
 
 class _LackError(Exception):
     """What an image lacks."""
 
 
-def _unfit(header: pydicom.Dataset, syntax: str | None) -> str:
+def _unfit(header: pydicom.Dataset, meta: pydicom.Dataset) -> str:
     """Why the images of a file are no MR images that can be read; empty if they are."""
-    kind = header.get("SOPClassUID")
+    kind, syntax = header.get("SOPClassUID"), meta.get("TransferSyntaxUID")
+    if not kind:  # A directory of files has it in front alone.
+        stated = meta.get("MediaStorageSOPClassUID")
+        return UID(stated).name if stated and stated not in MR else DAMAGED
     if kind not in MR:
-        return f"{UID(kind).name}" if kind else "no SOPClassUID"
+        return UID(kind).name
+    if "Rows" not in header:  # What follows where the slice lies was cut off.
+        return DAMAGED
     if syntax not in SYNTAXES:
         return f"transfer syntax {UID(syntax).name if syntax else 'unknown'}"
     if header.get("SamplesPerPixel", 1) != 1 or header.get("PhotometricInterpretation") not in (None, "MONOCHROME2"):

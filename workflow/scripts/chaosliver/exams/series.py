@@ -9,9 +9,9 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.volumes import GAP_LIMIT
-from ..base.wording import counted, size_of
+from ..base.wording import counted, shown, size_of
 from ..prepare.dicom import normal_of
-from .frames import Frame, Unfit, frames_of
+from .frames import DAMAGED, Frame, Unfit, frames_of
 
 # Fewer show no organ as a whole: CHAOS has 26 slices and more, a localiser three or so.
 FEWEST_SLICES = 5
@@ -58,13 +58,18 @@ def plane_across(normal: np.ndarray) -> str:
 def find_series(files: Sequence[Path]) -> tuple[list[Series], Counter[str]]:
     """The volumes among DICOM files, by series number and echo time, and how many files or images are in none, by why.
 
-    Files that are not DICOM are left out, and so are copies of an image that came before.
+    Files that are not DICOM are left out, and so are copies of an image that came before. Raises InputError for a DICOM
+    file with a damaged header, which may be a slice.
     """
     frames: dict[tuple[str, int], Frame] = {}
     unfit: Counter[str] = Counter()
     for file in files:
         found = frames_of(file)
         if isinstance(found, Unfit):
+            if found.reason == DAMAGED:
+                raise InputError(
+                    f"{shown(str(file))}: has a damaged DICOM header, and may be a slice. Copy it anew, or remove it"
+                )
             unfit[found.reason] += 1
         else:
             for frame in found or ():

@@ -24,7 +24,9 @@ from ..prepare.images import Encoding, encode_volume
 from .series import Series, plane_across
 
 # Far above any MR volume, which has some 10 million voxels.
-VOXELS_AT_MOST = 1 << 29
+VOXELS_AT_MOST = 1 << 27
+# No more bytes come of one that was compressed as gzip does.
+INFLATED_AT_MOST = 1032
 # The axes of the slices that networks learn from: columns to the left, rows to the back, slices to the head.
 AXIAL = ("L", "P", "S")
 # Whatever the workflow makes goes through tables of so many digits.
@@ -127,6 +129,9 @@ def read_nifti(path: Path) -> Volume:
     if len(shape) != 3 or min(shape) < 2:
         raise InputError(f"{path}: holds {size_of(image.shape)} values, not one volume. Save a single volume")
     _refuse_huge(path, shape)
+    promised, held = int(np.prod(shape)) * header.get_data_dtype().itemsize, path.stat().st_size
+    if promised > held * (INFLATED_AT_MOST if path.name.lower().endswith(".gz") else 1):
+        raise InputError(f"{path}: its header promises {promised:,} bytes of voxels, more than is in it. Copy it anew")
     if not oriented:
         raise InputError(
             f"{path}: does not say how it lies in the patient (qform and sform are unknown), so left and right cannot "

@@ -1,16 +1,18 @@
 """What a patient's folder holds, slice by slice, and what is wrong with it."""
 
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..base.anatomy import SEQUENCES
-from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
-from ..base.files import write_tsv
+from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, LISTED_COLUMNS
+from ..base.files import read_tsv, write_tsv
 from ..base.indexes import read_index
 from ..base.volumes import VolumeId
 from .checks import PHASES_SWAPPED, check_grids, check_masks, check_phases, check_places
 from .findings import Finding, log_findings
+from .listing import check_listed, check_names
 from .pairing import OUT_OF_PHASE, pair
 from .plausibility import check_plausible
 from .slices import Ground, Image, describe_slice, read_ground, read_images, usual_distance_mm
@@ -19,30 +21,41 @@ IN_PHASE = "t1_in_phase"
 
 
 def inventory_patient(
-    *, raw_index: Path, patient: str, sequences: list[str], ground_truth: bool, slices: Path, findings: Path
+    *,
+    raw_index: Path,
+    listed: Path,
+    patient: str,
+    sequences: list[str],
+    ground_truth: bool,
+    slices: Path,
+    findings: Path,
 ) -> None:
     """Check the patient's folder, which lies beside its index, and write the tables of slices and findings.
 
+    `listed` is the table of what the archive has of the patient.
     Both are written where there are errors too: those keep the patient out later. Raises InputError where the folder
     is not as its index says.
     """
     raw = raw_index.with_suffix("")
     read_index(raw_index, raw)
-    slice_rows, finding_rows = take_inventory(raw, patient, sequences, ground_truth)
+    in_archive = read_tsv(listed, LISTED_COLUMNS)
+    slice_rows, finding_rows = take_inventory(raw, patient, sequences, ground_truth, in_archive)
     write_tsv(slices, INVENTORY_COLUMNS, slice_rows)
     write_tsv(findings, FINDING_COLUMNS, finding_rows)
     log_findings(finding_rows, logging.INFO)
 
 
 def take_inventory(
-    raw: Path, patient: str, sequences: list[str], ground_truth: bool
+    raw: Path, patient: str, sequences: list[str], ground_truth: bool, listed: Iterable[Mapping[str, str]] = ()
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the slices (INVENTORY_COLUMNS) and of the findings (FINDING_COLUMNS) of one patient.
 
-    `raw` is the patient's folder. Images are paired with their masks by stem; those out of phase by place along z with
-    the images in phase, whose ground truth they share. A damaged file is a finding and gives no row.
+    `raw` is the patient's folder, `listed` what the archive has of it (LISTED_COLUMNS). Images are paired with their
+    masks by stem; those out of phase by place along z with the images in phase, whose ground truth they share. A
+    damaged file is a finding and gives no row.
     """
     found = _Inventory(raw, [VolumeId(sequence, patient) for sequence in SEQUENCES if sequence in sequences])
+    found.check_files(listed, ground_truth)
     found.read_images()
     found.check_phases()
     for volume in found.images:
@@ -63,6 +76,10 @@ class _Inventory:
         self._grounds: dict[str, Ground] = {}
         self._in_phase: list[Image] = []
         self._phases_swapped = False
+
+    def check_files(self, listed: Iterable[Mapping[str, str]], ground_truth: bool) -> None:
+        self.findings += check_listed(self._volumes, listed)
+        self.findings += check_names(self._raw, self._volumes, ground_truth)
 
     def read_images(self) -> None:
         for volume in self._volumes:

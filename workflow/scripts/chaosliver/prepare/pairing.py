@@ -21,7 +21,7 @@ def pair(
     files that have a finding already: their partners get none.
     """
     folder = SEQUENCES[volume.sequence].ground
-    if not ground.stems:
+    if not ground.files:
         return images, [error(volume, folder, "no-ground-truth", f"there is no mask in it. {REMEDY}")]
     stems, findings = _ground_stems(volume, images, in_phase)
     paired = []
@@ -29,7 +29,7 @@ def pair(
         image_with_mask, found = _with_mask(volume, image, stems.get(image.stem), ground)
         paired.append(image_with_mask)
         findings += found
-    findings += _without_image(volume, ground.stems - set(stems.values()), unreadable)
+    findings += _without_image(volume, ground, set(stems.values()), unreadable)
     return paired, findings
 
 
@@ -57,8 +57,8 @@ def _check_stems(volume: VolumeId, images: list[Image], stems: dict[str, str]) -
 def _with_mask(volume: VolumeId, image: Image, stem: str | None, ground: Ground) -> tuple[Image, list[Finding]]:
     """The image with the mask of this stem, and a finding where there is none or where it does not fit."""
     folder = SEQUENCES[volume.sequence].ground
-    file = f"{folder}/{stem}.png"
-    if stem is None or stem not in ground.stems:
+    file = ground.files.get(stem or "", f"{folder}/{stem}.png")
+    if stem is None or stem not in ground.files:
         where = file if stem else f"{folder}: no image in phase lies at its place"
         return image, [error(volume, image.file, "without-partner", f"image without ground truth ({where})")]
     if stem not in ground.masks:  # It cannot be read, and has a finding already.
@@ -71,14 +71,16 @@ def _with_mask(volume: VolumeId, image: Image, stem: str | None, ground: Ground)
     return replace(image, ground=file), [error(volume, file, "matrix", message)]
 
 
-def _without_image(volume: VolumeId, stems: Collection[str], unreadable: Collection[str]) -> Iterator[Finding]:
-    """A finding for each ground truth of these stems: no image has it."""
+def _without_image(
+    volume: VolumeId, ground: Ground, stems: Collection[str], unreadable: Collection[str]
+) -> Iterator[Finding]:
+    """A finding for each ground truth that has none of these stems: no image has it."""
     sequence = SEQUENCES[volume.sequence]
-    for stem in sorted(stems):
+    for stem in sorted(set(ground.files) - set(stems)):
         partner = stem if volume.sequence != OUT_OF_PHASE else _renumbered(stem, -1)
         if partner not in unreadable:
             message = f"ground truth without an image ({sequence.images}/{partner}.dcm)"
-            yield error(volume, f"{sequence.ground}/{stem}.png", "without-partner", message)
+            yield error(volume, ground.files[stem], "without-partner", message)
 
 
 def _renumbered(stem: str, by: int) -> str:

@@ -45,12 +45,12 @@ class Image:
 
 
 class Ground(NamedTuple):
-    """The ground truth of a sequence: the stems that lie in its folder, and the masks that could be read, by stem.
+    """The ground truth of a sequence, by stem: its files, paths below the patient's folder, and the masks in them.
 
-    A mask is uint8 [rows, columns] with the challenge's grey levels.
+    A mask is uint8 [rows, columns] with the challenge's grey levels. Those that cannot be read are missing.
     """
 
-    stems: frozenset[str]
+    files: dict[str, str]
     masks: dict[str, np.ndarray]
 
 
@@ -91,7 +91,7 @@ def read_ground(raw: Path, volume: VolumeId) -> tuple[Ground, list[Finding]]:
             masks[path.stem] = _read_mask(path)
         except InputError as damage:
             findings.append(error(volume, f"{folder}/{path.name}", "unreadable", f"{damage}. {REMEDY}"))
-    return Ground(frozenset(path.stem for path in paths), masks), findings
+    return Ground({path.stem: f"{folder}/{path.name}" for path in paths}, masks), findings
 
 
 def _read_mask(path: Path) -> np.ndarray:
@@ -99,10 +99,10 @@ def _read_mask(path: Path) -> np.ndarray:
         raise InputError("the file is empty")
     try:
         mask = read_png(path)
-    except InputError:
-        mask = None
-    if mask is None or mask.dtype != np.uint8:
-        raise InputError("is not a readable 8-bit grey PNG")
+    except InputError as damage:
+        raise InputError(f"is not a readable 8-bit grey PNG: {str(damage).removeprefix(f'{path}: ')}") from None
+    if mask.dtype != np.uint8:
+        raise InputError("is not a readable 8-bit grey PNG: it has 16 bits a pixel")
     return mask
 
 

@@ -177,6 +177,18 @@ def training_data(plan: Plan) -> list[str]:
     return sorted({index for named in inputs for indexes in named.values() for index in indexes})
 
 
+def count_slices(plan: Plan) -> dict[str, list[str]]:
+    """What the archive lists of each patient, what was read, and all images and masks that were made of it."""
+    used = [inputs for name, runs in plan.predictions.items() for inputs in _scored(plan, name, runs).values()]
+    made = sorted({*training_data(plan), *(index for indexes in used for index in indexes)})
+    return {
+        "listed": [f"{plan.results}/raw/{patient}.listed.tsv" for patient in plan.patients],
+        "slices": [f"{plan.results}/inventory/{patient}.slices.tsv" for patient in plan.patients],
+        "image_indexes": [index for index in made if index.startswith(f"{plan.results}/png/")],
+        "mask_indexes": [index for index in made if index.startswith(f"{plan.results}/masks/")],
+    }
+
+
 def images_folder(plan: Plan, experiment: str) -> str:
     """The folder of an experiment's images."""
     return f"{plan.results}/png/{plan.experiments[experiment].encoding}"
