@@ -15,8 +15,15 @@ SMALL = {**DESCRIBED, "organ": "spleen"}
 BLOCK = (slice(2, 5), slice(2, 8), slice(3, 9))
 
 
+def greys_of(shape=SHAPE):
+    """Random grey values that change from slice to slice as a body does: each lies between those beside it."""
+    first, last = np.random.default_rng(1).integers(200, 900, (2, *shape[1:]))
+    share = np.linspace(0, 1, shape[0])[:, None, None]
+    return np.rint((1 - share) * first + share * last).astype(int)
+
+
 def looked_at(tmp_path, greys=None, described=SMALL, mask=None, organ=None, agreement=None, known=0, **where):
-    greys = np.random.default_rng(1).integers(200, 900, SHAPE) if greys is None else greys
+    greys = greys_of() if greys is None else greys
     ((series,), _) = find_series(write_series(tmp_path / "exam", greys, **where))
     volume = read_series(series)
     view = axial(volume)
@@ -61,7 +68,7 @@ def test_lengths_outside_training_are_told(tmp_path, seen, raised):
 
 def test_greys_may_lie_half_a_range_outside_training(tmp_path):
     """The volume's middle lies 0.001 within and beyond half a range of 0.08, on either side."""
-    greys = np.random.default_rng(1).integers(200, 900, SHAPE)
+    greys = greys_of()
     own = np.median(greys) / np.percentile(greys, 99.5)
     for low, high, raised in (
         (own - 0.119, own - 0.039, []),
@@ -91,7 +98,7 @@ def test_an_organ_that_is_absent_cut_off_or_in_pieces_is_told(tmp_path):
     empty = np.zeros(SHAPE, bool)
     assert names(looked_at(tmp_path / "0", mask=empty)) == ["no spleen"]
     # 5 cm2 are 148 pixels of 3.375 mm2: more than a slice of 120 has, so a larger one.
-    large, greys = np.zeros((7, 20, 20), bool), np.random.default_rng(1).integers(200, 900, (7, 20, 20))
+    large, greys = np.zeros((7, 20, 20), bool), greys_of((7, 20, 20))
     seen = DESCRIBED["seen"] | {"rows": [20, 20], "columns": [20, 20]}
     for pixels, raised in ((148, []), (149, ["cut off"])):
         large[0].ravel()[:pixels] = True

@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..base.wording import counted, first_few
 from ..network.answers import Answer
 from ..network.prediction import keep_largest
+from ..prepare.contents import is_blank
 from ..prepare.greys import grey_profile
+from ..prepare.limits import BLANK_SLICES
+from ..prepare.strangers import find_strangers
 from .volumes import Axial, Volume
 
 # A length may lie so far outside those of the training images, as a share.
@@ -43,6 +47,7 @@ def flags_of(described: Mapping[str, Any], volume: Volume, view: Axial, answer: 
     return [
         *_seen_before(known, len(view.greys)),
         *_unlike_training(described["seen"], volume, view),
+        *_odd_slices(volume),
         *_implausible(described["organ"], volume.voxel_ml, view, answer),
     ]
 
@@ -76,6 +81,24 @@ def _unlike_training(seen: Mapping[str, Sequence[float]], volume: Volume, view: 
     odd = [name for name, value in grey_profile(view.greys).items() if not _within(value, *seen[name])]
     if odd:
         yield Flag("grey values", "Its grey values are distributed unlike those of training: another sequence?")
+
+
+def _odd_slices(volume: Volume) -> Iterator[Flag]:
+    """Flags on slices without an image, with that of another, or unlike those beside them, which are alike."""
+    stack = volume.greys[volume.present]
+    filled = np.array([not is_blank(plane) for plane in stack])
+    if not BLANK_SLICES.usual(100 * float(1 - filled.mean())):
+        yield Flag(
+            "blank slices", f"{counted(int((~filled).sum()), 'slice')} of {len(filled)} hold one grey value alone."
+        )
+    planes = stack[filled]
+    if repeated := len(planes) - len({plane.tobytes() for plane in planes}):
+        yield Flag("repeated slices", f"{counted(repeated, 'slice')} of {len(planes)} hold the same image as another.")
+    column_mm, row_mm, slice_mm = volume.spacing_mm
+    numbers = np.flatnonzero(volume.present)[filled]
+    if odd := find_strangers(planes, (numbers * slice_mm).tolist(), (row_mm, column_mm)):
+        told = first_few([int(numbers[number]) + 1 for number in odd])
+        yield Flag("odd slices", f"Unlike those beside them, which are alike: slice {told}. Another patient's?")
 
 
 def _implausible(key: str, voxel_ml: float, view: Axial, answer: Answer) -> Iterator[Flag]:

@@ -30,7 +30,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from ..prepare.dicom import are_perpendicular
+from ..prepare.dicom import IDENTIFIERS, LONGEST_MM, are_perpendicular
+from ..prepare.limits import PIXEL_SPACING
 
 SYNTAXES = (
     *(ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless),
@@ -42,9 +43,10 @@ DAMAGED = "damaged DICOM header"
 # What tells images at one place from each other, such as the phases of a dynamic series.
 REPEATS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue", "TriggerTime")
 READ = (
-    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "ImageType", "EchoTime", *REPEATS),
+    *("SOPClassUID", "SOPInstanceUID", "SeriesNumber", "ImageType", "EchoTime", *REPEATS),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
-    *("RescaleSlope", "RescaleIntercept", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("RescaleSlope", "RescaleIntercept", "SamplesPerPixel", "PhotometricInterpretation", "ModalityLUTSequence"),
+    *IDENTIFIERS,
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 
@@ -54,7 +56,8 @@ class Frame:
     """One image of a file, `number` from 0.
 
     Lengths are in mm, `position` and `orientation` those of the patient (DICOM axes), `spacing` that of rows and that
-    of columns. `kind` and `repeat` tell images of one series apart. `rescale` is slope and intercept.
+    of columns. `kind` and `repeat` tell images of one series apart, `identifiers` those of other patients and studies
+    that bear the same series' UID. `rescale` is slope and intercept.
     """
 
     file: Path
@@ -70,6 +73,7 @@ class Frame:
     spacing: tuple[float, ...]
     shape: tuple[int, int]
     rescale: tuple[float, float]
+    identifiers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def _unfit(header: pydicom.Dataset, meta: pydicom.Dataset) -> str:
         return f"transfer syntax {UID(syntax).name if syntax else 'unknown'}"
     if header.get("SamplesPerPixel", 1) != 1 or header.get("PhotometricInterpretation") not in (None, "MONOCHROME2"):
         return f"pixels of {header.get('PhotometricInterpretation')}"
+    if header.get("ModalityLUTSequence"):
+        return "grey values by a table (ModalityLUTSequence)"
     if "LOCALIZER" in [part.upper() for part in header.get("ImageType") or ()]:
         return "localiser"
     return ""
@@ -154,6 +160,7 @@ def _frame(file: Path, number: int, header: pydicom.Dataset, places: Sequence[py
         spacing=_lengths(places),
         shape=(int(_needed(header, "Rows")), int(_needed(header, "Columns"))),
         rescale=_rescale(places),
+        identifiers=tuple(str(header.get(name) or "").strip() for name in IDENTIFIERS),
     )
 
 
@@ -177,7 +184,7 @@ def _found(places: Sequence[pydicom.Dataset], keyword: str, group: str, within: 
 def _numbers(places: Sequence[pydicom.Dataset], keyword: str, group: str, count: int) -> tuple[float, ...]:
     found = _found(places, keyword, group, keyword)
     numbers = tuple(float(number) for number in found) if isinstance(found, pydicom.multival.MultiValue) else ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
+    if len(numbers) != count or not np.isfinite(numbers).all() or max(map(abs, numbers)) > LONGEST_MM:
         raise _LackError(f"without {keyword}" if found is None else f"{keyword} {found}")
     return numbers
 
@@ -191,7 +198,7 @@ def _directions(places: Sequence[pydicom.Dataset]) -> tuple[float, ...]:
 
 def _lengths(places: Sequence[pydicom.Dataset]) -> tuple[float, ...]:
     found = _numbers(places, "PixelSpacing", "PixelMeasuresSequence", 2)
-    if min(found) <= 0:
+    if not all(PIXEL_SPACING.possible(length) for length in found):
         raise _LackError(f"PixelSpacing {list(found)}")
     return found
 

@@ -32,7 +32,7 @@ from .opening import files_of_exam, is_nifti
 from .outputs import write_nifti, write_seg
 from .scoring import NOT_SCORED, read_truth, refuse_seen, scores_of
 from .series import choose_series, find_series
-from .volumes import Axial, Volume, axial, planes_of, read_nifti, read_series
+from .volumes import Axial, Volume, axial, planes_of, read_nifti, read_series, refuse_blank
 
 REPORT, PROBABILITY, SEG, SHEET = "report.json", "probability.nii.gz", "mask.dcm", "slices.png"
 SHEET_PERCENTILES = (0.5, 99.5)
@@ -139,8 +139,11 @@ def _segment_exam(
 
 def _read(path: Path, files: Sequence[Path], wanted: int | str | None) -> Volume:
     if len(files) == 1 and is_nifti(files[0]):
-        return read_nifti(files[0])
-    return read_series(choose_series(path, *find_series(files), wanted))
+        volume = read_nifti(files[0])
+    else:
+        volume = read_series(choose_series(path, *find_series(files), wanted))
+    refuse_blank(path, volume)
+    return volume
 
 
 def _digest_of(files: Sequence[Path]) -> str:

@@ -11,6 +11,7 @@ from ..base.errors import InputError
 from ..base.volumes import GAP_LIMIT
 from ..base.wording import counted, shown, size_of
 from ..prepare.dicom import normal_of
+from ..prepare.limits import SLICE_DISTANCE
 from .frames import DAMAGED, Frame, Unfit, frames_of
 
 # Fewer show no organ as a whole: CHAOS has 26 slices and more, a localiser three or so.
@@ -118,7 +119,7 @@ def _order(series: Series) -> tuple[int, float, str, str]:
 
 
 def _groups(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
-    """Images of one series, matrix, spacing, orientation, kind and echo time; repeated ones told apart."""
+    """Images of one series and patient, matrix, spacing, orientation, kind and echo time; repeated ones told apart."""
     groups: list[list[Frame]] = []
     for frame in frames:
         own = next((group for group in groups if _belongs(frame, group[0])), None)
@@ -134,7 +135,7 @@ def _groups(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
 
 
 def _belongs(frame: Frame, other: Frame) -> bool:
-    same = ("series", "shape", "kind")
+    same = ("series", "identifiers", "shape", "kind")
     return all(getattr(frame, name) == getattr(other, name) for name in same) and bool(
         np.allclose(frame.orientation, other.orientation, atol=1e-3)
         and np.allclose(frame.spacing, other.spacing, rtol=1e-3)
@@ -177,4 +178,6 @@ def _series_of(group: Sequence[Frame]) -> Series | str:
     if len(frames) < (1 - MISSING_AT_MOST) * (places[-1] + 1):
         return f"series of which more than {MISSING_AT_MOST:.0%} of the slices are missing"
     distance = float(along[-1] - along[0]) / int(places[-1])
+    if not SLICE_DISTANCE.possible(distance):
+        return f"slices {distance:.3g} mm apart"
     return Series(tuple(frames), tuple(places.tolist()), distance)

@@ -19,8 +19,9 @@ from ..base.errors import InputError
 from ..base.nifti import BETWEEN_AXES
 from ..base.planes import Plane
 from ..base.wording import size_of
-from ..prepare.dicom import normal_of
+from ..prepare.dicom import has_swapped_bytes, normal_of
 from ..prepare.images import Encoding, encode_volume
+from ..prepare.limits import PIXEL_SPACING, SLICE_DISTANCE
 from .series import Series, plane_across
 
 # Far above any MR volume, which has some 10 million voxels.
@@ -140,6 +141,12 @@ def read_nifti(path: Path) -> Volume:
     to_patient = BETWEEN_AXES @ image.affine
     if not np.isfinite(to_patient).all() or abs(np.linalg.det(to_patient[:3, :3])) < 1e-6:
         raise InputError(f"{path}: its affine matrix gives voxels no volume. Convert it from DICOM anew")
+    lengths = np.linalg.norm(to_patient[:3, :3], axis=0)
+    # Which axis is that of the slices is not told, so the wider limits of both hold for each.
+    least = min(PIXEL_SPACING.least_possible, SLICE_DISTANCE.least_possible)
+    if lengths.min() < least or lengths.max() > SLICE_DISTANCE.most_possible:
+        told = " x ".join(f"{length:.3g}" for length in lengths)
+        raise InputError(f"{path}: its voxels measure {told} mm, which no scanner gives. Convert it from DICOM anew")
     try:
         values = np.asanyarray(image.dataobj).reshape(shape)
     except Exception as error:
@@ -149,6 +156,13 @@ def read_nifti(path: Path) -> Volume:
     greys = np.ascontiguousarray(values.transpose(2, 1, 0))
     present = np.ones(len(greys), bool)
     return Volume(_raised(greys, present), to_patient, present, None)
+
+
+def refuse_blank(path: Path, volume: Volume) -> None:
+    """Raise InputError where a volume holds one grey value alone."""
+    held = volume.greys[volume.present]
+    if held.min() == held.max():
+        raise InputError(f"{path}: every voxel has the same grey value. Export the series anew")
 
 
 def axial(volume: Volume) -> Axial:
@@ -219,6 +233,8 @@ def _pixels(file: Path, number: int, shape: tuple[int, int]) -> np.ndarray:
         raise InputError(f"{file}: its pixels cannot be read ({_first_line(error)}). Export the series anew") from None
     if pixels.shape != shape or pixels.dtype.kind not in "iu":
         raise InputError(f"{file}: its pixels are not {size_of(shape)} whole grey values. Export the series anew")
+    if has_swapped_bytes(pixels):
+        raise InputError(f"{file}: the two bytes of each pixel are in the wrong order. Export the series anew")
     return pixels.astype(np.int32) if pixels.dtype.itemsize <= 2 else pixels
 
 

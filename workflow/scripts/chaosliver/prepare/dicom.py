@@ -4,7 +4,8 @@ pydicom reads a header cut short as a partial data set without an error, and unf
 ask how large they get. So the transfer syntax is checked first, and every attribute that is needed must be there.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 LARGEST_GREY = 65535
 # What the elements of a slice come after, and the two between which there are none.
 LAST_OF_META, PIXELS, SIGNATURES = Tag(0x0002, 0xFFFF), Tag("PixelData"), Tag("DigitalSignaturesSequence")
+# No scanner has such lengths, and areas and volumes made of them could overflow.
+SHORTEST_MM, LONGEST_MM = 1e-6, 1e5
+# What tells whose a slice is, and of which series. CHAOS leaves PatientID empty.
+IDENTIFIERS = ("PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+# Pixels this many times as rough as with their bytes exchanged have them in the wrong order. On the 14 real patients at
+# most 0.91 times, and with exchanged bytes more than 1.5 times in 92 % of the slices (T2-SPIR: 98 %). Of fewer grey
+# values the roughness says little; the real slices have 299 and more.
+ROUGHER, GREYS_AT_LEAST = 1.5, 64
 REMEDY = "Fetch the file anew from the archive, or drop the patient or sequence from the patient sheet."
 
 
@@ -32,7 +41,7 @@ class Slice:
     """One slice: pixels uint16 [rows, columns], and where they lie in the patient (mm, DICOM axes).
 
     `spacing` is the distance of neighbouring rows and that of neighbouring columns. `orientation` holds the directions
-    of a row and of a column.
+    of a row and of a column. `identifiers` are those of IDENTIFIERS that the header fills.
     """
 
     pixels: np.ndarray
@@ -41,6 +50,7 @@ class Slice:
     orientation: tuple[float, ...]
     spacing: tuple[float, float]
     echo_time_ms: float | None
+    identifiers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def position_mm(self) -> float:
@@ -56,7 +66,6 @@ def read_slice(path: Path) -> Slice:
     """
     header = _read_data_set(path)
     try:
-        echo_time = header.get("EchoTime")
         x, y, z = _numbers(header, "ImagePositionPatient", 3)
         row_spacing, column_spacing = _numbers(header, "PixelSpacing", 2)
         found = Slice(
@@ -65,7 +74,8 @@ def read_slice(path: Path) -> Slice:
             position=(x, y, z),
             orientation=_numbers(header, "ImageOrientationPatient", 6),
             spacing=(row_spacing, column_spacing),
-            echo_time_ms=None if echo_time in (None, "") else float(echo_time),
+            echo_time_ms=_echo_time(header),
+            identifiers={name: text for name in IDENTIFIERS if (text := str(header.get(name) or "").strip())},
         )
         _check_geometry(found)
     except _DamageError as damage:
@@ -89,6 +99,19 @@ def are_perpendicular(orientation: tuple[float, ...]) -> bool:
     """Whether the directions of a row and of a column have length 1 and a right angle between them."""
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
     return bool(np.allclose([row @ row, column @ column, row @ column], (1, 1, 0), atol=1e-3))
+
+
+def has_swapped_bytes(pixels: np.ndarray) -> bool:
+    """Whether 16-bit pixels [rows, columns] make a smooth image only once the two bytes of each are exchanged."""
+    if len(np.unique(pixels)) < GREYS_AT_LEAST:
+        return False
+    return _roughness(pixels) > ROUGHER * _roughness(pixels.byteswap()) > 0
+
+
+def _roughness(pixels: np.ndarray) -> float:
+    """The mean step between neighbouring columns, as a share of the standard deviation."""
+    values = pixels.astype(np.float32)
+    return float(np.abs(np.diff(values, axis=1)).mean() / max(float(values.std()), 1e-6))
 
 
 class _DamageError(Exception):
@@ -171,6 +194,15 @@ def _numbers(header: pydicom.Dataset, keyword: str, count: int) -> tuple[float, 
     return numbers
 
 
+def _echo_time(header: pydicom.Dataset) -> float | None:
+    value = header.get("EchoTime")
+    if value in (None, ""):
+        return None
+    if not np.isfinite(float(value)):
+        raise _DamageError(f"EchoTime is {value}, not a number")
+    return float(value)
+
+
 def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
     expected = {
         "SOPClassUID": MRImageStorage,
@@ -193,12 +225,16 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
     signed = sign == 1
     pixels = np.frombuffer(content, "<i2" if signed else "<u2").reshape(rows, columns)
     _check_bits(header, pixels, signed)
+    if has_swapped_bytes(pixels):
+        raise _DamageError("the two bytes of each pixel are in the wrong order: big endian is declared little endian")
     return _rescaled(header, pixels)
 
 
 def _check_bits(header: pydicom.Dataset, pixels: np.ndarray, signed: bool) -> None:
     """Refuse pixels with more than grey values in them, such as overlays in the bits that are left."""
     bits = int(_value(header, "BitsStored"))
+    if (high_bit := int(header.get("HighBit", bits - 1))) != bits - 1:
+        raise _DamageError(f"HighBit is {high_bit}, but only {bits - 1} is read where BitsStored is {bits}")
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
     if pixels.min() < low or pixels.max() >= high:
         raise _DamageError(f"BitsStored is {bits}, but its pixels run from {pixels.min()} to {pixels.max()}")
@@ -206,6 +242,8 @@ def _check_bits(header: pydicom.Dataset, pixels: np.ndarray, signed: bool) -> No
 
 def _rescaled(header: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
     """The grey values that slope and intercept make of the pixels, uint16: whole numbers, as the PNG hold them."""
+    if header.get("ModalityLUTSequence"):
+        raise _DamageError("its grey values are those of a table (ModalityLUTSequence), which is not read")
     # Of a file that lacks or leaves them empty, as CHAOS does, the pixels are the grey values.
     slope, intercept = (
         float(found) if (found := header.get(keyword)) not in (None, "") else usual
@@ -229,5 +267,7 @@ def _check_geometry(found: Slice) -> None:
         raise _DamageError(
             f"ImageOrientationPatient is {found.orientation}, not two perpendicular directions of length 1"
         )
-    if min(found.spacing) <= 0:
-        raise _DamageError(f"PixelSpacing is {found.spacing}, not two positive lengths")
+    if not SHORTEST_MM <= min(found.spacing) <= max(found.spacing) <= LONGEST_MM:
+        raise _DamageError(f"PixelSpacing is {found.spacing}, not two positive lengths in mm")
+    if max(map(abs, found.position)) > LONGEST_MM:
+        raise _DamageError(f"ImagePositionPatient is {found.position}, which no scanner can reach (mm)")

@@ -10,12 +10,15 @@ from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, LISTED_COLUMNS
 from ..base.files import read_tsv, write_tsv
 from ..base.indexes import read_index
 from ..base.volumes import VolumeId
+from .bodies import check_body, check_organs
 from .checks import PHASES_SWAPPED, check_grids, check_masks, check_phases, check_places
+from .contents import check_blank_masks, check_contents
 from .findings import Finding, log_findings
 from .listing import check_listed, check_names
 from .pairing import OUT_OF_PHASE, pair
 from .plausibility import check_plausible
 from .slices import Ground, Image, describe_slice, read_ground, read_images, usual_distance_mm
+from .strangers import check_identifiers, check_strangers
 
 IN_PHASE = "t1_in_phase"
 
@@ -101,8 +104,13 @@ class _Inventory:
         self.findings += findings
 
     def check_images(self, volume: VolumeId) -> None:
-        self.findings += check_places(volume, self.images[volume])
-        self.findings += check_grids(volume, self.images[volume])
+        images = self.images[volume]
+        found = [*check_places(volume, images), *check_grids(volume, images), *check_identifiers(volume, images)]
+        found += [*check_body(volume, images), *check_contents(volume, images)]
+        # What is impossible already would only be told again as slices unlike their neighbours.
+        if not any(finding.severity == "error" for finding in found):
+            found += check_strangers(volume, images)
+        self.findings += found
 
     def add_masks(self, volume: VolumeId) -> None:
         # With the phases swapped no T1 image would find its mask, and the cause would drown in the consequences.
@@ -116,6 +124,8 @@ class _Inventory:
         # Both phases share their masks: what is wrong with a mask is said once.
         if volume.sequence != OUT_OF_PHASE or not self._images_of(IN_PHASE):
             self.findings += check_masks(volume, images)
+            self.findings += check_organs(volume, images)
+            self.findings += check_blank_masks(volume, images)
             self.findings += check_plausible(volume, images)
 
     def rows(self) -> list[dict[str, Any]]:

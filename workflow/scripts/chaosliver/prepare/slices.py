@@ -12,7 +12,7 @@ from ..base.anatomy import ORGANS, SEQUENCES
 from ..base.errors import InputError
 from ..base.png import read_png
 from ..base.volumes import VolumeId
-from .dicom import Slice, read_slice
+from .dicom import SHORTEST_MM, Slice, read_slice
 from .findings import REMEDY, Finding, error
 
 # Two slices lie at the same place if they are no further apart than this share of the slice distance.
@@ -107,10 +107,15 @@ def _read_mask(path: Path) -> np.ndarray:
 
 
 def usual_distance_mm(images: list[Image]) -> float | None:
-    """The median distance of neighbouring slices, of images in order of place; None for a single one."""
+    """The median distance of neighbouring slices, of images in order of place; None for a single one.
+
+    Slices that share a place have no distance; where all do it is 0.
+    """
     if len(images) == 1:
         return None
-    return float(np.median(np.diff([image.position_mm for image in images])))
+    steps = np.diff([image.position_mm for image in images])
+    apart = steps[steps >= SHORTEST_MM]
+    return float(np.median(apart)) if apart.size else 0.0
 
 
 def same_place(images: list[Image], others: list[Image]) -> list[tuple[Image, Image]]:
