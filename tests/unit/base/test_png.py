@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.png import read_header, read_png, squeeze, to_8bit, write_png
+from chaosliver.base.png import SIGNATURE, read_header, read_png, squeeze, to_8bit, write_png
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -32,6 +32,41 @@ def test_what_is_no_grey_png_is_named(tmp_path):
     cv2.imwrite(str(tmp_path / "colour.png"), np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(InputError, match=r"colour\.png: has 3 colour channels"):
         read_png(tmp_path / "colour.png")
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def header(rows, columns, bits=8, colour=0):
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, bits, colour, 0, 0, 0))
+
+
+LINES = chunk(b"IDAT", zlib.compress(b"\0\1\2" * 2))
+END = chunk(b"IEND", b"")
+
+
+def test_the_example_is_sound(tmp_path):
+    (tmp_path / "sound.png").write_bytes(SIGNATURE + header(2, 2) + LINES + END)
+    assert read_png(tmp_path / "sound.png").tolist() == [[1, 2], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(SIGNATURE + header(2, 2) + b"\x94\0\0\0" + LINES[4:] + END, id="absurd-length"),
+        pytest.param(SIGNATURE + header(2, 2) + LINES[:-1] + b"?" + END, id="wrong-checksum"),
+        pytest.param(SIGNATURE + header(2, 2) + LINES, id="no-end"),
+        pytest.param(SIGNATURE + LINES + header(2, 2) + END, id="no-header-first"),
+        pytest.param(SIGNATURE + header(2, 2) + chunk(b"tRNS", b"\0\1") + LINES + END, id="transparent-grey"),
+    ],
+)
+def test_a_png_that_readers_take_differently_is_refused_before_its_pixels_are_unpacked(tmp_path, monkeypatch, content):
+    path = tmp_path / "mask.png"
+    path.write_bytes(content)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("the pixels were unpacked"))
+    with pytest.raises(InputError, match=r"mask\.png: "):
+        read_png(path)
 
 
 def test_a_window_becomes_0_to_255_and_what_lies_outside_is_clipped():

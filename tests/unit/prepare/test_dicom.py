@@ -1,5 +1,6 @@
 """Reading a slice: exact on a sound file, and one clear refusal per kind of damage."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -290,4 +291,55 @@ def test_a_file_that_does_not_name_its_transfer_syntax_is_refused(path: Path) ->
         stream.write(b"\0" * 128 + b"DICM")
         pydicom.filewriter.write_file_meta_info(stream, header.file_meta, enforce_standard=False)
     with pytest.raises(InputError, match="transfer syntax is unknown"):
+        read_slice(path)
+
+
+def element(group: int, number: int, kind: bytes, value: bytes) -> bytes:
+    """An element as it stands in a file of explicit little endian."""
+    return struct.pack("<HH2sH", group, number, kind, len(value)) + value
+
+
+INSTANCE = element(0x20, 0x13, b"IS", b"4 ")
+
+
+# What fuzzing found accepted, and another reader refused or read otherwise.
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(INSTANCE, element(0x20, 0x13, b"IS", b"9 ") + INSTANCE, id="an-element-twice"),
+        pytest.param(INSTANCE, INSTANCE + element(0x18, 0x50, b"DS", b"5 "), id="elements-out-of-order"),
+        pytest.param(INSTANCE, element(0x20, 0x13, b"IS", b"4.5 "), id="an-instance-number-with-a-fraction"),
+        pytest.param(
+            element(0x18, 0x81, b"DS", b"4.6 "), element(0x18, 0x81, b"DS", b"1_00"), id="an-underscore-in-a-number"
+        ),
+        pytest.param(INSTANCE, INSTANCE + element(0x21, 0x10, b"??", b"PRIVATE "), id="an-element-of-no-known-kind"),
+        pytest.param(
+            element(0x28, 0x101, b"US", b"\x10\0"), element(0x28, 0x101, b"SS", b"\x10\0"), id="another-kind-of-element"
+        ),
+        pytest.param(b"DICM", b"DICM" + bytes(8), id="nothing-before-the-header"),
+        pytest.param(None, b"\x02\x8e\x01\x85UN\0\0\0\0\0\0", id="an-element-after-the-pixels"),
+        pytest.param(None, b"rest", id="bytes-after-the-last-element"),
+    ],
+)
+def test_a_file_that_readers_take_differently_is_refused(
+    path: Path, sound: bytes, old: bytes | None, new: bytes
+) -> None:
+    if old:
+        assert sound.count(old) == 1
+    path.write_bytes(sound.replace(old, new) if old else sound + new)
+    with pytest.raises(InputError, match=str(path)):
+        read_slice(path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        pytest.param("SOPClassUID", "1.2.840.10008.5.1.4.1.1.7", id="no-image-of-mr"),
+        pytest.param("HighBit", 1, id="pixels-in-other-bits"),
+        pytest.param("PixelRepresentation", 17, id="neither-signed-nor-unsigned"),
+    ],
+)
+def test_an_image_that_readers_take_differently_is_refused(path: Path, keyword: str, value: object) -> None:
+    edit(path, set_value(keyword, value))
+    with pytest.raises(InputError, match=keyword):
         read_slice(path)

@@ -1,6 +1,8 @@
 """Grey PNG files, read and written without loss, through OpenCV."""
 
 import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,10 +68,27 @@ def read_png(path: Path) -> np.ndarray:
         )
     if header.bits not in (8, 16):
         raise InputError(f"{path}: has {header.bits} bits a pixel where 8 or 16 are expected. Make it anew")
+    # OpenCV passes over wrong checksums, and takes as much memory as a chunk says that it has.
+    names = list(_chunks(data))
+    if names[-1:] != [b"IEND"] or names.count(b"IHDR") != 1:
+        raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
+    if b"tRNS" in names:
+        raise InputError(f"{path}: has a transparent grey value. Make it anew without")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.shape != (header.rows, header.columns):
         raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
     return pixels
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The names of a PNG's chunks, up to its end or the first that is cut short or has a wrong checksum."""
+    at = len(SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 8 + struct.unpack_from(">I", data, at)[0]
+        if data[end : end + 4] != struct.pack(">I", zlib.crc32(data[at + 4 : end])):
+            return
+        yield data[at + 4 : at + 8]
+        at = end + 4
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

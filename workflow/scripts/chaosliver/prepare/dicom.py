@@ -6,19 +6,25 @@ ask how large they get. So the transfer syntax is checked first, and every attri
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.filereader import read_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.filereader import read_file_meta_info, read_partial
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
 
 from ..base.errors import InputError
 
 # Compressed and deflated files are refused: CHAOS has none, and they can unfold to any size.
 SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 LARGEST_GREY = 65535
+# What the elements of a slice come after, and the two between which there are none.
+LAST_OF_META, PIXELS, SIGNATURES = Tag(0x0002, 0xFFFF), Tag("PixelData"), Tag("DigitalSignaturesSequence")
 # No scanner has such lengths, and areas and volumes made of them could overflow.
 SHORTEST_MM, LONGEST_MM = 1e-6, 1e5
 # What tells whose a slice is, and of which series. CHAOS leaves PatientID empty.
@@ -64,7 +70,7 @@ def read_slice(path: Path) -> Slice:
         row_spacing, column_spacing = _numbers(header, "PixelSpacing", 2)
         found = Slice(
             pixels=_pixels(header, int(_value(header, "Rows")), int(_value(header, "Columns"))),
-            instance_number=int(_value(header, "InstanceNumber")),
+            instance_number=_whole(header, "InstanceNumber"),
             position=(x, y, z),
             orientation=_numbers(header, "ImageOrientationPatient", 6),
             spacing=(row_spacing, column_spacing),
@@ -125,11 +131,45 @@ def _read_data_set(path: Path) -> pydicom.Dataset:
                 f"{path}: the transfer syntax is {name}; only uncompressed little endian is read. "
                 f"Convert it with a DICOM tool (dcmdjpeg, dcmconv +te), or drop the patient from the patient sheet."
             )
-        return pydicom.dcmread(path)
+        header = _read_elements(path)
     except InputError:
         raise
     except Exception as error:  # Depending on where the damage lies, pydicom raises anything.
         raise InputError(f"{path}: is not a readable DICOM file ({error}). {REMEDY}") from error
+    return header
+
+
+def _read_elements(path: Path) -> pydicom.Dataset:
+    """The data set of a file of which every element can be read, and of which nothing is left over."""
+    tags = [LAST_OF_META]
+
+    def note(tag: BaseTag, *_: Any) -> bool:
+        tags.append(tag)
+        return False
+
+    with path.open("rb") as stream:
+        header = read_partial(stream, stop_when=note)
+    # Of an element that comes twice pydicom takes the last, other programs the first, and damage looks like that too.
+    for before, after in pairwise(tags):
+        if before >= after or PIXELS < after < SIGNATURES:
+            raise ValueError(f"its element {after} is out of place")
+    last = header.get_item(tags[-1])
+    if isinstance(last, RawDataElement) and last.value_tell + last.length != path.stat().st_size:
+        raise ValueError("it is cut short, or bytes follow its last element")
+    for tag in tags[1:]:
+        _check_element(header, tag)
+    return header
+
+
+def _check_element(header: pydicom.Dataset, tag: BaseTag) -> None:
+    """Raise ValueError, or whatever pydicom raises, for a value that cannot be read for certain."""
+    raw = header.get_item(tag)
+    element = header[tag]
+    if raw is not None and element.VR in ("DS", "IS") and b"_" in (raw.value or b""):
+        # Python takes 1_000 for 1000.
+        raise ValueError(f"its element {tag} holds {raw.value!r}, which is no number")
+    if dictionary_has_tag(tag) and element.VR not in (*dictionary_VR(tag).split(" or "), "UN"):
+        raise ValueError(f"its element {tag} is of the kind {element.VR} instead of {dictionary_VR(tag)}")
 
 
 def _value(header: pydicom.Dataset, keyword: str) -> Any:
@@ -137,6 +177,13 @@ def _value(header: pydicom.Dataset, keyword: str) -> Any:
     if value is None or value == "":
         raise _DamageError(f"the DICOM header lacks {keyword} (cut short?)")
     return value
+
+
+def _whole(header: pydicom.Dataset, keyword: str) -> int:
+    value = _value(header, keyword)
+    if int(value) != value:
+        raise _DamageError(f"{keyword} is {value}, not a whole number")
+    return int(value)
 
 
 def _numbers(header: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...]:
@@ -157,7 +204,13 @@ def _echo_time(header: pydicom.Dataset) -> float | None:
 
 
 def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
-    expected = {"SamplesPerPixel": 1, "BitsAllocated": 16, "PhotometricInterpretation": "MONOCHROME2"}
+    expected = {
+        "SOPClassUID": MRImageStorage,
+        "SamplesPerPixel": 1,
+        "BitsAllocated": 16,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "HighBit": int(_value(header, "BitsStored")) - 1,
+    }
     for keyword, wanted in expected.items():
         if (value := _value(header, keyword)) != wanted:
             raise _DamageError(f"{keyword} is {value}, but only {wanted} is read")
@@ -167,7 +220,9 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
     held, wanted = len(content or b""), 2 * rows * columns
     if held != wanted or not wanted:
         raise _DamageError(f"the pixels are cut short or padded: {held} bytes instead of {wanted} ({rows} x {columns})")
-    signed = _value(header, "PixelRepresentation") == 1
+    if (sign := _value(header, "PixelRepresentation")) not in (0, 1):
+        raise _DamageError(f"PixelRepresentation is {sign}, but only 0 and 1 have a meaning")
+    signed = sign == 1
     pixels = np.frombuffer(content, "<i2" if signed else "<u2").reshape(rows, columns)
     _check_bits(header, pixels, signed)
     if has_swapped_bytes(pixels):
