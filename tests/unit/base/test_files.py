@@ -1,5 +1,6 @@
 """Atomic writing and small tables."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import (
     force_to_disk,
+    naming,
     read_tsv,
     sha256_of,
     whole_folder,
@@ -145,6 +147,16 @@ def test_what_is_no_table_is_named(tmp_path):
     (tmp_path / "commas.tsv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="Columns are separated by tabs"):
         read_tsv(tmp_path / "commas.tsv", ("a", "b"))
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path):
+    def fill(partial: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/result\.txt'"):
+        write_atomically(tmp_path / "result.txt", fill)
+    with pytest.raises(OSError, match=r"'other\.txt'"), naming(tmp_path):
+        raise OSError(errno.EIO, "Input/output error", "other.txt")
 
 
 def test_sha256_is_that_of_the_standard(tmp_path):

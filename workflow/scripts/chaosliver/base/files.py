@@ -18,10 +18,21 @@ BLOCK_BYTES = 1 << 20
 SYNCED_AT_A_TIME = 8
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A context in which an OSError that names no file, as that of a disk which fails or is full, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal, read block by block."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with naming(path), path.open("rb") as stream:
         while block := stream.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
@@ -37,8 +48,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     # The suffix stays, since image writers choose their format by it.
     partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
-        write(partial)
-        _sync(partial)
+        with naming(path):
+            write(partial)
+            _sync(partial)
         partial.replace(path)
         _sync(path.parent)
         for left in path.parent.glob(f".*.partial.{escape(path.name)}"):
@@ -116,7 +128,8 @@ def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

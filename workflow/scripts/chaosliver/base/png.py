@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .errors import InputError
+from .files import naming
 
 FULL_SCALE_8BIT = 255
 
@@ -17,7 +18,8 @@ def read_png(path: Path) -> np.ndarray:
     """
     try:
         # Through bytes, since cv2.imread fails silently and, on some systems, on non-ASCII paths.
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        with naming(path):
+            data = np.frombuffer(path.read_bytes(), np.uint8)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
@@ -34,7 +36,8 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     if not written:
         raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    with naming(path):
+        path.write_bytes(data.tobytes())
 
 
 def squeeze(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -6,6 +6,7 @@ Snakemake logs a page for every job. Its log file keeps them all; the terminal g
 import copy
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -25,6 +26,17 @@ UNSEEN = {"workflow_started", "resources_info", "job_info", "job_started", "shel
 CHATTER = ("Select jobs to execute", "Assuming unrestricted shared filesystem", "Using shell:", "Conda environments:")
 # Every job has them; `mem` is mem_mb in other units.
 USUAL_RESOURCES = {"_cores", "_nodes", "tmpdir", "mem", "mem_mib"}
+# What Snakemake says last, and what takes its place.
+JOBS_FAILED = "At least one job did not complete successfully."
+GO_ON = (
+    "Not all jobs ended well: an ERROR above, or the log that is named there, says why. Mend that, and run the same "
+    "command again: what is done is kept."
+)
+KILLED = re.compile(r"/tmp\w+\.(\w+)\.py' died with <Signals\.(\w+)")
+WAS_KILLED = (
+    "ERROR {rule}: its process was killed by {signal}, as the system does where memory runs out, or someone who may. "
+    "Nothing half-written is left: run the same command again, with fewer jobs at a time if memory was short."
+)
 LONGEST_REASON = 160
 BAR = 20
 
@@ -93,6 +105,10 @@ class BriefHandler(logging.Handler):
             shown = copy.copy(record)
             shown.input, shown.output = [], []
             self._hand_on(shown)
+        elif killed := KILLED.search(record.getMessage()):
+            self._print(WAS_KILLED.format(rule=killed[1], signal=killed[2]))
+        elif JOBS_FAILED in record.getMessage():
+            self._print(GO_ON)
         elif event not in UNSEEN and not (record.levelno < logging.WARNING and str(record.msg).startswith(CHATTER)):
             self._hand_on(record)
 
