@@ -36,6 +36,7 @@ COMPARED = (".tsv", ".png", ".json", ".safetensors", ".txt", ".md", ".tex", ".ht
 # They tell a date, a duration or a path, or which of the others were made before.
 NOT_COMPARED = (
     "logs/",
+    "benchmarks/",
     "crate/",
     "segmented/exam.tsv",
     "segmented/exam/report.json",
@@ -75,7 +76,7 @@ class Faulty(Study):
     def start(self, *arguments: str, **environment: str) -> tuple[int, str]:
         """Call Snakemake in a group of processes of its own; returns its exit status and what it printed."""
         command = [sys.executable, "-m", "snakemake", "--configfile", self.config, "--cores", "2"]
-        running = subprocess.Popen(
+        self.running = running = subprocess.Popen(
             [*command, "--max-jobs-per-timespan", "100/1s", *arguments],
             cwd=self.folder,
             env={**os.environ, **environment},

@@ -151,6 +151,20 @@ def test_a_failure_is_shown_with_its_log_and_without_the_names_of_its_files(pipe
     assert "prepare: " not in shown
 
 
+def test_a_killed_job_is_told_in_one_line_and_so_is_the_end(piped):
+    """As Snakemake 9.27 logs them."""
+    piped.logger.error(
+        'RuleException:\nCalledProcessError in file "/s/prepare.smk", line 115:\nCommand \'set -euo pipefail;  python '
+        "/s/.snakemake/scripts/tmplf50u22k.extract_masks.py' died with <Signals.SIGKILL: 9>."
+    )
+    piped.logger.error("WorkflowError:\nAt least one job did not complete successfully.")
+    killed, end = piped.stream.getvalue().splitlines()
+    assert killed.startswith("ERROR extract_masks: its process was killed by SIGKILL, ") and "memory" in killed
+    assert end.startswith("Not all jobs ended well: ") and end.endswith(
+        "run the same command again: what is done is kept."
+    )
+
+
 def test_a_dry_run_says_of_each_job_what_would_run_and_why_and_ends_with_the_table():
     dry = Run(io.StringIO(), dry_run=True)
     dry.plan(convert=2)
