@@ -14,7 +14,7 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "chaosliver"
 ADAPTERS = sorted(SCRIPTS.glob("*.py"))
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
-COMMAND_LINE_TOOLS = {"write_patient_sheet", "draw_exam"}
+COMMAND_LINE_TOOLS = {"write_patient_sheet", "draw_exam", "check_call"}
 
 # In the order of the data: a module imports from its own package, or from one before it.
 PACKAGES = ("base", "study", "acquire", "prepare", "network", "measure", "tables", "figures", "exams", "challenge")

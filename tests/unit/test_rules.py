@@ -22,7 +22,7 @@ from chaosliver.study.provenance import computing_digest, digest_of, digest_of_t
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "workflow/scripts"
-ADAPTERS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {"write_patient_sheet", "draw_exam"})
+ADAPTERS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {"write_patient_sheet", "draw_exam", "check_call"})
 # By targets of their own, which a study does not need.
 ON_REQUEST = {"make_pack", "export_onnx", "segment", "make_submission", "fetch_niivue", "viewer"}
 # Of archives that are no phantoms, and on request. But for `crate` none has a digest: an edit of their code makes no

@@ -24,9 +24,10 @@ FOLDER = workflow_folder()
 sys.path.insert(0, str(FOLDER / "scripts"))
 
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
-from chaosliver.base.terminal import show_briefly
+from chaosliver.base.terminal import Sentences, show_briefly
 from chaosliver.study import inputs
-from chaosliver.study.configuration import check_config, read_schema
+from chaosliver.study.configfiles import read_file
+from chaosliver.study.configuration import check_config, check_results, read_schema
 from chaosliver.study.for_use import EXAM_NAME, with_exam
 from chaosliver.study.patients import COHORTS
 from chaosliver.study.plan import TABLES, Plan
@@ -35,9 +36,12 @@ from chaosliver.study.runs import EVERYONE, RUN_PATTERN, labels_of
 
 STARTED = time.time()
 SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
+logging.getLogger("snakemake.logging").addFilter(Sentences())
 # Overlays override the workflow's own file, and later ones the earlier.
-config.update(with_exam(config, [*reversed(workflow.overwrite_configfiles), *map(Path, workflow.configfiles)]))
+CONFIG_FILES = [*reversed(workflow.overwrite_configfiles), *map(Path, workflow.configfiles)]
+config.update(with_exam(config, [read_file(path) for path in dict.fromkeys(CONFIG_FILES)]))
 check_config(config, SCHEMA)
+check_results(config["results"], [Path.cwd(), FOLDER.parent])
 PLAN = Plan.of(config, SCHEMA)
 RESULTS = PLAN.results
 

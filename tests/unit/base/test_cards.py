@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,46 @@ def test_what_is_no_card_is_refused(card, text):
     card.unlink()
     with pytest.raises(InputError, match=r"card\.json: is missing or no card"):
         read_card(card)
+
+
+NO_CARDS = {
+    "not a number": '{"seed": NaN, "signature": "x"}',
+    "infinity": '{"seed": -Infinity, "signature": "x"}',
+    "deeply nested": "[" * 100_000,
+    "a number of 5000 digits": '{"seed": ' + "9" * 5000 + ', "signature": "x"}',
+    "another encoding": "\udcff",
+    "half": None,
+}
+
+
+@pytest.mark.parametrize("damage", NO_CARDS)
+def test_a_damaged_card_is_refused_whatever_it_holds(card, damage):
+    text = NO_CARDS[damage] or card.read_text()[:-20]
+    card.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match=r"card\.json: is missing or no card of a training\. Delete it, and run again"):
+        read_card(card)
+
+
+def test_a_huge_card_and_one_without_an_end_are_refused_unread(card):
+    with card.open("wb") as stream:
+        stream.truncate(60_000_000)
+    for path in (card, Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"is missing or no card of a training"):
+            read_card(path)
+
+
+def test_a_card_that_lacks_what_is_needed_is_refused_by_its_name(card):
+    assert read_card(card, ("seed", "train_on"))["seed"] == 2
+    with pytest.raises(
+        InputError, match=r"card\.json: says nothing of weights_sha256, as another version's\. Delete it"
+    ):
+        read_card(card, ("seed", "weights_sha256", "network"))
+
+
+def test_no_card_is_written_of_what_is_no_number(card):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_card(card, FACTS | {"validation_dice": float("nan")})
+    assert read_card(card)["seed"] == 2
 
 
 def test_anothers_card_is_refused_with_what_differs(card):

@@ -52,6 +52,38 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS], ids=errno.errorcode.get)
+def test_a_fault_of_the_disk_names_the_file_and_not_its_partial(tmp_path, number):
+    target = tmp_path / "result.txt"
+    target.write_text("old")
+
+    def fail(partial: Path) -> None:
+        partial.write_text("half")
+        raise OSError(number, os.strerror(number), *([str(partial)] if number == errno.EROFS else []))
+
+    with pytest.raises(OSError, match="result") as stopped:
+        write_atomically(target, fail)
+    assert (stopped.value.errno, stopped.value.filename) == (number, str(target))
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_what_is_wrong_with_an_input_stays_the_inputs_fault(tmp_path):
+    def refuse(partial: Path) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "full")
+        except OSError:
+            raise InputError("input.tsv: is empty. Fetch it anew") from None
+
+    with pytest.raises(InputError, match=r"input\.tsv: is empty"):
+        write_atomically(tmp_path / "a", refuse)
+
+    def miss(partial: Path) -> None:
+        (tmp_path / "input.png").read_bytes()
+
+    with pytest.raises(FileNotFoundError, match=r"input\.png"):
+        write_atomically(tmp_path / "a", miss)
+
+
 def test_what_a_killed_process_left_of_the_same_file_is_removed(tmp_path):
     left, other = tmp_path / ".1.partial.a[1].txt", tmp_path / ".1.partial.b.txt"
     for path in (left, other):
@@ -132,6 +164,12 @@ def test_a_missing_table_or_column_is_named(tmp_path):
     write_tsv(tmp_path / "t.tsv", ("a",), [])
     with pytest.raises(InputError, match=r"t\.tsv: lacks the column\(s\) b"):
         read_tsv(tmp_path / "t.tsv", ("a", "b"))
+
+
+def test_a_column_that_stands_there_twice_is_named(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tb\ta\n1\t2\t3\n")
+    with pytest.raises(InputError, match=r"t\.tsv: has the column a twice\. Keep one of them"):
+        read_tsv(tmp_path / "t.tsv", ("a",))
 
 
 def test_a_spreadsheets_mark_is_no_part_of_the_first_column(tmp_path):

@@ -1,7 +1,11 @@
-"""An error that a user can mend is one line; a defect keeps its traceback."""
+"""Whatever ends a job is told in one sentence; a defect keeps its traceback in the log."""
 
+import errno
 import io
 import logging
+import re
+import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +14,10 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import Namedlist
 
-from chaosliver.base.errors import InputError
-from chaosliver.base.jobs import arguments_of, run, run_job
+from chaosliver.base.errors import InputError, StoppedError
+from chaosliver.base.jobs import arguments_of, last_words, run, run_job
+
+SCRIPTS = str(Path(__file__).resolve().parents[3] / "workflow/scripts")
 
 
 def test_an_input_error_ends_the_job_with_its_message_alone(tmp_path, capsys):
@@ -31,15 +37,122 @@ def test_a_full_disk_is_one_line_too(tmp_path, capsys):
 
     with pytest.raises(SystemExit):
         run_job(main, log=str(tmp_path / "job.log"))
-    assert "No space left on device: 'masks/1.png'" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "ERROR job: masks/1.png: No space left on device. Make space on that disk, and run again\n"
+    )
 
 
-def test_a_defect_is_raised_and_its_traceback_logged(tmp_path):
-    with pytest.raises(ZeroDivisionError):
-        run_job(lambda: 1 // 0, log=str(tmp_path / "job.log"))
-    first, *traceback = (tmp_path / "job.log").read_text().splitlines()
+def test_a_defects_traceback_is_in_the_log_and_the_last_line_is_a_sentence(tmp_path, capsys):
+    log = tmp_path / "job.log"
+    with pytest.raises(SystemExit) as stop:
+        run_job(lambda: 1 // 0, log=str(log))
+    assert stop.value.code == 1
+    first, *traceback, last = log.read_text().splitlines()
     assert first.endswith("stopped by a defect")
     assert traceback[0].startswith("Traceback") and traceback[-1].startswith("ZeroDivisionError")
+    sentence = (
+        "stopped by a defect of the workflow (ZeroDivisionError: integer division or modulo by zero). Its traceback is "
+        f"in {log}: report it with that file"
+    )
+    assert last.endswith(f" ERROR {sentence}")
+    assert capsys.readouterr().err == f"ERROR job: {sentence}\n"
+
+
+def endless():
+    return endless()
+
+
+def raising(error):
+    def main() -> None:
+        raise error
+
+    return main
+
+
+ENDS = {
+    "a missing key": (raising(KeyError("seed")), 1, r"stopped by a defect of the workflow \(KeyError: 'seed'\)"),
+    "many lines": (
+        raising(RuntimeError("one\ntwo")),
+        1,
+        r"stopped by a defect of the workflow \(RuntimeError: one\)\. Its traceback",
+    ),
+    "endless recursion": (
+        endless,
+        1,
+        r"stopped by a defect of the workflow \(RecursionError: maximum recursion depth exceeded",
+    ),
+    "memory": (raising(MemoryError()), 1, r"not enough memory \(nothing more is free\)\. Run fewer jobs at a time"),
+    "an array": (lambda: bytearray(1 << 62), 1, r"not enough memory"),
+    "an interruption": (raising(KeyboardInterrupt()), 130, r"was interrupted\. Run the same command again"),
+    "a stop": (
+        raising(StoppedError("SIGTERM: epoch 3 is saved. Run again")),
+        1,
+        r"SIGTERM: epoch 3 is saved\. Run again",
+    ),
+    "a disk's error": (
+        raising(OSError(errno.EIO, "I/O", "a.png")),
+        1,
+        r"a\.png: I/O\. The disk or the network to it fails",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_whatever_ends_a_job_is_one_sentence_on_the_terminal_and_the_last_of_its_log(tmp_path, capsys, end):
+    main, status, sentence = ENDS[end]
+    log = tmp_path / "logs/train/small.log"
+    with pytest.raises(SystemExit) as stop:
+        run_job(main, log=str(log))
+    assert stop.value.code == status
+    (shown,) = capsys.readouterr().err.splitlines()
+    assert re.match(f"ERROR train/small: {sentence}", shown)
+    assert last_words(log) == shown.removeprefix("ERROR train/small: ")
+
+
+def test_a_log_that_cannot_be_opened_is_told_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(SystemExit):
+        run_job(lambda: None, log=str(tmp_path / "logs/train.log"))
+    assert re.fullmatch(r"ERROR train: .*/logs: File exists\. .*, and run again\n", capsys.readouterr().err)
+
+
+REFUSING = """
+from chaosliver.base.errors import InputError
+from chaosliver.base.jobs import run_job
+def main():
+    raise InputError("slice.dcm: is empty. Fetch it anew")
+run_job(main, log="/dev/full")
+"""
+
+
+def test_a_log_that_takes_nothing_more_adds_no_traceback():
+    done = subprocess.run([sys.executable, "-c", REFUSING], capture_output=True, text=True, env={"PYTHONPATH": SCRIPTS})
+    assert (done.returncode, done.stderr) == (1, "ERROR full: slice.dcm: is empty. Fetch it anew\n")
+
+
+def test_the_last_words_of_a_log_are_its_last_error_with_all_its_lines(tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text(
+        "2026-11-30 07:43:03,123 ERROR the first\n2026-11-30 07:43:03,124 INFO on\n"
+        "2026-11-30 07:43:03,125 ERROR wrong:\n  a key\n2026-11-30 07:43:04,125 WARNING a gap\n"
+    )
+    assert last_words(log) == "wrong:\n  a key"
+
+
+def test_a_job_that_was_killed_is_told_as_one(tmp_path):
+    log = tmp_path / "job.log"
+    log.write_text("2026-11-30 07:43:03,123 INFO epoch 1\n")
+    for path in (log, tmp_path / "none.log"):
+        assert last_words(path).startswith(
+            "ended without a word, as a process does that the system ends because memory"
+        )
+        assert last_words(path).endswith(f"its log is {path}")
+
+
+def test_a_job_whose_log_lies_on_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
+    log = tmp_path / "job.log"
+    assert last_words(log) == f"{log}: the disk is full. Make space on it, and run again"
 
 
 def test_the_terminal_shows_warnings_and_progress_and_the_log_shows_all(tmp_path, capsys):

@@ -42,6 +42,25 @@ def test_a_pack_names_its_networks_and_its_training_slices(tmp_path):
             lambda folder: [(folder / "network0.json").unlink(), sign(folder)],
             r"SHA256SUMS: does not list network0\.json",
         ),
+        (lambda folder: write_pack(folder, members=[]), r"pack\.json: names no networks"),
+        (lambda folder: write_pack(folder, members="ab"), r"pack\.json: names no networks"),
+        (lambda folder: write_pack(folder, members=[{"card": "network0.json"}]), r"pack\.json: names no networks"),
+        (
+            lambda folder: write_pack(
+                folder, members=[{"card": "../network0.json", "weights": "network0.safetensors"}]
+            ),
+            r"SHA256SUMS: does not list \.\./network0\.json",
+        ),
+        (lambda folder: [(folder / "pack.json").write_text('{"format": 3}'), sign(folder)], "says nothing of members"),
+        (
+            lambda folder: [(folder / "pack.json").write_text("[" * 100_000), sign(folder)],
+            "is not the description of a",
+        ),
+    ],
+    ids=[
+        *("no checksums", "no weights", "other weights", "another description", "a path in the checksums"),
+        *("one space", "empty checksums", "a list", "no JSON", "another format", "an unlisted card", "no networks"),
+        *("networks in words", "no weights named", "a network outside", "no members", "deeply nested"),
     ],
 )
 def test_a_pack_that_is_not_whole_is_refused_with_the_file_and_a_remedy(tmp_path, damage, words):

@@ -7,7 +7,7 @@ import re
 import pytest
 from snakemake.logging import ColorizingTextHandler, DefaultFormatter
 
-from chaosliver.base.terminal import BriefHandler, clock_time, short_reason, show_briefly
+from chaosliver.base.terminal import BriefHandler, Sentences, clock_time, short_reason, show_briefly
 
 STAGES = {"convert": "prepare", "check": "prepare", "train": "train", "prepared": "prepare", "unused": "evaluate"}
 RESOURCES = {rule: {"_cores": 1, "_nodes": 1, "tmpdir": "/tmp"} for rule in (*STAGES, "all")}
@@ -151,18 +151,62 @@ def test_a_failure_is_shown_with_its_log_and_without_the_names_of_its_files(pipe
     assert "prepare: " not in shown
 
 
-def test_a_killed_job_is_told_in_one_line_and_so_is_the_end(piped):
-    """As Snakemake 9.27 logs them."""
-    piped.logger.error(
-        'RuleException:\nCalledProcessError in file "/s/prepare.smk", line 115:\nCommand \'set -euo pipefail;  python '
-        "/s/.snakemake/scripts/tmplf50u22k.extract_masks.py' died with <Signals.SIGKILL: 9>."
-    )
-    piped.logger.error("WorkflowError:\nAt least one job did not complete successfully.")
-    killed, end = piped.stream.getvalue().splitlines()
-    assert killed.startswith("ERROR extract_masks: its process was killed by SIGKILL, ") and "memory" in killed
-    assert end.startswith("Not all jobs ended well: ") and end.endswith(
-        "run the same command again: what is done is kept."
-    )
+END = "WorkflowError:\nAt least one job did not complete successfully."
+
+
+def test_the_last_lines_of_a_run_say_why_each_job_failed_that_did_not_end_well_later(piped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    logs = tmp_path / "results/logs"
+    logs.mkdir(parents=True)
+    for rule, words in (
+        ("convert", "1.dcm: is empty. Fetch it anew"),
+        ("train", "again"),
+        ("check", "wrong:\n  a key"),
+    ):
+        (logs / f"{rule}.log").write_text(f"2026-11-30 07:43:03,123 ERROR {words}\n")
+    piped.plan(convert=1, check=2, train=1)
+    for number, rule in enumerate(("convert", "train", "check", "unlogged")):
+        piped.fail(number, rule)
+    piped.finish(1)
+    piped.logger.error(END, extra={"event": "error"})
+    *_, before, first, second, third, fourth = piped.stream.getvalue().splitlines()
+    assert before == END.splitlines()[1]
+    assert (first, second, third) == ("ERROR convert: 1.dcm: is empty. Fetch it anew", "ERROR check: wrong:", "  a key")
+    assert fourth.startswith("ERROR unlogged: ended without a word")
+
+
+IN_A_FILE = """InputError in file "/a b/workflow/rules/common.smk", line 42:
+the configuration is wrong:
+  config key epochs: unknown. Known: results
+  File "/a b/workflow/rules/common.smk", line 42, in <module>
+  File "/a b/workflow/scripts/chaosliver/study/configuration.py", line 33, in check_config"""
+IN_A_FUNCTION = """InputFunctionException in rule make_submission in file "/a/publish.smk", line 34:
+Error:
+  InputError: config key patients: none is of the test cohort. Add one
+Wildcards:
+
+Traceback:
+  File "/a/publish.smk", line 37, in <lambda>"""
+
+
+@pytest.mark.parametrize(
+    ("logged", "seen"),
+    [
+        (IN_A_FILE, "the configuration is wrong:\n  config key epochs: unknown. Known: results"),
+        (IN_A_FILE.splitlines()[0] + "\n/no/exam: no such file", "/no/exam: no such file"),
+        (IN_A_FUNCTION, "config key patients: none is of the test cohort. Add one"),
+        ("KeyError in file \"a\", line 1:\n'x'", "KeyError in file \"a\", line 1:\n'x'"),
+    ],
+    ids=["file", "params", "function", "defect"],
+)
+def test_of_an_error_that_a_user_can_mend_its_sentence_alone_is_shown(logged, seen, capsys):
+    logger = logging.Logger("snakemake")
+    logger.addHandler(logging.StreamHandler())
+    logger.addFilter(Sentences())
+    logger.error(logged)
+    assert capsys.readouterr().err == f"{seen}\n"
+    logger.warning(logged)
+    assert capsys.readouterr().err == f"{logged}\n"
 
 
 def test_a_dry_run_says_of_each_job_what_would_run_and_why_and_ends_with_the_table():

@@ -29,5 +29,12 @@ def test_an_error_says_which_names_there_are_or_that_there_are_none():
     assert known([]) == "Known: none"
 
 
+def test_the_name_that_was_likely_meant_is_asked_for():
+    names = ["results", "patients", "study"]
+    assert known(names, "resluts") == "Did you mean results? Known: results, patients, study"
+    assert known(names, "patient") == "Did you mean patients? Known: results, patients, study"
+    assert known(names, "colour") == known(names, None) == known(names, 3) == "Known: results, patients, study"
+
+
 def test_a_size_gives_rows_before_columns():
     assert size_of((288, 320)) == "288 x 320"

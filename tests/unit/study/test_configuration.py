@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from unit.study.configs import ROOT, SCHEMA, change, load
 from chaosliver.base.anatomy import ORGANS, SEQUENCES
 from chaosliver.base.errors import InputError
 from chaosliver.study.architectures import NETWORKS
-from chaosliver.study.configuration import check_config
+from chaosliver.study.configuration import check_config, check_results
 
 
 def test_each_config_has_a_results_root_of_its_own():
@@ -37,7 +38,11 @@ def test_the_surface_tolerance_is_two_pixels_of_every_patient_and_less_than_a_sl
         ("baseline.train_on", ["t3"], r"config key baseline\.train_on\.0: 't3' is not one of"),
         ("baseline.network.dropout", "high", r"config key baseline\.network\.dropout: 'high' is not of type"),
         ("archives.development.sha256", "abc", r"config key archives\.development\.sha256"),
-        ("study", ["orignal"], r"config key study: no experiment is named 'orignal'\. Known: original"),
+        (
+            "study",
+            ["orignal"],
+            r"config key study: no experiment is named 'orignal'\. Did you mean original\? Known: original",
+        ),
         ("splits.five_fold.seed", None, r"config key splits\.five_fold\.seed"),
         ("encodings.16bit.scaling", "slice", r"config key encodings\.16bit\.scaling: 16 bit keeps the exact"),
         ("encodings.8bit.percentiles", [99, 1], r"encodings\.8bit\.percentiles: \[99, 1\] must rise"),
@@ -62,6 +67,142 @@ def test_the_surface_tolerance_is_two_pixels_of_every_patient_and_less_than_a_sl
 def test_a_wrong_key_is_named(config, key, value, words):
     with pytest.raises(InputError, match=words):
         check_config(change(config, key, value), SCHEMA)
+
+
+WRONG_VALUES = {
+    "a number in words": ("baseline.recipe.epochs", "ten", r"epochs: 'ten' is not of type 'integer'$"),
+    "a number in quotes": ("training.threads", "2", r"threads: '2' is not .*\. YAML takes it for text: write 2$"),
+    "yes for a number": ("baseline.seeds", [True], r"seeds\.0: True is not .*YAML takes yes, no, on and off for true"),
+    "a point in a whole number": ("baseline.seeds", [1.0], r"seeds\.0: 1\.0 is not .*Write a whole number, without"),
+    "no number": ("surface_tolerance_mm", float("nan"), r"tolerance_mm: nan is not .*\. Write a finite number"),
+    "infinity": (
+        "baseline.recipe.learning_rate",
+        float("inf"),
+        r"learning_rate: inf is not .*\. Write a finite number",
+    ),
+    "minus infinity": ("baseline.recipe.warmup_epochs", float("-inf"), r"warmup_epochs: -inf is not of type 'number'"),
+    "a seed beyond 64 bits": ("baseline.seeds", [2**63], r"seeds\.0: 9223372036854775808 is greater than the maximum"),
+    "a negative seed": ("baseline.seeds", [-1], r"seeds\.0: -1 is less than the minimum of 0"),
+    "a seed twice": ("baseline.seeds", [1, 2, 1], r"seeds: \[1, 2, 1\] has non-unique elements"),
+    "a negative seed of a split": ("splits.published.seed", -3, r"published\.seed: -3 is less than the minimum of 0"),
+    "a seed of a phantom": ("archives.development.phantom", {"seed": 2**64}, r"phantom\.seed: 18446744073709551616 is"),
+    "a batch of 100,000": ("baseline.recipe.batch_size", 100_000, r"batch_size: 100000 is greater than the maximum"),
+    "a grid of 100,000": ("baseline.recipe.grid.rows", 100_000, r"grid\.rows: 100000 is greater than the maximum"),
+    "pixels of a micrometre": (
+        "baseline.recipe.grid.spacing_mm",
+        0.001,
+        r"spacing_mm: 0\.001 is less than the minimum",
+    ),
+    "100,000 channels": ("baseline.network.channels", 100_000, r"channels: 100000 is greater than the maximum of 1024"),
+    "a depth of 30": ("baseline.network.depth", 30, r"depth: 30 is greater than the maximum of 8"),
+    "a million epochs": ("baseline.recipe.epochs", 1_000_000, r"epochs: 1000000 is greater than the maximum"),
+    "a learning rate of 1000": (
+        "baseline.recipe.learning_rate",
+        1000,
+        r"learning_rate: 1000 is greater than the maximum",
+    ),
+    "1 MB of memory": ("training.memory_mb", 1, r"memory_mb: 1 is less than the minimum of 100"),
+    "10 EB of memory": ("training.memory_mb", 10**13, r"memory_mb: 10000000000000 is greater than the maximum"),
+    "100,000 threads": ("training.threads", 100_000, r"threads: 100000 is greater than the maximum of 1024"),
+    "a million folds": ("splits.five_fold.folds", 10**6, r"folds: 1000000 is greater than the maximum of 1000"),
+    "a billion samples": ("augmentations.augmentor.samples", 10**9, r"samples: 1000000000 is greater than the maximum"),
+    "no seed": ("baseline.seeds", [], r"seeds: \[\] should be non-empty"),
+    "no experiment": ("study", [], r"study: \[\] should be non-empty"),
+    "no sequence": ("baseline.train_on", [], r"train_on: \[\] should be non-empty"),
+    "an experiment twice": ("study", ["original", "original"], r"study: .* has non-unique elements"),
+    "a patient as a number": (
+        "splits.published.test",
+        [13],
+        r"test: must be a number of patients, or a list .* in quotes",
+    ),
+    "a name of 101 letters": (
+        "experiments." + "a" * 101,
+        {},
+        r"experiments: 'a{80}' must be letters A to Z, .* 100 at",
+    ),
+    "a name with a slash": ("encodings.a/b", {"bits": 16, "percentiles": [0, 1]}, r"encodings: 'a/b' must be letters"),
+    "an unknown key": ("resluts", "x", r"resluts: unknown\. Did you mean results\? Known: "),
+    "an unknown inner key": ("baseline.recipe.epoch", 3, r"recipe\.epoch: unknown\. Did you mean epochs\? Known: grid"),
+    "an unknown experiment": (
+        "study",
+        ["orignal"],
+        r"study: no experiment is named 'orignal'\. Did you mean original\?",
+    ),
+    "ranges that overlap": ("grey_ranges.liver", [55, 110], r"liver \[55, 110\] and right_kidney \[110, 135\] overlap"),
+    "a range within another": ("grey_ranges.spleen", [60, 61], r"liver \[55, 70\] and spleen \[60, 61\] overlap"),
+    "a list for a mapping": ("experiments", [1], r"experiments: \[1\] is not of type 'object'"),
+    "a value of a megabyte": ("training.threads", "x" * 10**6, r"threads: 'x{79} \.\.\. is not of type 'integer'$"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_VALUES)
+def test_a_value_that_makes_no_sense_is_refused_by_its_key(config, wrong):
+    key, value, words = WRONG_VALUES[wrong]
+    with pytest.raises(InputError, match=words) as refused:
+        check_config(change(config, key, value), SCHEMA)
+    assert len(str(refused.value)) < 1500
+
+
+def test_the_largest_seed_and_a_whole_number_for_a_fraction_are_taken(config):
+    check_config(change(change(config, "baseline.seeds", [0, 2**63 - 1]), "baseline.threshold", 0.5), SCHEMA)
+    check_config(change(config, "baseline.recipe.learning_rate", 1), SCHEMA)
+
+
+RESULTS = {
+    "home": ("~/results", "~ and variables stay as they are. Write the folder out"),
+    "variable": ("$SCRATCH/results", "~ and variables stay as they are"),
+    "inner variable": ("results/${USER}", "~ and variables stay as they are"),
+    "braces": ("results/{patient}", "holds a letter that no rule can take in a path"),
+    "line end": ("results\n", "holds a letter that no rule can take"),
+    "space at the end": ("results ", "holds a letter that no rule can take"),
+    "file": ("file.txt", "is a file. Name a folder"),
+    "root": ("/", "holds more than one study's results. Name a folder of their own"),
+    "repository": (".", "holds more than one study's results"),
+    "above it": ("results/../..", "holds more than one study's results"),
+    "workflow": ("workflow", "is a folder of the workflow itself"),
+    "sources": ("results/../workflow/scripts/mine", "is a folder of the workflow itself"),
+    "config": ("./config/mine", "is a folder of the workflow itself"),
+    "git": (".git/results", "is a folder of the workflow itself"),
+    "linked": ("link/mine", "is a folder of the workflow itself"),
+    "system": ("/etc/chaos", "is the system's own"),
+    "devices": ("/dev/shm", "is the system's own"),
+}
+
+
+@pytest.mark.parametrize("where", RESULTS)
+def test_a_folder_of_results_that_is_not_one_of_their_own_is_refused(tmp_path, monkeypatch, where):
+    repository = tmp_path / "clone"
+    (repository / "workflow").mkdir(parents=True)
+    (repository / "link").symlink_to("workflow")
+    (repository / "file.txt").touch()
+    monkeypatch.chdir(repository)
+    results, cause = RESULTS[where]
+    with pytest.raises(InputError) as refused:
+        check_results(results, [Path.cwd()])
+    assert str(refused.value).startswith(f"config key results: {results}: {cause}")
+
+
+def test_the_home_and_another_clone_of_the_workflow_hold_no_results(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"results: .*/home: holds more than one study's results"):
+        check_results(str(tmp_path / "home"), [tmp_path])
+    with pytest.raises(InputError, match=r"is a folder of the workflow itself"):
+        check_results(str(tmp_path / "clone/workflow"), [tmp_path, tmp_path / "clone"])
+
+
+def test_folders_of_results_are_taken_wherever_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for results in (
+        "results",
+        "results/mine",
+        "Größe & Co/a b",
+        "../elsewhere",
+        str(tmp_path / "home/mine"),
+        "/data/x",
+    ):
+        check_results(results, [tmp_path, tmp_path / "clone"])
 
 
 def test_a_missing_key_is_named(config):

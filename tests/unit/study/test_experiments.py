@@ -14,7 +14,14 @@ from chaosliver.study.experiments import Snapshot, merge, resolve_experiments
     ("overrides", "words"),
     [
         ({"colour": "red"}, r"config key experiments\.original\.colour: unknown"),
-        ({"encoding": "12bit"}, r"experiments\.original\.encoding: no encoding is named '12bit'\. Known: 8bit"),
+        (
+            {"recipe": {"batch_size": 1024, "grid": {"rows": 4096, "columns": 4096}}},
+            r"experiments\.original\.recipe: batch_size, grid and .* one layer takes 4096 GiB, more than a GPU has",
+        ),
+        (
+            {"encoding": "12bit"},
+            r"experiments\.original\.encoding: no encoding is named '12bit'\. Did you mean 16bit\? Known: 8bit",
+        ),
         (
             {"augmentation": "much"},
             r"experiments\.original\.augmentation: .*Known: augmentor, augmentor_doubled, augmentor_published, none",
@@ -134,8 +141,8 @@ def test_validation_slices_go_with_no_validation_patients_and_no_neighbours(conf
     [
         (
             {"encoding": "12bit"},
-            "experiments.original.encoding: no encoding is named '12bit'. Known: 8bit_drawn, 8bit_published, "
-            "8bit, 8bit_per_slice, 16bit",
+            "experiments.original.encoding: no encoding is named '12bit'. Did you mean 16bit? Known: 8bit_drawn, "
+            "8bit_published, 8bit, 8bit_per_slice, 16bit",
         ),
         (
             {"split": "none"},

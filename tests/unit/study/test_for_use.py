@@ -8,7 +8,7 @@ import pytest
 from unit.study.configs import SCHEMA, SHEET, study_of_everything
 
 from chaosliver.base.errors import InputError
-from chaosliver.study.for_use import exams_of, state_of
+from chaosliver.study.for_use import exams_of, state_of, with_exam
 from chaosliver.study.plan import Plan
 
 
@@ -123,3 +123,16 @@ def test_another_ground_truth_is_another_state(mine):
     assert later != before
     Path("first/a.dcm").write_bytes(b"other")
     assert state() != later
+
+
+def test_a_path_given_as_study_is_the_exam_and_the_experiments_are_those_of_the_nearest_file():
+    files = [{"results": "x"}, {"study": ["ours"]}, {"study": ["original"]}]
+    assert with_exam({"study": "/my/exam", "name": None}, files) == {
+        "study": ["ours"],
+        "exam": "/my/exam",
+        "name": None,
+    }
+    assert with_exam({"study": ["a"]}, files) == {"study": ["a"]}
+    for wrong in ({"study": None}, {"study": "/my/exam"}):
+        with pytest.raises(InputError, match="config key study: is no list of experiments"):
+            with_exam(wrong, files[:1] if wrong["study"] else files)

@@ -53,7 +53,7 @@ def test_a_sheet_gives_patients_in_its_order_and_their_sequences_in_the_librarys
         ("2\tdevelopment", "patient 2 has the sequences None. Known: t1_in_phase, t1_out_of_phase, t2_spir"),
         ("2\tdevelopment\tt2_spir\tmore", "patient 2 has cells in unknown columns: (none)"),
         ("2\t\tt2_spir", "patient 2 has the cohort ''. Known: development, test"),
-        ("\tdevelopment\tt2_spir", "patient '' must be named by letters A to Z, digits, - and _ alone"),
+        ("\tdevelopment\tt2_spir", "patient '' must be named by letters A to Z, digits, - and _ alone, 100 at most"),
     ],
 )
 def test_the_whole_message_names_sheet_patient_and_fault(tmp_path, row, message):
@@ -61,6 +61,36 @@ def test_the_whole_message_names_sheet_patient_and_fault(tmp_path, row, message)
     with pytest.raises(InputError) as refused:
         read_sheet(sheet, ["development"])
     assert str(refused.value) == f"{sheet}: {message}"
+
+
+WRONG_SHEETS = {
+    "a column twice": (
+        "patient\tcohort\tcohort\tsequences\n1\ttest\tdevelopment\tt2_spir\n",
+        "has the column cohort twice",
+    ),
+    "no patient": ("patient\tcohort\tsequences\n", "lists no patient. Add a line for each"),
+    "names that capitals tell apart": (
+        "patient\tcohort\tsequences\na\tdevelopment\tt2_spir\nA\tdevelopment\tt2_spir\n",
+        "patients a and A have the same name but for capitals",
+    ),
+    "a name of 101 letters": (f"patient\tcohort\tsequences\n{'a' * 101}\ttest\tt2_spir\n", "must be named by letters"),
+    "an open quote": (
+        'patient\tcohort\tsequences\n1\tdevelopment\t"t2_spir\n2\tdevelopment\tt2_spir\n',
+        "patient 1 has the sequences",
+    ),
+    "commas": ("patient,cohort,sequences\n1,development,t2_spir\n", "lacks the column(s) patient, cohort, sequences"),
+    "a path": ("patient\tcohort\tsequences\n../1\tdevelopment\tt2_spir\n", "patient '../1' must be named"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SHEETS)
+def test_a_wrong_sheet_is_refused_by_its_name(tmp_path, wrong):
+    text, words = WRONG_SHEETS[wrong]
+    sheet = tmp_path / "patients.tsv"
+    sheet.write_text(text)
+    with pytest.raises(InputError) as refused:
+        read_sheet(sheet, ["development", "test"])
+    assert str(refused.value).startswith(f"{sheet}: ") and words in str(refused.value)
 
 
 def test_unknown_columns_and_missing_ones_are_named(tmp_path):

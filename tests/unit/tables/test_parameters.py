@@ -35,7 +35,20 @@ def test_the_count_is_that_of_torch(tmp_path, network):
     assert count_parameters(path) == sum(tensor.numel() for tensor in built.parameters())
 
 
-@pytest.mark.parametrize("content", [None, b"", b"abc", b"\x04\0\0\0\0\0\0\0{{{{"], ids=str)
+NO_HEADERS = {
+    "missing": None,
+    "empty": b"",
+    "three bytes": b"abc",
+    "no JSON": b"\x04\0\0\0\0\0\0\0{{{{",
+    "an absurd length": b"\xff" * 8 + b"{}",
+    "a list": b"\x02\0\0\0\0\0\0\0[]",
+    "no shape": b"\x08\0\0\0\0\0\0\0" + b'{"w":{}}',
+    "a shape in words": b"\x12\0\0\0\0\0\0\0" + b'{"w":{"shape":"a"}}',
+    "deeply nested": (100_000).to_bytes(8, "little") + b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", list(NO_HEADERS.values()), ids=list(NO_HEADERS))
 def test_a_file_without_a_header_is_refused_by_its_name(tmp_path, content):
     path = tmp_path / "weights.safetensors"
     if content is not None:

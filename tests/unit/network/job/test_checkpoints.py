@@ -1,11 +1,16 @@
 """One checkpoint for each settings, whole or not there."""
 
+import errno
 import hashlib
 import os
+import pickle
+import subprocess
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from chaosliver.base.errors import InputError
@@ -17,6 +22,7 @@ from chaosliver.network.job.checkpoints import (
     remove_partials,
     save_checkpoint,
 )
+from chaosliver.network.models import save_weights
 from chaosliver.network.training import State
 
 SETTINGS = {"seed": 1, "recipe": {"epochs": 3, "snapshots": [1]}, "code": "c"}
@@ -88,6 +94,98 @@ def test_what_is_no_checkpoint_is_refused_by_name(tmp_path):
     path.write_bytes(b"half")
     with pytest.raises(InputError, match=f"{path.name}: is no readable checkpoint"):
         load_checkpoint(path, SETTINGS)
+
+
+def state_of(path, **changes):
+    torch.save(torch.load(path, weights_only=True) | changes, path)
+
+
+DAMAGES = {
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "empty": lambda path: path.write_bytes(b""),
+    "a bit of its weights": lambda path: flip(path, STATE.best["w"].numpy().tobytes()),
+    "a bit of its settings": lambda path: flip(path, b"epochs"),
+    "weights alone": lambda path: safetensors.torch.save_file({"w": torch.zeros(3)}, path),
+    "another zip": lambda path: zipfile.ZipFile(path, "w").close(),
+    "a pickle": lambda path: path.write_bytes(pickle.dumps({"fingerprint": 1})),
+}
+
+
+def flip(path, part):
+    """Another bit in the middle of a part of a file, which a disk or a network may give."""
+    content = bytearray(path.read_bytes())
+    content[content.index(part) + len(part) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_refused_in_our_words(tmp_path, damage):
+    path = save(tmp_path, SETTINGS)
+    DAMAGES[damage](path)
+    with pytest.raises(InputError) as refused:
+        load_checkpoint(path, SETTINGS)
+    assert str(refused.value) == (
+        f"{path}: is no readable checkpoint: it is damaged, or another program's. Delete it to train from the start"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epoch": "2"}, {"history": {}}, {"best": None}, {"progress": [1]}, {"settings": []}],
+    ids=["epoch", "history", "weights", "progress", "settings"],
+)
+def test_a_checkpoint_with_values_of_other_types_is_refused(tmp_path, changes):
+    path = save(tmp_path, SETTINGS)
+    state_of(path, **changes)
+    with pytest.raises(InputError, match=f"{path.name}: is no checkpoint of this workflow"):
+        load_checkpoint(path, SETTINGS)
+
+
+def test_a_damaged_checkpoint_of_other_settings_stops_no_training(tmp_path, caplog):
+    path = save(tmp_path, OTHERS)
+    path.write_bytes(b"half")
+    log_other_settings(tmp_path, SETTINGS)
+    assert "is no readable checkpoint" in caplog.text and path.exists()
+
+
+def test_a_checkpoint_has_the_same_bytes_whatever_process_writes_it(tmp_path, monkeypatch):
+    first = save(tmp_path / "a", SETTINGS).read_bytes()
+    monkeypatch.setattr(os, "getpid", lambda: 4711)
+    assert save(tmp_path / "b", SETTINGS).read_bytes() == first
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 200 kB of its own; skipped where none can be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here, which takes root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_that_takes_no_checkpoint_is_told_and_the_one_before_stays(small_disk, fault):
+    path = save(small_disk, SETTINGS)
+    if fault == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(OSError, match=str(path)) as stopped:
+        save_checkpoint(path, SETTINGS, replace(STATE, best={"w": torch.zeros(1000, 1000)}))
+    assert stopped.value.errno == {"full": errno.ENOSPC, "read-only": errno.EROFS}[fault]
+    assert load_checkpoint(path, SETTINGS).epoch == 2
+    assert list(small_disk.iterdir()) == [path]
+
+
+def test_weights_on_a_full_disk_are_told_and_the_ones_before_stay(small_disk):
+    weights = small_disk / "weights.safetensors"
+    save_weights(weights, {"w": torch.ones(3)})
+    with pytest.raises(OSError, match=str(weights)) as stopped:
+        save_weights(weights, {"w": torch.zeros(1000, 1000)})
+    assert stopped.value.errno == errno.ENOSPC
+    assert torch.equal(safetensors.torch.load_file(weights)["w"], torch.ones(3))
+    assert list(small_disk.iterdir()) == [weights]
 
 
 class Harmful:

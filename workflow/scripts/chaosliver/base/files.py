@@ -6,12 +6,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, disk_fault
 
 BLOCK_BYTES = 1 << 20
 # Files forced to disk at a time: the disk takes those that wait together in one go (docs/measurements/fsync.tsv).
@@ -42,21 +42,29 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, force it to disk, then rename it into place.
 
     A reader sees either the whole file or none; a failure leaves what was there before. What a killed process left of
-    the same file is removed. After a power cut the file is whole, too, or not there.
+    the same file is removed. After a power cut, too, the file is whole or not there. Raises OSError that names `path`
+    where the disk is at fault, whatever `write` raises then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since image writers choose their format by it.
     partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
-        with naming(path):
-            write(partial)
-            _sync(partial)
+        write(partial)
+        _sync(partial)
         partial.replace(path)
         _sync(path.parent)
         for left in path.parent.glob(f".*.partial.{escape(path.name)}"):
             left.unlink(missing_ok=True)
+    except InputError:
+        raise
+    except Exception as error:
+        if number := disk_fault(error, partial):
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        # On a disk that became read-only this fails too, and would hide why.
+        with suppress(OSError):
+            partial.unlink()
 
 
 def force_to_disk(folder: Path, files: Iterable[str]) -> None:
@@ -109,17 +117,21 @@ def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read tab-separated values as text.
 
-    Raises InputError where the file or one of `columns` is missing.
+    Raises InputError where the file or one of `columns` is missing, and where a column stands there twice.
     """
     try:
         # utf-8-sig, since spreadsheets put a mark before the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, delimiter="\t")
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            names = list(reader.fieldnames or ())
+            missing = [column for column in columns if column not in names]
+            twice = sorted({name for name in names if names.count(name) > 1})
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         cause = "no such table" if isinstance(error, FileNotFoundError) else f"cannot be read as a table ({error})"
         raise InputError(f"{path}: {cause}") from None
+    if twice:
+        raise InputError(f"{path}: has the column {twice[0]} twice. Keep one of them")
     if missing:
         raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}. Columns are separated by tabs")
     return rows

@@ -2,18 +2,25 @@
 
 import inspect
 import logging
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
-from .errors import InputError, StoppedError
+from .errors import InputError, StoppedError, in_words
 from .settings import from_mapping
 
 # Sets a terminal's cursor to the beginning of the line and clears the line, on which a bar may stand.
 CLEAR_LINE = "\r\x1b[K"
+MEMORY_REMEDY = "Run fewer jobs at a time (a smaller --cores) or on a machine with more memory, and run again"
+LONGEST_CAUSE = 200
+LEAST_FREE_BYTES = 1 << 20
+# A record of a level in a log, up to the next.
+RECORD = r"^\d{{4}}-\d\d-\d\d [\d:,]+ {} (.*?)(?=^\d{{4}}-\d\d-\d\d [\d:,]+ [A-Z]+ |\Z)"
 
 
 def run(job: Any, function: Callable[..., None]) -> None:
@@ -59,26 +66,57 @@ def _as(annotation: Any, value: Any) -> Any:
 def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """Call `main(**arguments)` with logging to `log`; warnings and errors go to the terminal too.
 
-    An InputError, a StoppedError or an OSError ends the process with status 1 and its message alone; anything else is
-    a defect of ours and keeps its traceback.
+    Whatever ends the job early, the last line in both is a sentence, and the status 1, or 130 for an interruption. The
+    traceback of a defect of ours stands before it in the log.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
     # A terminal shows what a person must know, and what was asked for.
     terminal.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "progress")
     above_bar = CLEAR_LINE if sys.stderr.isatty() else ""
     terminal.setFormatter(logging.Formatter(f"{above_bar}%(levelname)s {job_name(Path(log))}: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[terminal], force=True)
+    # A log on a disk that is full takes no record: the terminal has the sentence, and no traceback of that.
+    logging.raiseExceptions = False
+    try:
+        logging.getLogger().addHandler(_record(Path(log)))
+        main(**arguments)
+    except (InputError, StoppedError) as error:
+        _end(str(error))
+    except OSError as error:
+        _end(in_words(error))
+    except MemoryError as error:
+        _end(f"not enough memory ({str(error) or 'nothing more is free'}). {MEMORY_REMEDY}")
+    except KeyboardInterrupt:
+        _end("was interrupted. Run the same command again: what is finished stays", status=130)
+    except Exception as error:
+        logging.info("stopped by a defect", exc_info=True)
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:LONGEST_CAUSE]
+        _end(f"stopped by a defect of the workflow ({what}). Its traceback is in {log}: report it with that file")
+
+
+def last_words(log: Path) -> str:
+    """Why a job that `run_job` ran ended, from its log, in a sentence."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    if errors := re.findall(RECORD.format("ERROR"), text, re.MULTILINE | re.DOTALL):
+        return str(errors[-1]).strip()
+    if log.parent.is_dir() and shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:
+        return f"{log}: the disk is full. Make space on it, and run again"
+    return (
+        "ended without a word, as a process does that the system ends because memory is short, or that somebody kills. "
+        f"{MEMORY_REMEDY}; its log is {log}"
+    )
+
+
+def _record(log: Path) -> logging.Handler:
+    log.parent.mkdir(parents=True, exist_ok=True)
     record = logging.FileHandler(log, mode="w", encoding="utf-8")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)
-    try:
-        main(**arguments)
-    except (InputError, StoppedError, OSError) as error:
-        logging.error("%s", error)
-        sys.exit(1)
-    except Exception:
-        record.handle(logging.makeLogRecord({"msg": "stopped by a defect", "exc_info": sys.exc_info()}))
-        raise
+    return record
+
+
+def _end(sentence: str, status: int = 1) -> NoReturn:
+    logging.error("%s", sentence)
+    sys.exit(status)
 
 
 def job_name(log: Path) -> str:

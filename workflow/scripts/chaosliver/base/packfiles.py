@@ -12,6 +12,8 @@ from .files import sha256_of
 # Another number where what a pack holds is read otherwise than before.
 FORMAT = 3
 DESCRIPTION, FINGERPRINTS, CHECKSUMS = "pack.json", "training_slices.txt", "SHA256SUMS"
+# What is read of the description, of all that it says.
+DESCRIBED = ("members", "experiment", "organ", "encoding", "threshold", "largest_component", "expected", "seen")
 REMEDY = "Copy the pack anew, or make it anew with: snakemake --cores 1 model"
 
 
@@ -60,14 +62,22 @@ def open_pack(folder: Path) -> Pack:
     try:
         described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         made_as = described["format"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{folder / DESCRIPTION}: is not the description of a pack. {REMEDY}") from None
     if made_as != FORMAT:
         raise InputError(f"{folder}: is a pack of format {made_as}, and this version reads format {FORMAT}. {REMEDY}")
-    pack = Pack(folder, described)
-    if unlisted := [path.name for path in (*pack.cards, *pack.weights) if path.name not in listed]:
+    if missing := [key for key in DESCRIBED if key not in described]:
+        raise InputError(f"{folder / DESCRIPTION}: says nothing of {missing[0]}. {REMEDY}")
+    try:
+        names = [member[kind] for member in described["members"] for kind in ("card", "weights")]
+    except (KeyError, TypeError):
+        names = []
+    if not names:
+        raise InputError(f"{folder / DESCRIPTION}: names no networks. {REMEDY}")
+    # Listed names are of files in the folder itself.
+    if unlisted := [name for name in names if name not in listed]:
         raise InputError(f"{folder / CHECKSUMS}: does not list {unlisted[0]}. {REMEDY}")
-    return pack
+    return Pack(folder, described)
 
 
 def _listed(folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from .jobs import CLEAR_LINE
+from .jobs import CLEAR_LINE, job_name, last_words
 from .progress import Job, Jobs
 
 # A logging.LogRecord with what Snakemake adds to it, which no type names.
@@ -26,18 +26,13 @@ UNSEEN = {"workflow_started", "resources_info", "job_info", "job_started", "shel
 CHATTER = ("Select jobs to execute", "Assuming unrestricted shared filesystem", "Using shell:", "Conda environments:")
 # Every job has them; `mem` is mem_mb in other units.
 USUAL_RESOURCES = {"_cores", "_nodes", "tmpdir", "mem", "mem_mib"}
-# What Snakemake says last, and what takes its place.
-JOBS_FAILED = "At least one job did not complete successfully."
-GO_ON = (
-    "Not all jobs ended well: an ERROR above, or the log that is named there, says why. Mend that, and run the same "
-    "command again: what is done is kept."
-)
-KILLED = re.compile(r"/tmp\w+\.(\w+)\.py' died with <Signals\.(\w+)")
-WAS_KILLED = (
-    "ERROR {rule}: its process was killed by {signal}, as the system does where memory runs out, or someone who may. "
-    "Nothing half-written is left: run the same command again, with fewer jobs at a time if memory was short."
-)
 LONGEST_REASON = 160
+# What an InputError in a Snakefile or an input function says, within what Snakemake shows of it.
+SAID = re.compile(
+    r'(?:^InputError in file [^\n]*:\n|^ *InputError: )(.*?)(?=\n *(?:File "|Wildcards:|Traceback:)|\Z)',
+    re.DOTALL | re.MULTILINE,
+)
+FAILED = "At least one job did not complete successfully"
 BAR = 20
 
 
@@ -64,6 +59,8 @@ class BriefHandler(logging.Handler):
         self._began = clock()
         self._jobs = Jobs({})
         self._listed = False
+        # The logs of failed jobs, by the job's number; a job that is tried again may still end well.
+        self._failed: dict[int, Path] = {}
         self._ended = threading.Event()
         self._drawing = threading.RLock()
 
@@ -98,6 +95,7 @@ class BriefHandler(logging.Handler):
             log = Path(record.log[0]) if record.log else None
             self._jobs.start(record.jobid, Job(record.rule_name, self._clock(), log))
         elif event == "job_finished":
+            self._failed.pop(record.job_id, None)
             self._finish(record.job_id)
         elif event == "job_error":
             self._jobs.fail(record.jobid)
@@ -105,10 +103,12 @@ class BriefHandler(logging.Handler):
             shown = copy.copy(record)
             shown.input, shown.output = [], []
             self._hand_on(shown)
-        elif killed := KILLED.search(record.getMessage()):
-            self._print(WAS_KILLED.format(rule=killed[1], signal=killed[2]))
-        elif JOBS_FAILED in record.getMessage():
-            self._print(GO_ON)
+            if record.log:
+                self._failed[record.jobid] = Path(record.log[0])
+        elif FAILED in str(record.msg):
+            self._hand_on(record)
+            for log in self._failed.values():
+                self._print(f"ERROR {job_name(log)}: {last_words(log)}")
         elif event not in UNSEEN and not (record.levelno < logging.WARNING and str(record.msg).startswith(CHATTER)):
             self._hand_on(record)
 
@@ -198,6 +198,16 @@ def show_briefly(
             handler.take_bar_away()
 
     return take_bar_away
+
+
+class Sentences(logging.Filter):
+    """Leaves of an InputError that Snakemake logs its sentence alone: where it was raised is of no use to a user."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change a record's message; no record is held back."""
+        if record.levelno >= logging.ERROR and (said := SAID.search(str(record.msg))):
+            record.msg, record.args = said[1], ()
+        return True
 
 
 def clock_time(seconds: float) -> str:

@@ -1,7 +1,11 @@
 """How messages and pages put counts, lists and sizes into words."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
+
+# From this share of letters in common, by difflib, a name is likely a slip for another.
+ALIKE = 0.7
 
 
 def counted(count: int, noun: str) -> str:
@@ -21,9 +25,11 @@ def first_few(things: Sequence[Any], most: int = 6) -> str:
     return ", ".join(map(str, things[:most])) + (f" and {rest} more" if rest > 0 else "")
 
 
-def known(names: Iterable[Any]) -> str:
-    """What an error about an unknown name ends with: the names that exist."""
-    return f"Known: {', '.join(map(str, names)) or 'none'}"
+def known(names: Iterable[Any], wrong: object = None) -> str:
+    """What an error about a `wrong` name ends with: the name that is nearly the same, and all names that exist."""
+    every = list(map(str, names))
+    near = get_close_matches(str(wrong), every, 1, ALIKE) if wrong is not None else []
+    return f"{f'Did you mean {near[0]}? ' if near else ''}Known: {', '.join(every) or 'none'}"
 
 
 def size_of(shape: Sequence[int]) -> str:

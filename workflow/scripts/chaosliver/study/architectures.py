@@ -24,7 +24,7 @@ NETWORKS = {
 
 # What each setting may be, as JSON Schema.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "channels": {"type": "integer", "minimum": 1},
+    "channels": {"type": "integer", "minimum": 1, "maximum": 1024},
     "depth": {"type": "integer", "minimum": 1, "maximum": 8},
     "dropout": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
 }

@@ -12,6 +12,8 @@ from .configuration import check_values
 from .splits import HELD_OUT
 
 NOT_AUGMENTED = "none"
+# No GPU of today holds two of them.
+LARGEST_LAYER_BYTES = 100 << 30
 
 
 class Snapshot(NamedTuple):
@@ -91,10 +93,12 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
         names = [*config[table], NOT_AUGMENTED] if key == "augmentation" else config[table]
         if settings[key] not in names:
             raise InputError(
-                f"config key experiments.{name}.{key}: no {key} is named {settings[key]!r}. {known(names)}"
+                f"config key experiments.{name}.{key}: no {key} is named {settings[key]!r}. "
+                f"{known(names, settings[key])}"
             )
     settings["network"] = _own_settings(name, settings["network"], overrides.get("network", {}))
     _check_grid(name, settings["recipe"]["grid"], settings["network"])
+    _check_size(name, settings["recipe"], settings["network"])
     _check_drawn(name, settings, config["encodings"][settings["encoding"]])
     _check_supervision(name, settings)
     _check_epochs(name, settings, config["splits"][settings["split"]])
@@ -108,8 +112,9 @@ def _with_ancestors(name: str, experiments: Mapping[str, Any], seen: tuple[str, 
     if parent is None:
         return overrides
     if parent not in experiments or parent in (*seen, name):
-        cause = "leads back to itself" if parent in experiments else f"no experiment is named {parent!r}"
-        raise InputError(f"config key experiments.{name}.based_on: {cause}. {known(experiments)}")
+        wrong = None if parent in experiments else parent
+        cause = f"no experiment is named {parent!r}" if wrong else "leads back to itself"
+        raise InputError(f"config key experiments.{name}.based_on: {cause}. {known(experiments, wrong)}")
     return merge(_with_ancestors(parent, experiments, (*seen, name)), overrides)
 
 
@@ -118,7 +123,7 @@ def _own_settings(name: str, network: Mapping[str, Any], overrides: Mapping[str,
     own = ("name", *NETWORKS[network["name"]].settings)
     key = f"config key experiments.{name}.network"
     if foreign := [setting for setting in overrides if setting not in own]:
-        raise InputError(f"{key}.{foreign[0]}: {network['name']} has no such setting. {known(own)}")
+        raise InputError(f"{key}.{foreign[0]}: {network['name']} has no such setting. {known(own, foreign[0])}")
     if missing := [setting for setting in own if setting not in network]:
         raise InputError(f"{key}: {missing[0]!r} is missing, which {network['name']} needs")
     return {setting: network[setting] for setting in own}
@@ -133,6 +138,17 @@ def _check_grid(name: str, grid: Mapping[str, Any], network: Mapping[str, Any]) 
                 f"config key experiments.{name}.recipe.grid.{side}: {grid[side]} is not 2, 3, ... times {multiple}, as "
                 f"the experiment's {network['name']} needs"
             )
+
+
+def _check_size(name: str, recipe: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    grid = recipe["grid"]
+    # In float32; a network has dozens of such layers.
+    layer = 4 * recipe["batch_size"] * grid["rows"] * grid["columns"] * network.get("channels", 1)
+    if layer > LARGEST_LAYER_BYTES:
+        raise InputError(
+            f"config key experiments.{name}.recipe: batch_size, grid and the network's channels are so large that one "
+            f"layer takes {layer >> 30} GiB, more than a GPU has. Make one of them smaller"
+        )
 
 
 def _check_drawn(name: str, settings: Mapping[str, Any], encoding: Mapping[str, Any]) -> None:

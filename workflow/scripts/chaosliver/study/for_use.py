@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from ..base.errors import InputError
 from ..base.files import read_tsv
 from ..base.wording import known
@@ -47,17 +45,16 @@ def model_experiment(experiments: Mapping[str, Experiment], config: Mapping[str,
     return name
 
 
-def with_exam(config: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+def with_exam(config: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The configuration with the path that `--config study=PATH` gives as `exam`, and the experiments as `study`.
 
-    `files` are the configuration's files, the one that overrides the others first; the path hides their list of
-    experiments. Raises InputError where none has such a list.
+    `files` are what the configuration's files hold, the one that overrides the others first; the path hides their list
+    of experiments. Raises InputError where none has such a list.
     """
     if isinstance(config["study"], list):
         return dict(config)
-    for path in files:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and isinstance(content.get("study"), list):
+    for content in files if config["study"] is not None else ():
+        if isinstance(content.get("study"), list):
             return {**config, "exam": str(config["study"]), "study": content["study"]}
     raise InputError("config key study: is no list of experiments. A study of your own is named by the key exam")
 

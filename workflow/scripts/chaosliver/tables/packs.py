@@ -117,7 +117,7 @@ def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out:
 
 
 def _put_network(folder: Path, number: int, card: Path, weights: Path, origin: Mapping[str, Any]) -> dict[str, str]:
-    described = read_card(card)
+    described = read_card(card, ("weights_sha256",))
     check_origin(card, described, origin)
     check_weights(weights, described["weights_sha256"], card)
     names = {"card": f"network{number}.json", "weights": f"network{number}.safetensors"}

@@ -21,13 +21,16 @@ def count_parameters(weights: Path) -> int:
     try:
         with weights.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            tensors = json.loads(stream.read(min(length, LONGEST_HEADER)))
-    except (OSError, ValueError):
+            header = stream.read(min(length, LONGEST_HEADER))
+        if len(header) != length:
+            raise ValueError
+        tensors = json.loads(header)
+        return sum(
+            math.prod(tensor["shape"])
+            for name, tensor in tensors.items()
+            if name != "__metadata__" and name.rsplit(".", 1)[-1] not in MEASURED
+        )
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{weights}: is missing or not a file of weights. Delete it, and run again to make it anew"
         ) from None
-    return sum(
-        math.prod(tensor["shape"])
-        for name, tensor in tensors.items()
-        if name != "__metadata__" and name.rsplit(".", 1)[-1] not in MEASURED
-    )

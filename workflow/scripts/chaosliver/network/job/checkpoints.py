@@ -6,6 +6,7 @@ Snakemake does not know of them: it deletes the outputs that it knows of when a 
 import hashlib
 import json
 import logging
+import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -35,7 +36,13 @@ def save_checkpoint(path: Path, settings: Mapping[str, Any], state: State) -> No
     """Write a training's state with its settings, atomically."""
     plain = json.loads(json.dumps(settings))
     saved = {"fingerprint": fingerprint_of(settings), "settings": plain, **vars(state)}
-    write_atomically(path, lambda partial: torch.save(saved, partial))
+
+    def write(partial: Path) -> None:
+        # Given a path, torch writes by itself, and of a full disk says only that a position is unexpected.
+        with partial.open("wb") as stream:
+            torch.save(saved, stream)
+
+    write_atomically(path, write)
 
 
 def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> State | None:
@@ -58,7 +65,11 @@ def log_other_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     others = [path for path in others if ".epoch" not in path.name and path != checkpoint_path(folder, settings)]
     if others:
         # Mapped, so that a look at the settings does not read all weights.
-        names = ", ".join(_changed(_read(others[-1], mmap=True), settings))
+        try:
+            names = ", ".join(_changed(_read(others[-1], mmap=True), settings))
+        except InputError as error:
+            logging.warning("%s. Training starts anew", error)
+            return
         logging.info("%s is of other settings (%s) and stays as it is: training starts anew", others[-1], names)
 
 
@@ -70,12 +81,34 @@ def remove_partials(folder: Path) -> None:
 
 def _read(path: Path, mmap: bool = False) -> dict[str, Any]:
     try:
+        if not mmap:
+            _check_sums(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except Exception as error:
-        raise InputError(f"{path}: is no readable checkpoint ({error}). Delete it to train from the start") from None
-    if not isinstance(saved, dict) or not {"fingerprint", "settings", *STATE} <= set(saved):
+    except Exception:
+        # Not in torch's words, which advise to let a file run what code it likes.
+        raise InputError(
+            f"{path}: is no readable checkpoint: it is damaged, or another program's. Delete it to train from the start"
+        ) from None
+    if not _is_checkpoint(saved):
         raise InputError(f"{path}: is no checkpoint of this workflow. Delete it to train from the start")
     return saved
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadZipFile where a part of a checkpoint, a zip, has not its CRC-32, which torch itself does not compare."""
+    with zipfile.ZipFile(path) as opened:
+        if damaged := opened.testzip():
+            raise zipfile.BadZipFile(damaged)
+
+
+def _is_checkpoint(saved: Any) -> bool:
+    """Whether it holds what a training saves, in the types that it has there."""
+    if not isinstance(saved, dict) or not {"fingerprint", "settings", *STATE} <= set(saved):
+        return False
+    types = {"settings": dict, "epoch": int, "history": list, "best": dict, "chosen_epoch": int}
+    return all(isinstance(saved[name], kind) for name, kind in types.items()) and isinstance(
+        saved["progress"], dict | None
+    )
 
 
 def _changed(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ def run_training(
 
 def supported_epochs(cards: Sequence[Path]) -> int:
     """The number of epochs after which networks were best on patients that they did not learn from: the median."""
-    chosen = [read_card(card)["chosen_epoch"] for card in cards]
+    chosen = [read_card(card, ("chosen_epoch",))["chosen_epoch"] for card in cards]
     return max(1, round(statistics.median(chosen)))
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from ...base.cards import check_weights, read_card, write_card
+from ...base.errors import InputError
 from ...base.files import read_tsv, sha256_of, write_atomically, write_tsv
 
 
@@ -14,8 +15,10 @@ def take_snapshot(
 
     `folder` holds epoch<epoch>.safetensors. Raises InputError where that is not what the card describes.
     """
-    facts = read_card(card)
-    snapshot, weights = facts["snapshots"][str(epoch)], folder / f"epoch{epoch}.safetensors"
+    facts = read_card(card, ("snapshots",))
+    snapshot, weights = facts["snapshots"].get(str(epoch)), folder / f"epoch{epoch}.safetensors"
+    if snapshot is None:
+        raise InputError(f"{card}: describes no snapshot of epoch {epoch}. Delete it, and run again to make it anew")
     check_weights(weights, snapshot["weights_sha256"], card)
     rows = [row for row in read_tsv(history) if int(row["epoch"]) <= epoch]
     write_tsv(to_history, list(rows[0]), rows)
