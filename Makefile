@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster mutants mutants-sample lint format clean
+.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
@@ -14,6 +14,7 @@ help:
 	@echo "make npm     on Debian, as root: install the npm that fetches what the viewer draws with"
 	@echo "make dicom-tools on Debian, as root: install the validator of DICOM files that a test asks"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
+	@echo "make faults  kill, cut and fill every step of a phantom study, and restart it (20 minutes; FAULT_SEED=)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
 	@echo "make lint    check formatting, style and types"
 	@echo "make setup   only set up .venv with the pinned packages"
@@ -74,6 +75,10 @@ test-unit: setup
 
 test-workflow: setup
 	$(PYTEST) tests/workflow
+
+# Every class of test_every_rule.py is a study of its own. A part of it, on two rules, is in `make test`.
+faults: setup
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults tests/faults
 
 # The plugins are not in .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
 .cluster/ready: pyproject.toml envs/constraints.txt .venv/ready

@@ -1,10 +1,20 @@
 """Fixtures for every test."""
 
+import os
+import random
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# Where faults strike; xdist's processes get it from the first. To repeat a failure: `FAULT_SEED=<number> make ...`.
+os.environ.setdefault("FAULT_SEED", str(random.randrange(10**6)))
+
+
+def pytest_report_header() -> str:
+    return f"FAULT_SEED={os.environ['FAULT_SEED']}"
 
 
 @pytest.fixture(scope="session")

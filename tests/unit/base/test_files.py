@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.files import read_tsv, sha256_of, write_atomically, write_text, write_tsv
+from chaosliver.base.files import (
+    force_to_disk,
+    naming,
+    read_tsv,
+    sha256_of,
+    whole_folder,
+    write_atomically,
+    write_text,
+    write_tsv,
+)
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux names an open file")
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
@@ -87,6 +98,66 @@ def test_a_left_file_that_another_process_removes_first_does_no_harm(tmp_path, m
     assert (tmp_path / "a.txt").read_text() == "whole"
 
 
+@pytest.fixture
+def on_disk(monkeypatch) -> list[str]:
+    """What is forced to disk and renamed, by its name, in this order."""
+    told: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        told.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name.split('.partial.')[-1]}")
+        fsync(descriptor)
+
+    def noted_replace(path: Path, target: Path) -> None:
+        told.append(f"rename {target.name}")
+        replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    return told
+
+
+@needs_proc
+def test_a_file_is_on_disk_before_it_has_its_name_and_its_name_is_on_disk_then(tmp_path, on_disk):
+    write_text(tmp_path / "a.txt", "whole")
+    assert on_disk == ["sync a.txt", "rename a.txt", f"sync {tmp_path.name}"]
+
+
+@needs_proc
+def test_files_are_forced_to_disk_before_their_folders(tmp_path, on_disk):
+    files = [tmp_path / "a/1.png", tmp_path / "a/2.png", tmp_path / "b/inner/1.png"]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    force_to_disk(tmp_path, [str(path.relative_to(tmp_path)) for path in files])
+    assert sorted(on_disk[:3]) == ["sync 1.png", "sync 1.png", "sync 2.png"]
+    assert sorted(on_disk[3:]) == sorted(f"sync {name}" for name in ("a", "b", "inner", tmp_path.name))
+
+
+@needs_proc
+def test_a_folder_takes_its_place_when_all_of_it_is_on_disk(tmp_path, on_disk):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack/old.txt").touch()
+    (tmp_path / ".1.partial.pack").mkdir()
+    with whole_folder(tmp_path / "pack") as partial:
+        (partial / "inner").mkdir()
+        (partial / "inner/new.txt").write_text("new")
+        assert (tmp_path / "pack/old.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.txt")] == ["pack/inner/new.txt"]
+    assert on_disk[0] == "sync new.txt" and sorted(on_disk[1:3]) == ["sync inner", "sync pack"]
+    assert on_disk[3:] == ["rename pack", f"sync {tmp_path.name}"]
+
+
+def test_a_failure_within_a_folder_keeps_the_old_one(tmp_path):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack/old.txt").touch()
+    with pytest.raises(OSError, match="disk full"), whole_folder(tmp_path / "pack") as partial:
+        (partial / "half.txt").touch()
+        raise OSError("disk full")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["old.txt", "pack"]
+
+
 def test_a_missing_table_or_column_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.tsv: no such table"):
         read_tsv(tmp_path / "gone.tsv")
@@ -114,6 +185,16 @@ def test_what_is_no_table_is_named(tmp_path):
     (tmp_path / "commas.tsv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="Columns are separated by tabs"):
         read_tsv(tmp_path / "commas.tsv", ("a", "b"))
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path):
+    def fill(partial: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/result\.txt'"):
+        write_atomically(tmp_path / "result.txt", fill)
+    with pytest.raises(OSError, match=r"'other\.txt'"), naming(tmp_path):
+        raise OSError(errno.EIO, "Input/output error", "other.txt")
 
 
 def test_sha256_is_that_of_the_standard(tmp_path):

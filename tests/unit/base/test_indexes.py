@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from chaosliver.base import indexes
 from chaosliver.base.errors import InputError
 from chaosliver.base.indexes import problems_of, read_index, write_index
 
@@ -65,3 +66,12 @@ def test_only_the_files_asked_for_are_checked(indexed):
     assert [row["file"] for row in read_index(index, folder, only={"b.png"})] == ["b.png"]
     with pytest.raises(InputError, match=r"does not list c\.png"):
         read_index(index, folder, only={"c.png"})
+
+
+def test_the_files_are_forced_to_disk_before_the_index_is_written(tmp_path, monkeypatch):
+    (tmp_path / "a.png").touch()
+    told = []
+    monkeypatch.setattr(indexes, "force_to_disk", lambda folder, files: told.append((folder, list(files))))
+    monkeypatch.setattr(indexes, "write_tsv", lambda index, *_: told.append(index))
+    write_index(tmp_path / "t.tsv", tmp_path, iter([{"file": "a.png"}]))
+    assert told == [(tmp_path, ["a.png"]), tmp_path / "t.tsv"]

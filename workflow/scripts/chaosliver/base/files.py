@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,25 @@ from typing import Any
 from .errors import InputError, disk_fault
 
 BLOCK_BYTES = 1 << 20
+# Files forced to disk at a time: the disk takes those that wait together in one go (docs/measurements/fsync.tsv).
+SYNCED_AT_A_TIME = 8
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A context in which an OSError that names no file, as that of a disk which fails or is full, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal, read block by block."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with naming(path), path.open("rb") as stream:
         while block := stream.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
@@ -27,16 +42,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, force it to disk, then rename it into place.
 
     A reader sees either the whole file or none; a failure leaves what was there before. What a killed process left of
-    the same file is removed. Raises OSError that names `path` where the disk is at fault, whatever `write` raises then.
+    the same file is removed. After a power cut, too, the file is whole or not there. Raises OSError that names `path`
+    where the disk is at fault, whatever `write` raises then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since image writers choose their format by it.
     partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
         write(partial)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+        _sync(partial)
         partial.replace(path)
+        _sync(path.parent)
         for left in path.parent.glob(f".*.partial.{escape(path.name)}"):
             left.unlink(missing_ok=True)
     except InputError:
@@ -49,6 +65,35 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         # On a disk that became read-only this fails too, and would hide why.
         with suppress(OSError):
             partial.unlink()
+
+
+def force_to_disk(folder: Path, files: Iterable[str]) -> None:
+    """Return when the files, named relative to `folder`, and their names in it would outlast a power cut."""
+    paths = [folder / file for file in files]
+    folders = {folder, *(above for path in paths for above in path.parents if folder in above.parents)}
+    with ThreadPoolExecutor(SYNCED_AT_A_TIME) as pool:
+        for each in (paths, sorted(folders)):
+            list(pool.map(_sync, each))
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A context that gives a new folder to be filled; when all of it is on disk, it takes the place of `folder`.
+
+    A failure leaves what was there before. What a killed process left of the same folder is removed.
+    """
+    partial = folder.with_name(f".{os.getpid()}.partial.{folder.name}")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        force_to_disk(partial, [str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file()])
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+        _sync(folder.parent)
+        for left in folder.parent.glob(f".*.partial.{escape(folder.name)}"):
+            shutil.rmtree(left, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -90,6 +135,15 @@ def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     if missing:
         raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}. Columns are separated by tabs")
     return rows
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _cell(value: Any) -> str:

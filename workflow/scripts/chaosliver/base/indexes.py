@@ -10,14 +10,16 @@ from typing import Any
 
 from .columns import INDEX_COLUMNS
 from .errors import InputError
-from .files import read_tsv, sha256_of, write_tsv
+from .files import force_to_disk, read_tsv, sha256_of, write_tsv
 
 
 def write_index(index: Path, folder: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write the index of `folder`: one row per file, in the order given, with its SHA-256 and further `columns`.
 
-    Each row names its `file` relative to `folder`, with forward slashes.
+    Each row names its `file` relative to `folder`, with forward slashes. The files are forced to disk before.
     """
+    rows = list(rows)
+    force_to_disk(folder, [row["file"] for row in rows])
     listed = [{**row, "sha256": sha256_of(folder / row["file"])} for row in rows]
     write_tsv(index, (*INDEX_COLUMNS, *columns), listed)
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from .errors import InputError
+from .files import naming
 from .wording import size_of
 
 FULL_SCALE_8BIT = 255
@@ -52,7 +53,8 @@ def read_png(path: Path) -> np.ndarray:
     """
     try:
         # Through bytes, since cv2.imread fails silently and, on some systems, on non-ASCII paths.
-        data = path.read_bytes()
+        with naming(path):
+            data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     header = read_header(data)
@@ -97,7 +99,8 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     if not written:
         raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    with naming(path):
+        path.write_bytes(data.tobytes())
 
 
 def squeeze(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

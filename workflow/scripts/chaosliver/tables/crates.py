@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_text
+from ..base.files import sha256_of, whole_folder, write_text
 from ..base.wording import counted
 
 # The folder with the Snakefile.
@@ -66,18 +66,18 @@ def write_crate(
     checksums and versions, `source` is a key of SOURCES. In the folder, `snakemake` runs the same study again. Raises
     InputError where the package rocrate is missing.
     """
-    described = _Crate(crate, source, json.loads(provenance.read_text(encoding="utf-8")))
-    shutil.rmtree(crate, ignore_errors=True)
-    _copy_code(crate)
-    (crate / "config").mkdir()
-    kept = {**configuration, "patients": "config/patients.tsv"}
-    write_text(crate / "config/config.yaml", yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
-    shutil.copyfile(sheet, crate / "config/patients.tsv")
-    results = [_copied(path, crate) for path in sorted(set(made))]
-    write_text(crate / "README.md", described.readme())
-    described.add_run(results, ended=max(path.stat().st_mtime for path in made))
-    # Last: without it the folder is no crate.
-    write_text(crate / "ro-crate-metadata.json", described.text())
+    with whole_folder(crate) as partial:
+        described = _Crate(partial, source, json.loads(provenance.read_text(encoding="utf-8")))
+        _copy_code(partial)
+        (partial / "config").mkdir()
+        kept = {**configuration, "patients": "config/patients.tsv"}
+        write_text(partial / "config/config.yaml", yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
+        shutil.copyfile(sheet, partial / "config/patients.tsv")
+        results = [_copied(path, partial) for path in sorted(set(made))]
+        write_text(partial / "README.md", described.readme())
+        described.add_run(results, ended=max(path.stat().st_mtime for path in made))
+        # Last: without it the folder is no crate.
+        write_text(partial / "ro-crate-metadata.json", described.text())
 
 
 def _copy_code(crate: Path) -> None:

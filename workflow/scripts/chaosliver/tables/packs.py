@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.cards import check_origin, check_weights, read_card
 from ..base.columns import PATIENT_COLUMNS
-from ..base.files import read_tsv, sha256_of, write_text
+from ..base.files import read_tsv, sha256_of, whole_folder, write_text
 from ..base.indexes import read_index
 from ..base.packfiles import CHECKSUMS, DESCRIPTION, FINGERPRINTS, FORMAT
 from ..base.wording import counted
@@ -66,33 +66,34 @@ def make_pack(
     training, `settings` are those of `Plan.pack_settings`, and `source` says what the patients are, `chaos` or
     `phantom`. Raises InputError where weights are not those of their card, or a card is of another training.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    networks = [
-        _put_network(folder, number, *each) for number, each in enumerate(zip(cards, weights, trained_as, strict=True))
-    ]
-    trained = [row for table in pairs for row in read_tsv(table, ("patient", "sequence", "image", *RANGES))]
-    trained = [row for row in trained if row["sequence"] in settings["sequences"]]
-    prints: set[str] = set()
-    profiles = []
-    for volume in _volumes(trained, {index.stem: index for index in raw_indexes}):
-        prints |= {told for pixels in volume if (told := fingerprint_of(pixels))}
-        profiles.append(grey_profile(volume))
-    write_text(folder / FINGERPRINTS, "".join(f"{each}\n" for each in sorted(prints)))
-    held_out = [row for table in scores for row in read_tsv(table, PATIENT_COLUMNS)]
-    described: dict[str, Any] = {
-        "format": FORMAT,
-        **settings,
-        "source": source,
-        "members": networks,
-        "patients": sorted({row["patient"] for row in trained}),
-        "expected": _expected(held_out),
-        "seen": _ranges(trained, profiles),
-    }
-    training = read_card(cards[0])
-    write_text(folder / "README.md", _readme(described, training, held_out))
-    write_text(folder / DESCRIPTION, json.dumps(described, indent=2, sort_keys=True) + "\n")
-    sums = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
-    write_text(folder / CHECKSUMS, "".join(sums))
+    with whole_folder(folder) as partial:
+        networks = [
+            _put_network(partial, number, *each)
+            for number, each in enumerate(zip(cards, weights, trained_as, strict=True))
+        ]
+        trained = [row for table in pairs for row in read_tsv(table, ("patient", "sequence", "image", *RANGES))]
+        trained = [row for row in trained if row["sequence"] in settings["sequences"]]
+        prints: set[str] = set()
+        profiles = []
+        for volume in _volumes(trained, {index.stem: index for index in raw_indexes}):
+            prints |= {told for pixels in volume if (told := fingerprint_of(pixels))}
+            profiles.append(grey_profile(volume))
+        write_text(partial / FINGERPRINTS, "".join(f"{each}\n" for each in sorted(prints)))
+        held_out = [row for table in scores for row in read_tsv(table, PATIENT_COLUMNS)]
+        described: dict[str, Any] = {
+            "format": FORMAT,
+            **settings,
+            "source": source,
+            "members": networks,
+            "patients": sorted({row["patient"] for row in trained}),
+            "expected": _expected(held_out),
+            "seen": _ranges(trained, profiles),
+        }
+        training = read_card(cards[0])
+        write_text(partial / "README.md", _readme(described, training, held_out))
+        write_text(partial / DESCRIPTION, json.dumps(described, indent=2, sort_keys=True) + "\n")
+        sums = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(partial.iterdir())]
+        write_text(partial / CHECKSUMS, "".join(sums))
 
 
 def _readme(described: Mapping[str, Any], training: Mapping[str, Any], held_out: Sequence[Row]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.columns import PATIENT_COLUMNS, PREDICTION_COLUMNS
 from ..base.errors import InputError
-from ..base.files import read_tsv, write_text
+from ..base.files import read_tsv, whole_folder, write_text
 from ..base.indexes import read_index
 from ..base.nifti import EXAM_IMAGE, EXAM_MASK
 from ..base.patient_order import natural
@@ -70,21 +70,24 @@ def write_viewer(
     """
     shown = [from_mapping(Shown, each) for each in experiments]
     rows = read_tsv(patients_table, PATIENT_COLUMNS) if patients_table else []
-    files, folder = _Files(prediction_indexes, mask_indexes, pairs, raw_indexes), viewer / "volumes"
-    volumes = [_write_patient(volume, own, shown, files, folder) for volume, own in by_volume(rows, shown).items()]
-    data = {
-        "name": name,
-        "source": SOURCES[source] if volumes else "",
-        "experiments": [each.name for each in shown if any(each.name in volume["predictions"] for volume in volumes)],
-        "cohorts": list(dict.fromkeys(volume["cohort"] for volume in volumes)),
-        "volumes": volumes,
-        "exams": [_write_exam(report, folder) for report in reports],
-    }
-    write_text(viewer / DATA, f"const STUDY = {json.dumps(data, indent=1)};\n")
-    shutil.copyfile(niivue, viewer / niivue.name)
-    # The page itself comes last.
-    for path in sorted(page, key=lambda path: path.name == PAGE):
-        shutil.copyfile(path, viewer / path.name)
+    with whole_folder(viewer) as partial:
+        files, folder = _Files(prediction_indexes, mask_indexes, pairs, raw_indexes), partial / "volumes"
+        volumes = [_write_patient(volume, own, shown, files, folder) for volume, own in by_volume(rows, shown).items()]
+        data = {
+            "name": name,
+            "source": SOURCES[source] if volumes else "",
+            "experiments": [
+                each.name for each in shown if any(each.name in volume["predictions"] for volume in volumes)
+            ],
+            "cohorts": list(dict.fromkeys(volume["cohort"] for volume in volumes)),
+            "volumes": volumes,
+            "exams": [_write_exam(report, folder) for report in reports],
+        }
+        write_text(partial / DATA, f"const STUDY = {json.dumps(data, indent=1)};\n")
+        shutil.copyfile(niivue, partial / niivue.name)
+        # The page itself comes last.
+        for path in sorted(page, key=lambda path: path.name == PAGE):
+            shutil.copyfile(path, partial / path.name)
     progress.info("Open %s in a browser, or serve it: python -m http.server --directory %s", viewer / PAGE, viewer)
 
 

@@ -1,0 +1,128 @@
+"""What Snakemake notes for itself, damaged or gone, and results that vanish or shrink behind its back."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from faults.conftest import TARGETS, contents
+
+pytestmark = pytest.mark.faults
+
+
+def truncate_half(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.truncate(path, path.stat().st_size // 2)
+
+
+# Each leaves `.snakemake` as a kill at a bad moment does.
+NOTES = {
+    "half_metadata": lambda notes: truncate_half(notes / "metadata"),
+    "empty_metadata": lambda notes: [
+        os.truncate(path, 0) for path in (notes / "metadata").rglob("*") if path.is_file()
+    ],
+    "half_of_what_is_incomplete": lambda notes: truncate_half(notes / "incomplete"),
+    "no_metadata": lambda notes: shutil.rmtree(notes / "metadata"),
+    "no_notes_at_all": lambda notes: shutil.rmtree(notes),
+}
+
+
+@pytest.mark.parametrize("damage", NOTES)
+def test_a_kill_while_snakemake_writes_its_notes_costs_no_result(broken, undisturbed, damage):
+    """A job is killed with Snakemake, and the notes are damaged: the README's restart makes it again, and it alone."""
+    index = "results/small/masks/liver/t1_in_phase/1.tsv"
+    (broken.folder / index).unlink()
+    environment = broken.arm(strikes={"extract_masks": {"at": 5, "torn": 0.5, "signal": 9, "group": True}})
+    broken.start("--", index, **environment)
+    assert broken.struck() == {"extract_masks"} and not (broken.folder / index).exists()
+    NOTES[damage](broken.folder / ".snakemake")
+    broken.succeed("--unlock", *TARGETS)
+    broken.succeed("--rerun-incomplete", *TARGETS)
+    assert contents(broken.results) == contents(undisturbed.results)
+    assert broken.planned(*TARGETS) == {}
+
+
+def test_stale_locks_are_refused_with_the_remedy_which_works(broken):
+    index = "results/small/masks/liver/t1_in_phase/1.tsv"
+    (broken.folder / index).unlink()
+    environment = broken.arm(strikes={"extract_masks": {"at": 5, "signal": 9, "group": True}})
+    broken.start("--", index, **environment)
+    said = broken.fail("--rerun-incomplete", "--", index)
+    assert "Directory cannot be locked" in said and "--unlock" in said
+    broken.succeed("--unlock", "--", index)
+    said = broken.fail("--", index)
+    assert "incomplete" in said and "--rerun-incomplete" in said
+    broken.succeed("--rerun-incomplete", "--", index)
+
+
+@pytest.mark.parametrize(
+    "what", ["png/8bit/t1_in_phase/3", "masks/liver/t1_in_phase/3.tsv"], ids=["images", "an_index"]
+)
+def test_a_result_deleted_while_the_study_runs_is_named_and_made_again(broken, undisturbed, what):
+    shutil.rmtree(broken.results / "checkpoints/small")
+    card = "results/small/models/small/fold0_seed1/card.json"
+    augmented = "augmented/augmentor/8bit/liver/t1_in_phase/holdout_fold0.tsv"
+    (broken.folder / card).unlink()
+    (broken.results / augmented).unlink()
+    command = [sys.executable, "-m", "snakemake", "--configfile", broken.config, "--cores", "1", "--", card]
+    running = subprocess.Popen(command, cwd=broken.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = broken.results / "logs/augment/augmentor/8bit/liver/t1_in_phase/holdout_fold0.log"
+    began = log.stat().st_mtime_ns
+    while running.poll() is None and (not log.exists() or log.stat().st_mtime_ns == began):
+        time.sleep(0.02)
+    lost = broken.results / what
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    said = running.communicate(timeout=300)[0]
+    # Had everything been read before, nothing is missing until the next call.
+    if running.returncode:
+        assert "is missing" in said or "no such" in said.lower() or "Missing input files" in said, said
+    index = lost.with_suffix(".tsv") if lost.suffix != ".tsv" else lost
+    index.unlink(missing_ok=True)
+    broken.succeed("--rerun-incomplete", *TARGETS)
+    assert contents(broken.results) == contents(undisturbed.results)
+
+
+# A result that is cut to nothing between two calls.
+EMPTIED = {
+    "raw_index": "raw/1.tsv",
+    "pairs": "inventory/1.pairs.tsv",
+    "split": "splits/holdout.tsv",
+    "image_index": "png/8bit/t1_in_phase/1.tsv",
+    "augmented_index": "augmented/augmentor/8bit/liver/t1_in_phase/holdout_fold0.tsv",
+    "card": "models/small/fold0_seed1/card.json",
+    "weights": "models/small/fold0_seed1/weights.safetensors",
+    "prediction_index": "predictions/small/fold0_seed1.tsv",
+    "scores": "dice/small/fold0_seed1.tsv",
+    "table": "tables/patients.tsv",
+}
+
+
+@pytest.mark.parametrize("what", EMPTIED)
+def test_a_result_cut_to_nothing_between_two_calls_is_never_taken_for_one(broken, undisturbed, what):
+    path = broken.results / EMPTIED[what]
+    path.write_bytes(b"")
+    (broken.results / "tables/pages/patients.html").unlink()
+    done = broken.run("--forcerun", "collect_tables", "predict", "--", "all")
+    if done.returncode:
+        told = [line for line in done.stdout.splitlines() if line.startswith("ERROR ")]
+        assert told and all(path.name in line for line in told), done.stdout[-4000:]
+        assert "Traceback" not in done.stdout
+    path.unlink(missing_ok=True)
+    broken.succeed("--rerun-incomplete", *TARGETS)
+    assert contents(broken.results) == contents(undisturbed.results)
+
+
+def test_a_damaged_index_is_named_with_the_command_that_makes_it_again(broken, undisturbed):
+    index = broken.results / "masks/liver/t1_in_phase/3.tsv"
+    lines = index.read_text().splitlines()
+    index.write_text(
+        "\n".join([lines[0], lines[1].replace(lines[1].split("\t")[1][:8], "00000000"), *lines[2:]]) + "\n"
+    )
+    said = broken.fail("--", "all")
+    assert f"rm {index.relative_to(broken.folder)}" in said
+    index.unlink()
+    broken.succeed(*TARGETS)
+    assert contents(broken.results) == contents(undisturbed.results)
