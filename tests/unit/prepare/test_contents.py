@@ -100,7 +100,7 @@ def half(axis, side, value=0):
         pytest.param(1, "last", id="right half"),
     ],
 )
-@pytest.mark.parametrize("value", [0, 500])
+@pytest.mark.parametrize("value", [0, 20])
 def test_a_slice_of_which_half_is_blank_is_an_error(make_image, axis, side, value):
     (finding,) = checked(make_image, {2: half(axis, side, value)})
     assert told([finding]) == [("error", "cut-slice", f"{FOLDER}/IMG-2.dcm")]

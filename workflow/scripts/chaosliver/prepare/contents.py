@@ -14,7 +14,7 @@ from .slices import Image
 
 # At an edge of the image, this share of the rows or columns may be blank whatever lies beside them.
 BLANK_EDGE = 0.1
-# Share of the volume's white (99.5th percentile) below which a pixel is air.
+# A pixel that differs from a blank edge by more than this share of the volume's white (99.5th percentile) is body.
 AIR = 0.1
 WHITE_PERCENTILE = 99.5
 # Body that begins beside a blank edge with this share of the row and with this share of its greatest width is cut: none
@@ -49,8 +49,10 @@ def check_contents(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
 
 def check_blank_masks(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     """A finding where organs are marked on blank slices."""
-    marked = [image for image in images if image.mask is not None and image.mask.any() and is_blank(image.slice.pixels)]
-    if marked and len(marked) < len(images):
+    blank = [image for image in images if is_blank(image.slice.pixels)]
+    marked = [image for image in blank if image.mask is not None and image.mask.any()]
+    # A volume that is blank as a whole has a finding already.
+    if marked and len(blank) < len(images):
         message = f"organs are marked where the image is blank: {first_few([image.stem for image in marked])}"
         yield error(volume, marked[0].ground, "mask-on-blank", f"{message}. {REMEDY}")
 
@@ -78,7 +80,7 @@ def _is_cut(pixels: np.ndarray, air: float) -> bool:
     """Whether the body begins with nearly its full width beside blank rows or columns at an edge."""
     for lines in (pixels, pixels[::-1], pixels.T, pixels.T[::-1]):
         blank = int((lines != lines[0, 0]).any(axis=1).argmax())
-        body = np.mean(lines[blank:] > air, axis=1)
+        body = np.mean(np.abs(lines[blank:].astype(np.float32) - float(lines[0, 0])) > air, axis=1)
         if blank >= BLANK_EDGE * len(lines) and body[0] >= max(BODY_BESIDE_BLANK, WIDE * body.max()):
             return True
     return False
