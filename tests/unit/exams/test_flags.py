@@ -135,3 +135,40 @@ def test_the_share_apart_is_that_outside_the_largest_piece():
     # Over an edge is apart: 6 and 2 voxels.
     mask[1, 2, :2] = True
     assert share_apart(mask) == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "raised"),
+    [
+        pytest.param(lambda greys: greys[3][::-1], ["odd slices"], id="upside down"),
+        pytest.param(
+            lambda greys: np.random.default_rng(2).integers(200, 900, greys[3].shape), ["odd slices"], id="another's"
+        ),
+        pytest.param(lambda greys: greys[2], ["repeated slices"], id="the same twice"),
+        pytest.param(lambda greys: np.full(greys[3].shape, 300), ["blank slices"], id="blank"),
+    ],
+)
+@pytest.mark.parametrize("name", ["axial", "sagittal"])
+def test_slices_that_do_not_belong_are_told_whatever_their_plane(tmp_path, change, raised, name):
+    greys = greys_of((7, 20, 24))
+    greys[3] = change(greys)
+    seen = DESCRIBED["seen"] | {
+        key: [0.1, 100] for key in ("rows", "columns", "row_spacing_mm", "column_spacing_mm", "slice_distance_mm")
+    }
+    found = looked_at(tmp_path, greys=greys, described=SMALL | {"seen": seen}, orientation=ORIENTATIONS[name])
+    told = [flag for flag in found if flag.name in ("odd slices", "repeated slices", "blank slices")]
+    assert names(told) == raised
+    if raised == ["odd slices"]:
+        assert "slice 4." in told[0].sentence
+    else:
+        assert "of 7 slices" in told[0].sentence
+
+
+def test_a_blank_slice_at_the_end_of_many_has_no_flag(tmp_path):
+    """One of 20 is 5 %, as resampling makes it."""
+    greys = greys_of((20, 20, 24))
+    greys[19] = 0
+    seen = DESCRIBED["seen"] | {"rows": [1, 100], "columns": [1, 100]}
+    mask = np.zeros(greys.shape, bool)
+    mask[3:6, 3:9, 3:9] = True
+    assert names(looked_at(tmp_path, greys=greys, mask=mask, described=SMALL | {"seen": seen})) == []

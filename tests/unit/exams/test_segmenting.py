@@ -193,6 +193,14 @@ def test_an_exam_that_cannot_be_read_keeps_no_other_from_being_segmented(tmp_pat
     assert (tmp_path / "segmented/three/report.json").exists()
 
 
+def test_an_exam_of_one_grey_value_is_refused(tmp_path, loaded):
+    write_series(tmp_path / "one", np.full(SHAPE, 300))
+    write_pack(tmp_path / "pack")
+    with pytest.raises(InputError, match="one: every voxel has the same grey value"):
+        segmented(tmp_path, "one")
+    assert loaded == []
+
+
 def test_the_mask_of_another_study_is_not_replaced(tmp_path):
     draw(tmp_path / "a/DICOM")
     draw(tmp_path / "b/DICOM", "coronal")

@@ -210,3 +210,60 @@ def test_the_directory_of_a_disc_is_no_slice(tmp_path):
     directory.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
     found, unfit = find_series([*files, tmp_path / "DICOMDIR"])
     assert len(found) == 1 and unfit == Counter({"Media Storage Directory Storage": 1})
+
+
+@pytest.mark.parametrize(
+    "keyword", ["PatientID", "PatientName", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesInstanceUID"]
+)
+def test_slices_of_another_patient_or_study_are_no_part_of_a_series(tmp_path, keyword):
+    files = write_series(tmp_path, np.arange(9 * 3 * 4).reshape(9, 3, 4))
+    change(files[4], **{keyword: "2.25.99"})
+    (found,), unfit = find_series(files)
+    assert len(found.frames) == 8 and found.places == (0, 1, 2, 3, 5, 6, 7, 8)
+    assert unfit == Counter({"series of fewer than 5 slices": 1})
+
+
+def test_two_patients_under_one_series_are_two_series(tmp_path):
+    files = write_series(tmp_path, np.arange(12 * 3 * 4).reshape(12, 3, 4))
+    for file in files[6:]:
+        change(file, PatientID="OTHER")
+    found, unfit = find_series(files)
+    assert [len(each.frames) for each in found] == [6, 6] and not unfit
+    with pytest.raises(InputError, match="holds 2 series"):
+        choose_series(tmp_path, found, unfit, None)
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason"),
+    [
+        # Slices within a hundredth of a millimetre share a place.
+        pytest.param(0.001, "several images at one place", id="metres"),
+        pytest.param(0.04, "slices 0.24 mm apart", id="too near"),
+        pytest.param(6, "slices 36 mm apart", id="too far"),
+    ],
+)
+def test_slices_at_a_distance_that_no_scanner_gives_are_no_series(tmp_path, factor, reason):
+    files = write_series(tmp_path, VOLUME)
+    for file in files:
+        z = float(pydicom.dcmread(file).ImagePositionPatient[2])
+        change(file, ImagePositionPatient=[0, 0, round(factor * z, 6)])
+    found, unfit = find_series(files)
+    assert found == [] and unfit == Counter({reason: 6})
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        pytest.param({"PixelSpacing": [0.001, 0.001]}, "PixelSpacing [0.001, 0.001]", id="spacing of 0.001"),
+        pytest.param({"PixelSpacing": ["1e300", "1e300"]}, "PixelSpacing", id="spacing of 1e300"),
+        pytest.param({"ImagePositionPatient": [0, 0, "1e300"]}, "ImagePositionPatient", id="position of 1e300"),
+        pytest.param({"ModalityLUTSequence": [pydicom.Dataset()]}, "ModalityLUTSequence", id="grey values by a table"),
+    ],
+)
+def test_slices_that_no_scanner_gives_are_left_out_with_the_reason(tmp_path, values, reason):
+    files = write_series(tmp_path, VOLUME)
+    for file in files:
+        change(file, **values)
+    found, unfit = find_series(files)
+    ((told, count),) = unfit.items()
+    assert found == [] and count == 6 and reason in told

@@ -25,7 +25,7 @@ from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.indexes import write_index
 from chaosliver.exams.series import find_series
-from chaosliver.exams.volumes import axial, planes_of, read_nifti, read_series
+from chaosliver.exams.volumes import axial, planes_of, read_nifti, read_series, refuse_blank
 from chaosliver.prepare.dicom import read_slice
 from chaosliver.prepare.images import Encoding, convert_images
 from chaosliver.prepare.samples import list_images
@@ -175,6 +175,46 @@ def test_nifti_that_is_no_volume_in_a_patient_is_refused(tmp_path, shape, codes,
     nibabel.save(image, tmp_path / "a.nii")
     with pytest.raises(InputError, match=rf"a\.nii: .*{words}"):
         read_nifti(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "read"),
+    [
+        pytest.param((0.02, 0.02, 0.09), False, id="a hundredth"),
+        pytest.param((1.5, 1.5, 30.1), False, id="too far apart"),
+        pytest.param((1.5, 1.5, 30), True, id="just possible"),
+        pytest.param((0.09, 1.5, 6), False, id="too fine"),
+    ],
+)
+def test_nifti_of_lengths_that_no_scanner_gives_is_refused(tmp_path, lengths, read):
+    image = nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag([*lengths, 1]))
+    image.set_sform(image.affine, code=1)
+    nibabel.save(image, tmp_path / "a.nii")
+    if read:
+        assert read_nifti(tmp_path / "a.nii").spacing_mm == pytest.approx(lengths)
+    else:
+        with pytest.raises(InputError, match=r"a\.nii: .* mm, which no scanner gives"):
+            read_nifti(tmp_path / "a.nii")
+
+
+def test_a_volume_of_one_value_is_refused_where_it_is_to_be_segmented(tmp_path):
+    greys = np.full((5, 4, 6), 7)
+    volume = volume_of(write_series(tmp_path / "a", greys))
+    with pytest.raises(InputError, match="every voxel has the same grey value"):
+        refuse_blank(tmp_path, volume)
+    # A place without a slice is no grey value.
+    with pytest.raises(InputError, match="every voxel"):
+        refuse_blank(tmp_path, volume_of(write_series(tmp_path / "b", np.full((7, 4, 6), 7), without=(3,))))
+    greys[2, 1, 1] = 8
+    refuse_blank(tmp_path, volume_of(write_series(tmp_path / "c", greys)))
+
+
+def test_pixels_in_the_wrong_order_of_bytes_are_refused_by_file(tmp_path):
+    ramp = np.add.outer(np.arange(6), np.add.outer(100 * np.arange(40), 30 * np.arange(50)))
+    files = write_series(tmp_path, ramp)
+    change(files[3], PixelData=ramp[3].astype(">u2").tobytes())
+    with pytest.raises(InputError, match=rf"{files[3].name}: the two bytes of each pixel are in the wrong order"):
+        volume_of(files)
 
 
 def test_nifti_that_cannot_be_read_is_refused(tmp_path):

@@ -60,10 +60,11 @@ def make(
     spacing: tuple[float, float] = (1.5, 2.25),
     orientation: tuple[float, ...] = (1, 0, 0, 0, 1, 0),
     echo_time: float | None = 4.6,
+    identifiers: dict[str, str] | None = None,
 ) -> Image:
     """An axial slice of 2 x 3 pixels at a place along z in mm, perhaps with the mask of its stem."""
     held = np.zeros((2, 3)) if pixels is None else np.asarray(pixels)
-    found = Slice(held.astype(np.uint16), 7, (-10.0, -20.0, place), orientation, spacing, echo_time)
+    found = Slice(held.astype(np.uint16), 7, (-10.0, -20.0, place), orientation, spacing, echo_time, identifiers or {})
     file = f"{SEQUENCES[sequence].images}/{stem}.dcm"
     if mask is None:
         return Image(file, found)

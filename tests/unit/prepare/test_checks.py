@@ -55,6 +55,13 @@ def test_slices_all_at_one_place_are_errors(at):
     ]
 
 
+def test_slices_of_which_most_share_a_place_are_errors(at):
+    assert flags(check_places(T2, at(5, 5, 5, 14))) == [
+        ("error", "same-position", f"{FOLDER}/IMG-2.dcm"),
+        ("error", "same-position", f"{FOLDER}/IMG-3.dcm"),
+    ]
+
+
 def test_a_single_slice_is_an_error(at):
     assert flags(check_places(T2, at(5))) == [("error", "one-slice", f"{FOLDER}/IMG-1.dcm")]
 

@@ -1,5 +1,6 @@
 """Reading a slice: exact on a sound file, and one clear refusal per kind of damage."""
 
+import io
 import struct
 import zipfile
 import zlib
@@ -11,11 +12,17 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGLSLossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+)
 
 from chaosliver.acquire.phantom import draw_archive
 from chaosliver.base.errors import InputError
-from chaosliver.prepare.dicom import position_along_normal, read_slice
+from chaosliver.prepare.dicom import has_swapped_bytes, position_along_normal, read_slice
 
 NAME = "Train_Sets/MR/1/T1DUAL/DICOM_anon/InPhase/IMG-0004-00004.dcm"
 
@@ -193,6 +200,150 @@ def test_pixels_with_more_than_grey_values_in_them_are_refused(path: Path) -> No
     rescale(path, [-2049], 1, 4000, "<i2", bits=12)
     with pytest.raises(InputError, match="BitsStored is 12, but its pixels run from -2049"):
         read_slice(path)
+
+
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_length_or_direction_that_is_no_number_is_refused(path: Path, keyword: str, value: str) -> None:
+    plant(path, keyword, "1", value)
+    with pytest.raises(InputError, match=rf"IMG-0004-00004\.dcm: {keyword} is .*, not \d numbers"):
+        read_slice(path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_an_echo_time_that_is_no_number_is_refused(path: Path, value: str) -> None:
+    plant(path, "EchoTime", "", value)
+    with pytest.raises(InputError, match="EchoTime is"):
+        read_slice(path)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "read"),
+    [
+        ("ImagePositionPatient", "1e300", False),
+        ("ImagePositionPatient", "-1e300", False),
+        ("ImagePositionPatient", "100001", False),
+        ("ImagePositionPatient", "100000", True),
+        ("PixelSpacing", "1e300", False),
+        ("PixelSpacing", "1e-300", False),
+        ("PixelSpacing", "1e-6", True),
+        ("PixelSpacing", "0.001", True),
+    ],
+)
+def test_lengths_that_no_scanner_reaches_are_refused_before_they_overflow(
+    path: Path, keyword: str, value: str, read: bool
+) -> None:
+    plant(path, keyword, "1", value)
+    if read:
+        assert np.isfinite(read_slice(path).position_mm)
+    else:
+        with pytest.raises(InputError, match=rf"{keyword} is .*mm"):
+            read_slice(path)
+
+
+def plant(path: Path, keyword: str, other: str, value: str) -> None:
+    """Put a text that pydicom would not write in place of a number: the last of an attribute's becomes `value`."""
+    count = {"PixelSpacing": 2, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "EchoTime": 1}[keyword]
+    texts = [*[other] * (count - 1), "7" * len(value)]
+    edit(path, lambda header: setattr(header, keyword, texts if count > 1 else texts[0]))
+    content, before = path.read_bytes(), "\\".join(texts).encode()
+    assert content.count(before) == 1
+    path.write_bytes(content.replace(before, before[: -len(value)] + value.encode()))
+
+
+def test_identifiers_are_those_that_the_header_fills(path: Path) -> None:
+    found = read_slice(path).identifiers
+    header = pydicom.dcmread(path)
+    assert found == {
+        "PatientName": "PHANTOM",
+        **{name: header[name].value for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")},
+    }
+    edit(path, lambda header: (setattr(header, "PatientID", " 7 "), header.pop("StudyInstanceUID")))
+    assert read_slice(path).identifiers["PatientID"] == "7" and "StudyInstanceUID" not in read_slice(path).identifiers
+
+
+def test_big_endian_pixels_declared_little_are_refused(path: Path) -> None:
+    def exchange(header: pydicom.Dataset) -> None:
+        header.PixelData = header.pixel_array.byteswap().tobytes()
+
+    edit(path, exchange)
+    with pytest.raises(InputError, match="bytes of each pixel are in the wrong order: big endian is declared little"):
+        read_slice(path)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [pytest.param(ExplicitVRLittleEndian, id="explicit"), pytest.param(ImplicitVRLittleEndian, id="implicit")],
+)
+def test_a_big_endian_file_declared_little_is_refused(path: Path, declared: pydicom.uid.UID) -> None:
+    """The whole data set is big endian, and only the file's own description says otherwise."""
+    body = io.BytesIO()
+    header = pydicom.dcmread(path)
+    header.PixelData = header.pixel_array.byteswap().tobytes()
+    pydicom.filewriter.write_dataset(dicom_stream(body, little=False), header)
+    header.file_meta.TransferSyntaxUID = declared
+    with path.open("wb") as stream:
+        stream.write(b"\0" * 128 + b"DICM")
+        pydicom.filewriter.write_file_meta_info(stream, header.file_meta)
+        stream.write(body.getvalue())
+    with pytest.raises(InputError, match=r"IMG-0004-00004\.dcm: "):
+        read_slice(path)
+
+
+def test_a_little_endian_file_declared_big_is_refused(path: Path) -> None:
+    content = path.read_bytes()
+    little, big = (f"{uid}".encode() for uid in (ExplicitVRLittleEndian, ExplicitVRBigEndian))
+    assert content.count(little) == 1 and len(little) == len(big)
+    path.write_bytes(content.replace(little, big))
+    with pytest.raises(InputError, match="transfer syntax is Explicit VR Big Endian"):
+        read_slice(path)
+
+
+def dicom_stream(stream: io.BytesIO, little: bool) -> pydicom.filebase.DicomFileLike:
+    wrapped = pydicom.filebase.DicomFileLike(stream)
+    wrapped.is_little_endian, wrapped.is_implicit_VR = little, False
+    return wrapped
+
+
+def test_the_order_of_bytes_is_told_by_what_is_smooth() -> None:
+    """A ramp is smooth as it is; of noise, and of few grey values, nothing can be told."""
+    ramp = np.add.outer(100 * np.arange(40), 30 * np.arange(50)).astype(np.uint16)
+    assert not has_swapped_bytes(ramp) and has_swapped_bytes(ramp.byteswap())
+    noise = np.random.default_rng(0).integers(0, 65536, (40, 50)).astype(np.uint16)
+    assert not has_swapped_bytes(noise) and not has_swapped_bytes(noise.byteswap())
+    few = (ramp // 100 * 100).byteswap()
+    assert len(np.unique(few)) == 54 and not has_swapped_bytes(few)
+    assert has_swapped_bytes((ramp // 80 * 80).byteswap())
+    assert not has_swapped_bytes(np.zeros((40, 50), np.uint16))
+
+
+def test_grey_values_in_the_high_bits_are_refused(path: Path) -> None:
+    """Twelve bits whose highest is bit 15 leave the lowest four for something else."""
+    edit(path, lambda header: (setattr(header, "BitsStored", 12), setattr(header, "HighBit", 15)))
+    with pytest.raises(InputError, match="HighBit is 15, but only 11 is read where BitsStored is 12"):
+        read_slice(path)
+
+
+def test_a_file_without_high_bit_has_its_grey_values_in_the_lowest(path: Path) -> None:
+    edit(path, lambda header: header.pop("HighBit"))
+    assert read_slice(path).pixels.shape == (96, 96)
+
+
+def test_grey_values_by_a_table_are_refused(path: Path) -> None:
+    edit(path, lambda header: setattr(header, "ModalityLUTSequence", [pydicom.Dataset()]))
+    with pytest.raises(InputError, match=r"those of a table .ModalityLUTSequence., which is not read"):
+        read_slice(path)
+
+
+def test_each_slice_has_its_own_slope_and_intercept(tmp_path: Path, sound: bytes) -> None:
+    """The same grey values, stored otherwise in each of three files: as they are, halved, and counted down."""
+    for number, (stored, slope, intercept) in enumerate(
+        (([0, 10, 100], 1, 0), ([0, 5, 50], 2, 0), ([9, 4, -41], -2, 18))
+    ):
+        path = tmp_path / f"{number}.dcm"
+        path.write_bytes(sound)
+        rescale(path, stored, slope, intercept, "<i2" if min(stored) < 0 else "<u2")
+        assert read_slice(path).pixels[0, :3].tolist() == [0, 10, 100]
 
 
 @given(shift=st.floats(-500, 500), angle=st.floats(-1.5, 1.5))

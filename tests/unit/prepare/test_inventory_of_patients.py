@@ -342,6 +342,163 @@ def test_one_mask_in_every_slice(raw: Path) -> None:
     assert "mask-order" not in found
 
 
+# What a volume must be like: the whole T2 of patient 1 is changed, and all that is told is listed.
+
+
+def each(change: Callable[[pydicom.Dataset, int], object]) -> Callable[[Path, Path], None]:
+    """A change of every slice's header, by its number from 0."""
+
+    def changed(raw: Path, _: Path) -> None:
+        for number, path in enumerate(sorted((raw / T2).iterdir())):
+            edit(path, lambda header, number=number: change(header, number))
+
+    return changed
+
+
+def one(change: Callable[[pydicom.Dataset, pydicom.Dataset], object]) -> Callable[[Path, Path], None]:
+    """A change of one slice's header, beside that of another patient's slice on the same grid."""
+
+    def changed(raw: Path, other: Path) -> None:
+        theirs = pydicom.dcmread(other / T2 / "IMG-0002-00006.dcm")
+        edit(raw / T2 / "IMG-0002-00006.dcm", lambda header: change(header, theirs))
+
+    return changed
+
+
+def set_pixels(header: pydicom.Dataset, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    header.PixelData = change(header.pixel_array.copy()).astype("<u2").tobytes()
+
+
+def scale(header: pydicom.Dataset, keywords: dict[str, float]) -> None:
+    for keyword, factor in keywords.items():
+        setattr(header, keyword, [float(f"{factor * float(value):.9g}") for value in header[keyword].value])
+
+
+def halved(pixels: np.ndarray) -> np.ndarray:
+    pixels[48:] = 0
+    return pixels
+
+
+def keep_two(raw: Path, _: Path) -> None:
+    for number in range(1, 14):
+        if number not in (6, 7):
+            (raw / T2 / f"IMG-0002-{number:05d}.dcm").unlink(missing_ok=True)
+            (raw / T2_GROUND / f"IMG-0002-{number:05d}.png").unlink(missing_ok=True)
+
+
+def double(raw: Path, _: Path) -> None:
+    pixels = pydicom.dcmread(raw / T2 / "IMG-0002-00003.dcm").PixelData
+    edit(raw / T2 / "IMG-0002-00009.dcm", lambda header: setattr(header, "PixelData", pixels))
+
+
+PIXELS_OF_OTHER = pytest.param(
+    one(lambda header, theirs: setattr(header, "PixelData", theirs.PixelData)),
+    {("warning", "slice-against-neighbours")},
+    id="pixels of another patient",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(
+            each(lambda header, _: set_pixels(header, np.zeros_like)),
+            {("error", "blank-volume")},
+            id="zeros",
+        ),
+        pytest.param(
+            each(lambda header, _: set_pixels(header, lambda pixels: np.full_like(pixels, 300))),
+            {("error", "blank-volume")},
+            id="one value",
+        ),
+        pytest.param(
+            each(lambda header, number: number < 6 and set_pixels(header, np.zeros_like)),
+            {("error", "blank-slices"), ("error", "mask-on-blank")},
+            id="half of the slices zero",
+        ),
+        pytest.param(
+            each(lambda header, _: set_pixels(header, halved)), {("error", "cut-slice")}, id="half of each slice zero"
+        ),
+        pytest.param(
+            one(lambda header, _: set_pixels(header, lambda pixels: np.full_like(pixels, 300))),
+            {("error", "blank-slice"), ("error", "mask-on-blank"), ("warning", "blank-slices")},
+            id="one blank slice",
+        ),
+        pytest.param(
+            each(lambda header, _: set_pixels(header, lambda pixels: 100 + pixels // 400)),
+            {("error", "grey-spread")},
+            id="hardly any grey spread",
+        ),
+        pytest.param(double, {("error", "repeated-slice")}, id="a slice twice"),
+        pytest.param(
+            each(lambda header, _: scale(header, {"ImagePositionPatient": 0.001})),
+            {("error", "slice-distance"), ("error", "height")},
+            id="positions in metres",
+        ),
+        pytest.param(
+            each(lambda header, _: scale(header, {"ImagePositionPatient": 0.001, "PixelSpacing": 0.001})),
+            {("error", "slice-distance"), ("error", "height"), ("error", "pixel-spacing"), ("error", "field-of-view")},
+            id="all lengths in metres",
+        ),
+        pytest.param(
+            each(lambda header, _: setattr(header, "PixelSpacing", [0.001, 0.001])),
+            {("error", "pixel-spacing"), ("error", "field-of-view")},
+            id="spacing of 0.001 mm",
+        ),
+        pytest.param(
+            each(lambda header, _: setattr(header, "PixelSpacing", ["1e300", "1e300"])),
+            {("error", "unreadable")},
+            id="spacing of 1e300 mm",
+        ),
+        pytest.param(
+            each(lambda header, _: setattr(header, "ImagePositionPatient", ["0", "0", "1e300"])),
+            {("error", "unreadable")},
+            id="positions of 1e300 mm",
+        ),
+        pytest.param(
+            keep_two,
+            {("error", "slices"), ("error", "height")},
+            id="two slices",
+        ),
+        pytest.param(
+            one(lambda header, _: setattr(header, "SeriesInstanceUID", "2.25.7")),
+            {("error", "another-series")},
+            id="a slice of another series",
+        ),
+        pytest.param(
+            each(lambda header, number: number % 2 and setattr(header, "SeriesInstanceUID", "2.25.7")),
+            {("error", "another-series")},
+            id="two series",
+        ),
+        pytest.param(
+            one(lambda header, _: setattr(header, "PatientName", "CHAOS^MR_SET_9")),
+            {("error", "another-patient")},
+            id="a slice of another patient by its name",
+        ),
+        PIXELS_OF_OTHER,
+        pytest.param(
+            one(lambda header, _: set_pixels(header, lambda pixels: pixels[::-1])),
+            {("warning", "slice-against-neighbours")},
+            id="a slice upside down",
+        ),
+        pytest.param(
+            one(lambda header, _: setattr(header, "ImageOrientationPatient", [1, 0, 0, 0, 0, -1])),
+            {("error", "mixed-grid")},
+            id="a slice of another orientation",
+        ),
+    ],
+)
+def test_a_damaged_volume_is_told(
+    cohort: Path, raw: Path, change: Callable[[Path, Path], None], expected: set[tuple[str, str]]
+) -> None:
+    change(raw, cohort / "3")
+    findings = findings_of(raw, ["t2_spir"])
+    told = {(found["severity"], found["flag"]) for found in findings}
+    assert expected <= told
+    # What follows from it may be told too, such as organs that lie elsewhere, and never as an error of another kind.
+    assert {flag for severity, flag in told - expected if severity == "error"} <= {"no-file", "same-position"}
+
+
 # The adapters.
 
 

@@ -92,6 +92,9 @@ def test_the_usual_distance_is_the_median_of_the_steps(make_image):
     assert usual_distance_mm([make_image(place=place) for place in (-3, 1, 7)]) == 5.0
     assert usual_distance_mm([make_image(place=place) for place in (0, 5.5)]) == 5.5
     assert usual_distance_mm([make_image()]) is None
+    # Slices that share a place have no distance.
+    assert usual_distance_mm([make_image(place=place) for place in (0, 0, 0, 9)]) == 9.0
+    assert usual_distance_mm([make_image(place=place) for place in (4, 4, 4)]) == 0.0
 
 
 def stems(pairs):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base.wording import counted, first_few
+from ..base.wording import first_few
 from ..network.answers import Answer
 from ..network.prediction import keep_largest
 from ..prepare.contents import is_blank
@@ -87,13 +87,12 @@ def _odd_slices(volume: Volume) -> Iterator[Flag]:
     """Flags on slices without an image, with that of another, or unlike those beside them, which are alike."""
     stack = volume.greys[volume.present]
     filled = np.array([not is_blank(plane) for plane in stack])
-    if not BLANK_SLICES.usual(100 * float(1 - filled.mean())):
-        yield Flag(
-            "blank slices", f"{counted(int((~filled).sum()), 'slice')} of {len(filled)} hold one grey value alone."
-        )
+    blank = int((~filled).sum())
+    if not BLANK_SLICES.usual(100 * blank / len(filled)):
+        yield Flag("blank slices", f"{blank} of {len(filled)} slices hold one grey value alone.")
     planes = stack[filled]
     if repeated := len(planes) - len({plane.tobytes() for plane in planes}):
-        yield Flag("repeated slices", f"{counted(repeated, 'slice')} of {len(planes)} hold the same image as another.")
+        yield Flag("repeated slices", f"{repeated} of {len(planes)} slices hold the same image as another.")
     column_mm, row_mm, slice_mm = volume.spacing_mm
     numbers = np.flatnonzero(volume.present)[filled]
     if odd := find_strangers(planes, (numbers * slice_mm).tolist(), (row_mm, column_mm)):

@@ -14,11 +14,12 @@ from .slices import Image
 
 # At an edge of the image, this share of the rows or columns may be blank whatever lies beside them.
 BLANK_EDGE = 0.1
-# Share of the volume's white (99.5th percentile) below which a pixel is air.
+# A pixel that differs from a blank edge by more than this share of the volume's white (99.5th percentile) is body.
 AIR = 0.1
 WHITE_PERCENTILE = 99.5
-# Beside a blank edge this share of a row can be body. On the 14 real patients at most 0.172.
-BODY_BESIDE_BLANK = 0.4
+# Body that begins beside a blank edge with this share of the row and with this share of its greatest width is cut: none
+# of the slices of the 14 real patients is, and 84 to 100 in 100 are once half of their rows or columns are blank.
+BODY_BESIDE_BLANK, WIDE = 0.25, 0.8
 
 
 def is_blank(pixels: np.ndarray) -> bool:
@@ -48,8 +49,10 @@ def check_contents(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
 
 def check_blank_masks(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     """A finding where organs are marked on blank slices."""
-    marked = [image for image in images if image.mask is not None and image.mask.any() and is_blank(image.slice.pixels)]
-    if marked and len(marked) < len(images):
+    blank = [image for image in images if is_blank(image.slice.pixels)]
+    marked = [image for image in blank if image.mask is not None and image.mask.any()]
+    # A volume that is blank as a whole has a finding already.
+    if marked and len(blank) < len(images):
         message = f"organs are marked where the image is blank: {first_few([image.stem for image in marked])}"
         yield error(volume, marked[0].ground, "mask-on-blank", f"{message}. {REMEDY}")
 
@@ -74,9 +77,10 @@ def _check_cuts(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
 
 
 def _is_cut(pixels: np.ndarray, air: float) -> bool:
-    """Whether blank rows or columns at an edge have much of the body beside them."""
+    """Whether the body begins with nearly its full width beside blank rows or columns at an edge."""
     for lines in (pixels, pixels[::-1], pixels.T, pixels.T[::-1]):
         blank = int((lines != lines[0, 0]).any(axis=1).argmax())
-        if blank >= BLANK_EDGE * len(lines) and np.mean(lines[blank] > air) >= BODY_BESIDE_BLANK:
+        body = np.mean(np.abs(lines[blank:].astype(np.float32) - float(lines[0, 0])) > air, axis=1)
+        if blank >= BLANK_EDGE * len(lines) and body[0] >= max(BODY_BESIDE_BLANK, WIDE * body.max()):
             return True
     return False
