@@ -80,7 +80,7 @@ def read_volume(folder: Path, volume: VolumeId) -> list[Image]:
 
 
 def misplacements(masks: Masks, others: Masks, column_mm: float) -> dict[str, Masks]:
-    """The masks as they are, and misplaced in several ways; `others` are another patient's, a column is `column_mm` wide."""
+    """The masks as they are, and misplaced; `others` are another patient's, and a column is `column_mm` wide."""
     middle = int(np.count_nonzero(masks, axis=(1, 2)).argmax())
     liver = masks == LIVER_LEVEL
 
