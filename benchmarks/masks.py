@@ -24,7 +24,7 @@ from chaosliver.base.files import write_tsv
 from chaosliver.base.patient_order import natural
 from chaosliver.base.volumes import VolumeId
 from chaosliver.prepare.checks import LIVER, check_masks
-from chaosliver.prepare.fit import HIGHER, LOWER, OWN, REVERSED, Fitting, orders
+from chaosliver.prepare.fit import HIGHER, LOWER, OWN, REVERSED, Fitting, moved, orders
 from chaosliver.prepare.pairing import pair
 from chaosliver.prepare.plausibility import FITTED_SEQUENCES, check_plausible
 from chaosliver.prepare.slices import Image, organ_numbers, read_ground, read_images
@@ -65,7 +65,8 @@ def measured(patients: Path) -> Iterator[dict[str, Any]]:
             others = np.stack([image.mask for image in volumes[names[number - 1]]])
             fitting = Fitting(np.stack([image.slice.pixels for image in images]), images[0].slice.spacing)
             masks = np.stack([image.mask for image in images])
-            for case, misplaced in misplacements(masks, fitted_to(others, masks.shape)).items():
+            column_mm = images[0].slice.spacing[1]
+            for case, misplaced in misplacements(masks, fitted_to(others, masks.shape), column_mm).items():
                 placed = [replace(image, mask=mask) for image, mask in zip(images, misplaced, strict=True)]
                 found = describe(VolumeId(sequence, name), placed, fitting)
                 yield {"sequence": sequence, "case": case, "patient": name, **found}
@@ -78,8 +79,8 @@ def read_volume(folder: Path, volume: VolumeId) -> list[Image]:
     return pair(volume, images, ground, [], [])[0]
 
 
-def misplacements(masks: Masks, others: Masks) -> dict[str, Masks]:
-    """The masks as they are, and misplaced in several ways; `others` are another patient's."""
+def misplacements(masks: Masks, others: Masks, column_mm: float) -> dict[str, Masks]:
+    """The masks as they are, and misplaced; `others` are another patient's, and a column is `column_mm` wide."""
     middle = int(np.count_nonzero(masks, axis=(1, 2)).argmax())
     liver = masks == LIVER_LEVEL
 
@@ -109,6 +110,7 @@ def misplacements(masks: Masks, others: Masks) -> dict[str, Masks]:
         "the liver alone one slice down": liver_along(-1),
         "mirrored left to right": masks[:, :, ::-1],
         "upside down": masks[:, ::-1],
+        "10 mm to the right": moved(masks, 0, round(10 / column_mm)),
         "another patient's": others,
         "the mask of one slice in all": np.repeat(masks[middle : middle + 1], len(masks), axis=0),
         "one mask empty": one(np.zeros_like),

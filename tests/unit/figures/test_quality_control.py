@@ -122,7 +122,7 @@ def test_an_accepted_finding_stands_in_tables_and_picture_and_is_no_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, drawn: list[Figure]
 ) -> None:
     caplog.set_level(logging.INFO)
-    outputs = run(tmp_path, *cohort(), accepted={"10": ["mask-size"], "2": ["mask-order", "gap"]})
+    outputs = run(tmp_path, *cohort(), accepted={"10": ["mask-size"], "2": ["gap"]})
     found = {(row["patient"], row["flag"]): row["severity"] for row in read_tsv(outputs["findings_table"])}
     assert found == {
         ("10", "gap"): "warning",
@@ -136,7 +136,14 @@ def test_an_accepted_finding_stands_in_tables_and_picture_and_is_no_warning(
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "patient 10, T1 in phase: T1DUAL/DICOM_anon/IMG-00004.dcm: gap",
         "patient 10, T2-SPIR: T2SPIR/DICOM_anon: no-file",
+    ]
+
+
+def test_what_is_accepted_and_was_not_found_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run(tmp_path, *cohort(), accepted={"10": ["mask-size"], "2": ["mask-order", "gap"], "3": ["gap"]})
+    assert [record.getMessage() for record in caplog.records if "accept" in record.getMessage()] == [
         "accept_findings: patient 2 has no finding mask-order. Drop it from the config",
+        "accept_findings: patient 3 has no finding gap. Drop it from the config",
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chaosliver.base.columns import FINDING_COLUMNS
 from chaosliver.base.volumes import VolumeId
-from chaosliver.prepare.findings import Finding, error, log_findings, warning, with_severity
+from chaosliver.prepare.findings import Finding, accept, error, log_findings, warning, with_severity
 
 VOLUME = VolumeId("t1_out_of_phase", "19")
 
@@ -35,3 +35,20 @@ def test_findings_are_logged_with_the_sequences_title(caplog):
         logging.WARNING,
         "patient 19, T1 out of phase: a/b.dcm: it is empty",
     )
+
+
+def test_findings_are_accepted_by_patient_and_flag_and_the_rows_themselves_stay():
+    other = VolumeId("t2_spir", "2")
+    rows = [
+        found._asdict()
+        for found in (
+            error(VOLUME, "a", "mask-order", ""),
+            error(VOLUME, "b", "unreadable", ""),
+            warning(VOLUME, "c", "mask-order", ""),
+            error(other, "d", "mask-order", ""),
+        )
+    ]
+    accepted = accept(rows, {"19": ["mask-order"], "2": ["identical-masks"]})
+    assert [row["severity"] for row in accepted] == ["accepted", "error", "accepted", "error"]
+    assert [row | {"severity": ""} for row in accepted] == [row | {"severity": ""} for row in rows]
+    assert [row["severity"] for row in rows] == ["error", "error", "warning", "error"]

@@ -27,12 +27,16 @@ class Fitting:
         `organs` are organ numbers [slices, rows, columns]; the first slice is held against the image number `first`.
         The figure is good for comparing masks on the same images: its size depends on the grey values' scale.
         """
-        covered = slice(first, first + len(organs))
-        outline = outlines(organs)
+        if not organs.any():
+            return 0.0
+        box = _box(organs)
+        place = (slice(first, first + len(organs)), *box)
+        held = organs[:, *box]
+        outline = outlines(held)
         if not outline.any():
             return 0.0
-        strength = float(self._edges[covered][outline].mean())
-        return strength / max(spread(self._pixels[covered], organs), SMALLEST_SPREAD)
+        strength = float(self._edges[place][outline].mean())
+        return strength / max(spread(self._pixels[place], held), SMALLEST_SPREAD)
 
     def beside(self, organs: np.ndarray, first: int = 0) -> float:
         """How much better masks fit where they lie than moved by BESIDE_MM, the mean of eight directions.
@@ -52,6 +56,12 @@ def orders(organs: np.ndarray) -> dict[str, tuple[np.ndarray, int]]:
     """
     inner = organs[1:-1]
     return {OWN: (inner, 1), LOWER: (inner, 0), HIGHER: (inner, 2), REVERSED: (organs[::-1][1:-1], 1)}
+
+
+def _box(organs: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns that have organs, and one more on each side where there is one."""
+    rows, columns = (np.flatnonzero(organs.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(columns[0] - 1, 0), columns[-1] + 2)
 
 
 def outlines(organs: np.ndarray) -> np.ndarray:

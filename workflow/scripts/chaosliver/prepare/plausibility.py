@@ -46,7 +46,7 @@ def check_plausible(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     if volume.sequence in FITTED_SEQUENCES:
         fitting = Fitting(np.stack([image.slice.pixels for image in masked]), masked[0].slice.spacing)
     yield from _check_neighbours(volume, masked, organs, fitting)
-    if fitting and organs.any():
+    if fitting:
         yield from _check_places(volume, masked, organs, fitting)
 
 
