@@ -291,3 +291,14 @@ def test_a_file_that_does_not_name_its_transfer_syntax_is_refused(path: Path) ->
         pydicom.filewriter.write_file_meta_info(stream, header.file_meta, enforce_standard=False)
     with pytest.raises(InputError, match="transfer syntax is unknown"):
         read_slice(path)
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (65535, 1), (0, 16)], ids=["65535 by 65535", "65535 by 1", "no rows"])
+def test_a_matrix_that_the_pixels_do_not_fill_is_refused_before_memory_is_taken_for_it(
+    path: Path, size: tuple[int, int]
+) -> None:
+    header = pydicom.dcmread(path)
+    header.Rows, header.Columns = size
+    header.save_as(path)
+    with pytest.raises(InputError, match=rf"cut short or padded: .* instead of {2 * size[0] * size[1]} "):
+        read_slice(path)

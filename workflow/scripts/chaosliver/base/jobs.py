@@ -68,7 +68,8 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     terminal.addFilter(lambda record: record.levelno >= logging.WARNING or record.name == "progress")
     above_bar = CLEAR_LINE if sys.stderr.isatty() else ""
     terminal.setFormatter(logging.Formatter(f"{above_bar}%(levelname)s {job_name(Path(log))}: %(message)s"))
-    record = logging.FileHandler(log, mode="w", encoding="utf-8")
+    # Names of files need not be UTF-8.
+    record = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[terminal, record], force=True)
     try:
