@@ -56,6 +56,18 @@ def test_a_prediction_lies_on_its_images_own_grid(demo):
     assert len(sizes) == 2
 
 
+def test_every_slice_is_counted_from_the_archive_to_the_tables(demo):
+    rows = read_tsv(demo.results / "tables/counts.tsv")
+    inventories = {
+        (row["patient"], row["sequence"]): row["slices"] for row in read_tsv(demo.results / "inventory/patients.tsv")
+    }
+    assert {(row["patient"], row["sequence"]): row["scored"] for row in rows} == inventories
+    for row in rows:
+        assert len({row[of] for of in ("listed_images", "unpacked_images", "read_images", "png_images", "scored")}) == 1
+        assert len({row[of] for of in ("listed_masks", "unpacked_masks", "paired_masks", "binary_masks")}) == 1
+    assert "none was lost on the way" in (demo.results / "logs/count_slices.log").read_text()
+
+
 def test_comparisons_pair_the_patients_and_have_intervals_only_where_they_are_enough(demo):
     rows = read_tsv(demo.results / "tables/comparisons.tsv")
     assert {(row["baseline"], row["experiment"]) for row in rows} == {("t1_8bit", "all_16bit")}

@@ -14,6 +14,7 @@ from chaosliver.acquire.phantom import draw_archive
 # Tables and figures that any experiment's result reaches.
 SUMMARIES = {
     "collect_tables",
+    "count_slices",
     "compare_experiments",
     "price_errors",
     "judge_contrasts",

@@ -31,6 +31,16 @@ def test_an_input_error_ends_the_job_with_its_message_alone(tmp_path, capsys):
     assert "slice.dcm: is empty" in (tmp_path / "logs/inventory/7.log").read_text()
 
 
+def test_a_message_with_a_name_that_is_no_utf_8_is_one_line_too(tmp_path, capfd):
+    def main() -> None:
+        raise InputError("Gr\udcf6\udcdfe.dcm: is empty")
+
+    with pytest.raises(SystemExit):
+        run_job(main, log=str(tmp_path / "job.log"))
+    assert "Traceback" not in capfd.readouterr().err
+    assert "Gr\\udcf6\\udcdfe.dcm: is empty" in (tmp_path / "job.log").read_text()
+
+
 def test_a_full_disk_is_one_line_too(tmp_path, capsys):
     def main() -> None:
         raise OSError(28, "No space left on device", "masks/1.png")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import os
 from contextlib import contextmanager
 
 import nibabel
@@ -266,3 +267,20 @@ def test_a_study_that_the_networks_learned_from_is_segmented_and_not_scored(tmp_
         segmented(tmp_path, "one", truth=truth)
     assert not (tmp_path / "segmented/one").exists()
     assert segmented(tmp_path, "one")[0]["flags"].startswith("trained on")
+
+
+def test_a_study_whose_files_have_names_that_are_no_utf_8_is_segmented_like_any_other(tmp_path):
+    draw(tmp_path / "one")
+    write_pack(tmp_path / "pack")
+    (before,) = segmented(tmp_path, "one")
+    folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")
+    for number, file in enumerate(sorted((tmp_path / "one").iterdir())):
+        file.rename(file.with_name(os.fsdecode(b"Gr\xf6\xdfe %d.dcm" % number)))
+    (after,) = segmented(tmp_path, "one")
+    assert {**after, "seconds": ""} == {**before, "seconds": ""}
+    (tmp_path / "one").rename(folder)
+    exam = {"name": "two", "path": str(folder), "series": None, "truth": None}
+    kept = {"pack": tmp_path / "pack", "folder": tmp_path / "segmented", "table": tmp_path / "table.tsv"}
+    segment_exams(exams=[exam], anonymise=False, tolerance_mm=4.0, threads=2, code="c", **kept)
+    (row,) = read_tsv(tmp_path / "table.tsv")
+    assert row["volume_ml"] == before["volume_ml"]

@@ -494,3 +494,14 @@ def test_an_image_that_readers_take_differently_is_refused(path: Path, keyword: 
     edit(path, set_value(keyword, value))
     with pytest.raises(InputError, match=keyword):
         read_slice(path)
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (65535, 1), (0, 16)], ids=["65535 by 65535", "65535 by 1", "no rows"])
+def test_a_matrix_that_the_pixels_do_not_fill_is_refused_before_memory_is_taken_for_it(
+    path: Path, size: tuple[int, int]
+) -> None:
+    header = pydicom.dcmread(path)
+    header.Rows, header.Columns = size
+    header.save_as(path)
+    with pytest.raises(InputError, match=rf"cut short or padded: .* instead of {2 * size[0] * size[1]} "):
+        read_slice(path)

@@ -1,6 +1,8 @@
 """What a patient's folder holds, read from files, and the row that describes each slice."""
 
 import hashlib
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -85,6 +87,18 @@ def test_a_mask_that_cannot_be_read_is_an_error_but_its_stem_is_known(tmp_path, 
     assert set(ground.files) == {"a", "b"} and set(ground.masks) == {"a"}
     assert finding[:5] == ("7", "t2_spir", f"{GROUND}/b.png", "error", "unreadable")
     assert words in finding.message
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (30000, 30000)], ids=["65535 by 65535", "30000 by 30000"])
+def test_a_mask_whose_header_promises_more_than_any_slice_is_an_error_by_name(tmp_path, size):
+    write_png(tmp_path / GROUND / "a.png", np.zeros((2, 3), np.uint8))
+    content = bytearray((tmp_path / GROUND / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", *size)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / GROUND / "a.png").write_bytes(content)
+    ground, (finding,) = read_ground(tmp_path, T2)
+    assert ground.masks == {} and finding[:5] == ("7", "t2_spir", f"{GROUND}/a.png", "error", "unreadable")
+    assert f"its header says {size[0]} x {size[1]} pixels" in finding.message
 
 
 def test_the_usual_distance_is_the_median_of_the_steps(make_image):

@@ -112,6 +112,12 @@ def test_a_sheet_that_cannot_be_meant_is_refused_by_its_line(mine, sheet, change
         exams("sheet.tsv", **changes)
 
 
+def test_names_that_are_no_utf_8_are_part_of_the_state(mine):
+    before = state_of(exams("first"))
+    (mine / "first" / os.fsdecode(b"Gr\xf6\xdfe")).write_bytes(b"x")
+    assert state_of(exams("first")) != before
+
+
 def test_another_ground_truth_is_another_state(mine):
     def state():
         return state_of(exams("first", truth="truth.nii.gz"))

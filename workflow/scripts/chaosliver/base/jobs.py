@@ -109,7 +109,8 @@ def last_words(log: Path) -> str:
 
 def _record(log: Path) -> logging.Handler:
     log.parent.mkdir(parents=True, exist_ok=True)
-    record = logging.FileHandler(log, mode="w", encoding="utf-8")
+    # Names of files need not be UTF-8.
+    record = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
     record.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     return record
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,7 @@ def _segment_exam(
     """The report of an exam: as it was written before, or of a segmentation made now."""
     started, path = time.perf_counter(), Path(exam.path).expanduser()
     with files_of_exam(path) as files:
-        whose = hashlib.sha256(str(path.absolute()).encode()).hexdigest()
+        whose = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
         truth = Path(exam.truth).expanduser() if exam.truth else None
         told = {"series": exam.series, "truth": truth and truth.is_file() and sha256_of(truth)}
         signature = {**signed, **told, "path": whose, "files": _digest_of(files)}

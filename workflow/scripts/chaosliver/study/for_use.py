@@ -115,7 +115,7 @@ def state_of(exams: Exams) -> str:
         for file in truth + ([root] if root.is_file() else sorted(root.rglob("*"))):
             held = file.stat() if file.is_file() else None
             named = file.relative_to(root) if file.is_relative_to(root) else file.name
-            digest.update(f"{named} {held and (held.st_size, held.st_mtime_ns)}\n".encode())
+            digest.update(f"{named} {held and (held.st_size, held.st_mtime_ns)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
