@@ -345,6 +345,9 @@ def test_an_altered_png_is_refused_by_the_next_step_that_reads_it(finished):
     printed = finished.fail("-R", "augment")
     assert f"{victim.name}: its content differs" in printed
     assert "&& snakemake --cores 1" in printed
+    # Whatever Snakemake says of it, the last line is the sentence.
+    last = printed.splitlines()[-1]
+    assert last.startswith("ERROR ") and f"{victim.name}: its content differs" in last and "snakemake --cores 1" in last
 
 
 def test_verify_names_every_altered_or_missing_file_and_changes_nothing(finished):

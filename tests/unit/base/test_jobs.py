@@ -15,7 +15,7 @@ import pytest
 from snakemake.iocontainers import Namedlist
 
 from chaosliver.base.errors import InputError, StoppedError
-from chaosliver.base.jobs import arguments_of, last_words, run, run_job
+from chaosliver.base.jobs import MEMORY_REMEDY, arguments_of, last_words, run, run_job
 
 SCRIPTS = str(Path(__file__).resolve().parents[3] / "workflow/scripts")
 
@@ -154,9 +154,9 @@ def test_a_job_that_was_killed_is_told_as_one(tmp_path):
     log.write_text("2026-11-30 07:43:03,123 INFO epoch 1\n")
     for path in (log, tmp_path / "none.log"):
         assert last_words(path).startswith(
-            "ended without a word, as a process does that the system ends because memory"
+            f"ended without a word in {path}. What it printed above says why; if that is"
         )
-        assert last_words(path).endswith(f"its log is {path}")
+        assert last_words(path).endswith(f"where memory is short. {MEMORY_REMEDY}")
 
 
 def test_a_job_whose_log_lies_on_a_full_disk_is_told_as_that(tmp_path, monkeypatch):

@@ -102,8 +102,8 @@ def last_words(log: Path) -> str:
     if log.parent.is_dir() and shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:
         return f"{log}: the disk is full. Make space on it, and run again"
     return (
-        "ended without a word, as a process does that the system ends because memory is short, or that somebody kills. "
-        f"{MEMORY_REMEDY}; its log is {log}"
+        f"ended without a word in {log}. What it printed above says why; if that is nothing, it was killed, as the "
+        f"system does where memory is short. {MEMORY_REMEDY}"
     )
 
 
