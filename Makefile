@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample lint format clean
+.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
 	@echo "make faults  kill, cut and fill every step of a phantom study, and restart it (20 minutes; FAULT_SEED=)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
+	@echo "make fuzz    change small files at random for an hour, and list those that are neither refused nor read as others do (SEED=, COUNT=)"
 	@echo "make lint    check formatting, style and types"
 	@echo "make setup   only set up .venv with the pinned packages"
 	@echo "make clean   remove the demo's results"
@@ -99,6 +100,15 @@ mutants: setup
 # After the tests have passed; a mutant that takes a minute is killed.
 mutants-sample: setup
 	PYTHONPATH=tests $(BIN)/python -m mutants --sample 100 --jobs $(CORES) --limit 60 --bar 75
+
+# SEED=1 (another one each time), FIRST=0, COUNT=4000 (what MINUTES=60 allows), KINDS="dicom png" (all), JOBS=2.
+fuzz: setup
+	PYTHONPATH=tests:workflow/scripts $(BIN)/python -m fuzz $(KINDS) $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) \
+		$(if $(COUNT),--count $(COUNT)) --minutes $(or $(MINUTES),60) --jobs $(or $(JOBS),$(CORES))
+
+# Fails if an input was found, or if five minutes were too few for a quarter of them.
+fuzz-sample: setup
+	PYTHONPATH=tests:workflow/scripts $(BIN)/python -m fuzz --count 4000 --minutes 5 --least 1000 --jobs $(CORES)
 
 lint: setup
 	$(BIN)/ruff check

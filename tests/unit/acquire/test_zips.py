@@ -1,5 +1,6 @@
 """The limits of a zip's members; what they may be called and be is tested with archives that are opened."""
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -45,3 +46,37 @@ def test_a_zip_may_unpack_to_so_many_times_its_bytes(tmp_path: Path) -> None:
     refuse_bomb(path, {"a": 300}, **limits)
     with pytest.raises(InputError, match="100 bytes that unpack to 301"):
         refuse_bomb(path, {"a": 301}, **limits)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param(42, 0, id="two-members-at-one-place"),
+        pytest.param(42, 0xFFFFFFF0, id="a-member-beyond-the-end"),
+        pytest.param(20, 5000, id="a-member-that-runs-over-the-next"),
+    ],
+)
+def test_members_that_overlap_or_lie_outside_are_refused(tmp_path: Path, field: int, value: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            archive.writestr(name, name * 90)
+    content = bytearray(path.read_bytes())
+    # A field of the second member's entry in the directory.
+    second = content.index(b"PK\1\2", content.index(b"PK\1\2") + 1)
+    struct.pack_into("<I", content, second + field, value)
+    path.write_bytes(content)
+    with (
+        zipfile.ZipFile(path) as archive,
+        pytest.raises(InputError, match=r"'[ab]': it lies outside the file, or on another"),
+    ):
+        refuse_harmful(path, archive.infolist(), "Look at it")
+
+
+def test_bytes_before_the_first_member_are_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "a" * 90)
+    path.write_bytes(b"program" + path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        refuse_harmful(path, archive.infolist(), "Look at it")

@@ -58,6 +58,7 @@ def test_the_example_is_sound(tmp_path):
         pytest.param(SIGNATURE + header(2, 2) + LINES[:-1] + b"?" + END, id="wrong-checksum"),
         pytest.param(SIGNATURE + header(2, 2) + LINES, id="no-end"),
         pytest.param(SIGNATURE + LINES + header(2, 2) + END, id="no-header-first"),
+        pytest.param(SIGNATURE + header(2, 2) + chunk(b"acTL", b"\0\0\0\2\0\0\0\0") + LINES + END, id="animated"),
         pytest.param(SIGNATURE + header(2, 2) + chunk(b"tRNS", b"\0\1") + LINES + END, id="transparent-grey"),
     ],
 )

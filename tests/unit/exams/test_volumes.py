@@ -1,6 +1,7 @@
 """A volume has the values and places that SimpleITK reads from its files, and as axial slices lies as in training."""
 
 import gzip
+import struct
 
 import gdcm
 import nibabel
@@ -227,7 +228,7 @@ def test_nifti_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "cut.nii.gz").write_bytes(b"\x1f\x8b\x08\x00")
     for name, words in (
         ("nan.nii", "no finite grey values"),
-        ("cut.nii", "voxels cannot be read"),
+        ("cut.nii", "has not the 480 bytes of voxels"),
         ("text.nii", "not a readable NIfTI file"),
         ("cut.nii.gz", "not a readable NIfTI file"),
     ):
@@ -313,3 +314,64 @@ def test_an_empty_mask_that_gzip_makes_small_is_still_read(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(image.to_bytes(), 9))
     assert (tmp_path / "a.nii.gz").stat().st_size < 4_000_000 / 900
     assert read_nifti(tmp_path / "a.nii.gz").greys.shape == (100, 200, 200)
+
+
+def plain_nifti(values):
+    """A NIfTI file's bytes, not packed, with the same place in both of its forms."""
+    image = nibabel.Nifti1Image(values, np.diag([0.75, 1.25, 5.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, 1)
+    return bytearray(image.to_bytes())
+
+
+# Of header fields: offset, format and value. Each was accepted, and ITK read another place or other greys.
+@pytest.mark.parametrize(
+    ("offset", "kind", "value", "words"),
+    [
+        pytest.param(123, "B", 1, "in units of meter", id="lengths-in-metres"),
+        pytest.param(80, "f", 2.0, "other spacings", id="two-spacings"),
+        pytest.param(256, "f", 0.7, "qform and its sform", id="two-orientations"),
+        pytest.param(268, "f", 9.0, "qform and its sform", id="two-origins"),
+        pytest.param(76, "f", -2.0, "handedness", id="no-handedness"),
+        pytest.param(88, "f", -5.0, "its voxels measure", id="negative-spacing"),
+        pytest.param(254, "h", -1, "codes", id="no-kind-of-form"),
+        pytest.param(112, "f", 1e-30, "multiplied by 1e-30", id="tiny-slope"),
+    ],
+)
+def test_nifti_that_programs_take_differently_is_refused(tmp_path, offset, kind, value, words):
+    content = plain_nifti(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    path = tmp_path / "a.nii"
+    path.write_bytes(content)
+    read_nifti(path)
+    struct.pack_into(f"<{kind}", content, offset, value)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_nifti(path)
+
+
+def test_bytes_after_the_voxels_are_refused(tmp_path):
+    content = plain_nifti(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    (tmp_path / "a.nii").write_bytes(content + b"more")
+    with pytest.raises(InputError, match="has not the 120 bytes"):
+        read_nifti(tmp_path / "a.nii")
+
+
+def test_a_wrong_checksum_of_a_packed_nifti_is_found(tmp_path):
+    values = np.random.default_rng(1).integers(0, 9000, (20, 30, 40), np.int16)
+    packed = bytearray(gzip.compress(plain_nifti(values)))
+    packed[-8] ^= 1
+    (tmp_path / "a.nii.gz").write_bytes(packed)
+    with pytest.raises(InputError, match="is damaged"):
+        read_nifti(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32])
+def test_the_whole_range_of_a_kind_of_numbers_is_raised_without_overflow(tmp_path, kind):
+    values = np.zeros((3, 4, 5), kind)
+    values[0, 0, 0], values[1, 2, 3] = np.iinfo(kind).min, np.iinfo(kind).max
+    (tmp_path / "a.nii").write_bytes(plain_nifti(values))
+    found = read_nifti(tmp_path / "a.nii").greys
+    # [slices, rows, columns]
+    expected = [0, -int(np.iinfo(kind).min), int(np.iinfo(kind).max) - int(np.iinfo(kind).min)]
+    assert [int(found[at]) for at in ((0, 0, 0), (4, 3, 2), (3, 2, 1))] == expected

@@ -9,6 +9,8 @@ from pathlib import Path
 from ..base.errors import InputError
 
 MEMBERS_AT_MOST = 200_000
+# What stands before a member's content at least.
+HEADER_BYTES = 30
 # What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
 UNREADABLE = (zipfile.BadZipFile, NotImplementedError, ValueError)
 # File systems hold 255, and files that are made of one get longer names.
@@ -60,6 +62,18 @@ def refuse_harmful(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str) 
         if fault:
             raise InputError(f"{path}: refused because of its member {entry.orig_filename!r}: {fault}. {remedy}")
         seen.add(entry.filename.casefold())
+    _refuse_overlaps(path, sorted(entries, key=lambda entry: entry.header_offset), remedy)
+
+
+def _refuse_overlaps(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str) -> None:
+    """Raise InputError for members, in the order of their places, that share bytes or lie outside the file."""
+    ends = [*(entry.header_offset for entry in entries[1:]), path.stat().st_size]
+    for entry, end in zip(entries, ends, strict=False):
+        if entry.header_offset < 0 or entry.header_offset + HEADER_BYTES + entry.compress_size > end:
+            raise InputError(
+                f"{path}: refused because of its member {entry.orig_filename!r}: it lies outside the file, or on "
+                f"another member. {remedy}"
+            )
 
 
 def refuse_bomb(path: Path, sizes: Mapping[str, int], *, member_bytes: int, total_bytes: int, ratio: int) -> None:

@@ -74,8 +74,9 @@ def read_png(path: Path) -> np.ndarray:
     names = list(_chunks(data))
     if names[-1:] != [b"IEND"] or names.count(b"IHDR") != 1:
         raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")
-    if b"tRNS" in names:
-        raise InputError(f"{path}: has a transparent grey value. Make it anew without")
+    if b"tRNS" in names or b"acTL" in names:
+        # OpenCV makes four channels of the first, and zeros of the second.
+        raise InputError(f"{path}: has a transparent grey value or is animated. Make it anew without")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.shape != (header.rows, header.columns):
         raise InputError(f"{path}: is cut short or damaged. Fetch or make it anew")

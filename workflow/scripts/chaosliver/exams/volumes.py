@@ -1,5 +1,7 @@
 """A volume on its own grid, from the files of a DICOM series or from NIfTI, and the same volume as axial slices."""
 
+import gzip
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,9 @@ from .series import Series, plane_across
 VOXELS_AT_MOST = 1 << 27
 # No more bytes come of one that was compressed as gzip does.
 INFLATED_AT_MOST = 1032
+# How far the two places that a NIfTI file tells may lie apart: as a share of the largest spacing, and of its origin.
+FORMS_APART, FORMS_APART_MM = 0.01, 0.5
+SLOPE_AT_LEAST = 1e-6
 # The axes of the slices that networks learn from: columns to the left, rows to the back, slices to the head.
 AXIAL = ("L", "P", "S")
 # Whatever the workflow makes goes through tables of so many digits.
@@ -138,6 +143,8 @@ def read_nifti(path: Path) -> Volume:
             f"{path}: does not say how it lies in the patient (qform and sform are unknown), so left and right cannot "
             "be told. Convert it from DICOM anew"
         )
+    if fault := _doubtful_place(path, header):
+        raise InputError(f"{path}: {fault}. Convert it from DICOM anew")
     to_patient = BETWEEN_AXES @ image.affine
     if not np.isfinite(to_patient).all() or abs(np.linalg.det(to_patient[:3, :3])) < 1e-6:
         raise InputError(f"{path}: its affine matrix gives voxels no volume. Convert it from DICOM anew")
@@ -147,6 +154,8 @@ def read_nifti(path: Path) -> Volume:
     if lengths.min() < least or lengths.max() > SLICE_DISTANCE.most_possible:
         told = " x ".join(f"{length:.3g}" for length in lengths)
         raise InputError(f"{path}: its voxels measure {told} mm, which no scanner gives. Convert it from DICOM anew")
+    if fault := _doubtful_voxels(path, image, promised):
+        raise InputError(f"{path}: {fault}. Copy it anew, or convert it from DICOM anew")
     try:
         values = np.asanyarray(image.dataobj).reshape(shape)
     except Exception as error:
@@ -163,6 +172,59 @@ def refuse_blank(path: Path, volume: Volume) -> None:
     held = volume.greys[volume.present]
     if held.min() == held.max():
         raise InputError(f"{path}: every voxel has the same grey value. Export the series anew")
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _doubtful_place(path: Path, header: Any) -> str:
+    """Why programs differ in where a volume lies in the patient; empty if they do not."""
+    try:
+        unit = header.get_xyzt_units()[0]
+        qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
+        with _opened(path) as stream:
+            # Before nibabel mends it.
+            raw = type(header).from_fileobj(stream, check=False)
+        handed, *told = np.array(raw["pixdim"][:4], float).tolist()
+        codes = {int(raw[name]) for name in ("qform_code", "sform_code")}
+    except Exception:  # Depending on where the damage lies, nibabel raises anything.
+        return "its header does not say for certain how it lies in the patient"
+    if unit not in ("mm", "unknown"):
+        return f"its lengths are in units of {unit}, and only mm are read"
+    if min(told) <= 0 or handed not in (-1, 0, 1):
+        return f"its voxels measure {told} mm, with {handed:g} as their handedness"
+    if not codes <= set(range(6)):
+        return f"its qform and sform have the codes {sorted(codes)}, of which not all exist"
+    if sform is None:
+        return ""
+    if not np.allclose(np.linalg.norm(sform[:3, :3], axis=0), told, rtol=FORMS_APART):
+        return "its sform has other spacings than its header"
+    if qform is None:
+        return ""
+    # Rounding aside, a converter writes the same twice; nibabel takes one, ITK the other.
+    spacing = np.linalg.norm(sform[:3, :3], axis=0)
+    turned = np.abs(qform[:3, :3] - sform[:3, :3]).max() > FORMS_APART * spacing.max()
+    if turned or np.abs(qform[:3, 3] - sform[:3, 3]).max() > FORMS_APART_MM:
+        return "its qform and its sform place it differently"
+    return ""
+
+
+def _doubtful_voxels(path: Path, image: Any, promised: int) -> str:
+    """Why voxels may not be what was saved, `promised` bytes of them; empty if nothing says so."""
+    begin, slope = int(image.dataobj.offset), float(image.dataobj.slope)
+    # Programs take so small a factor for none.
+    if abs(slope) < SLOPE_AT_LEAST:
+        return f"its grey values are multiplied by {slope:g}"
+    held = 0
+    try:
+        # To its end, where the checksum of a packed file stands, which nibabel does not read.
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            while (block := stream.read(1 << 20)) and held <= begin + promised:
+                held += len(block)
+    except (OSError, EOFError, zlib.error) as error:
+        return f"is damaged ({error})"
+    return "" if held == begin + promised else f"has not the {promised:,} bytes of voxels that its header promises"
 
 
 def axial(volume: Volume) -> Axial:
@@ -251,7 +313,9 @@ def _raised(greys: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Grey values of which the lowest is not below 0; missing slices stay 0."""
     lowest = greys[present].min()
     if lowest < 0:
-        greys = greys - lowest
+        # In twice as many bits, since the highest may not fit in those of the file.
+        wider = greys.dtype if greys.dtype.kind == "f" else np.dtype(f"i{min(2 * greys.itemsize, 8)}")
+        greys = greys.astype(wider) - wider.type(lowest)
         greys[~present] = 0
     return greys
 
