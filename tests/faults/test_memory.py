@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from faults.conftest import SHIM, contents
+from faults.conftest import SHIM, contents, told_last
 
 pytestmark = pytest.mark.faults
 
@@ -24,8 +24,7 @@ def test_a_training_that_the_memory_killer_ends_is_told_so_and_goes_on(untrained
     """As the kernel does: SIGKILL, and no word of ours. The second write of a training is its first checkpoint's."""
     environment = untrained.arm(strikes={"train": {"at": 3, "signal": 9}})
     said = untrained.fail("--", CARD, **environment)
-    (told,) = [line for line in said.splitlines() if line.startswith("ERROR train")]
-    assert "killed by SIGKILL" in told and "memory" in told
+    assert told_last(said).startswith("ERROR train/small/fold0_seed1: ") and "killed" in said and "memory" in said
     assert not (untrained.folder / CARD).exists()
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert "going on after epoch" in (untrained.results / "logs/train/small/fold0_seed1.log").read_text()
@@ -46,7 +45,7 @@ def test_memory_that_a_limit_denies_is_told_in_one_line(untrained, undisturbed):
     )
     said = done.stdout + done.stderr
     assert done.returncode != 0 and not (untrained.folder / CARD).exists()
-    assert said.rstrip().splitlines()[-1].startswith("Not all jobs ended well"), said[-3000:]
+    assert told_last(said).startswith("ERROR "), said[-3000:]
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert contents(untrained.results) == contents(undisturbed.results)
 
@@ -59,8 +58,7 @@ def test_a_loaders_thread_that_dies_stops_the_training_by_name(untrained, undist
     asked = ("--set-resources", "train:mem_mb=0", "--", CARD)
     # The indexes and the ranges of the grey values are read first.
     said = untrained.fail(*asked, DISK_FAULT="read:5:80:/augmented/", LD_PRELOAD=str(library))
-    (told,) = [line for line in said.splitlines() if line.startswith("ERROR train")]
-    assert "Input/output error" in told and "augmented" in told
+    assert "Input/output error" in told_last(said) and "augmented" in told_last(said)
     assert "streaming them" in (untrained.results / "logs/train/small/fold0_seed1.log").read_text()
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert contents(untrained.results) == contents(undisturbed.results)
