@@ -65,7 +65,7 @@ class Struck:
         study, made, printed = after
         assert rule in study.struck()
         # A training that SIGTERM reaches with its last epoch done ends well.
-        assert rule == "train" or re.search(rf"^ERROR {rule}\b.*killed", printed, re.MULTILINE)
+        assert rule == "train" or re.search(rf"^ERROR {rule}\b.*ended without a word", printed, re.MULTILINE)
         assert made == contents(undisturbed.results)
 
     def test_nothing_is_left_to_do_and_no_half_file(self, after):

@@ -9,6 +9,7 @@ FAULT names a JSON file:
   "group": true, "delay": 1.0}. `torn` is the share that is kept of the file written before. Once each: `done` is a
   folder that keeps <rule> of those that happened.
 - logs_count: whether the jobs' logs are among their writes.
+- memory: by rule the bytes of address space that its jobs may have.
 - late: by rule after how many seconds the files that its jobs rename appear.
 - clock: seconds by which time.time() is wrong in each process.
 """
@@ -17,6 +18,7 @@ import atexit
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -144,6 +146,8 @@ def begin() -> None:
         note_syncs(shim)
     if plan.get("clock"):
         shift_clock(plan["clock"])
+    if shim.rule in plan.get("memory", {}):
+        resource.setrlimit(resource.RLIMIT_AS, (plan["memory"][shim.rule],) * 2)
     if shim.rule in plan.get("late", {}):
         appear_late(plan["late"][shim.rule])
     if shim.counts and shim.rule:
