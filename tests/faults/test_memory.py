@@ -19,8 +19,8 @@ def untrained(broken):
 
 
 def test_a_training_that_the_memory_killer_ends_is_told_so_and_goes_on(untrained, undisturbed):
-    """As the kernel does: SIGKILL, and no word of ours. The second write of a training is its first checkpoint's."""
-    environment = untrained.arm(strikes={"train": {"at": 3, "signal": 9}})
+    """As the kernel does: SIGKILL, and no word of ours. The fifth write begins the checkpoint of the second epoch."""
+    environment = untrained.arm(strikes={"train": {"at": 5, "signal": 9}})
     said = untrained.fail("--", CARD, **environment)
     assert told_last(said).startswith("ERROR train/small/fold0_seed1: ") and "memory" in told_last(said)
     assert not (untrained.folder / CARD).exists()
