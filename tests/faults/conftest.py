@@ -52,6 +52,11 @@ def contents(results: Path) -> dict[str, str]:
     return {name: sha256_of(path) for name, path in names.items() if not name.startswith(NOT_COMPARED)}
 
 
+def told_last(printed: str) -> str:
+    """The last line that a user sees."""
+    return printed.rstrip().splitlines()[-1]
+
+
 class Faulty(Study):
     """A study whose processes the shim watches."""
 

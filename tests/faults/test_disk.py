@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from faults.conftest import SHIM, Faulty, contents
+from faults.conftest import SHIM, Faulty, contents, told_last
 
 pytestmark = pytest.mark.faults
 
@@ -57,8 +57,8 @@ def test_a_failing_disk_is_told_and_the_restart_ends_with_the_same_bytes(study, 
     # One call goes well first, so that something half-made is there.
     where = f"{operation}:{number}:1:{read if operation == 'read' else written}"
     said = study.fail(*asked, DISK_FAULT=where, LD_PRELOAD=str(library))
-    (told,) = [line for line in said.splitlines() if line.startswith("ERROR ") and ": " in line]
-    assert words in told or "disk is full" in told
+    told = told_last(said)
+    assert told.startswith("ERROR ") and (words in told or "disk is full" in told)
     assert (read if operation == "read" else written).strip("/").split("/")[0] in told
     assert "Traceback" not in said
     assert not (study.results / target).exists()

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from faults.conftest import SHIM, Faulty
+from faults.conftest import SHIM, Faulty, told_last
 from faults.servers import Server, begin, refuse, send
 from workflow.conftest import SMALL
 
@@ -156,7 +156,7 @@ def test_a_disk_that_fails_during_a_download_is_told_and_the_archive_arrives_lat
     study, configure, content = fetching
     with configure(lambda *_: False).running():
         said = study.fail("--", TARGET, DISK_FAULT=f"{fault}:/raw/", LD_PRELOAD=str(library))
-        assert [line for line in said.splitlines() if line.startswith("ERROR download_archive/development: ")]
+        assert told_last(said).startswith("ERROR download_archive/development: ")
         assert "Traceback" not in said and not (study.folder / TARGET).exists()
         study.succeed("--", TARGET)
     assert (study.folder / TARGET).read_bytes() == content

@@ -1,12 +1,10 @@
 """Memory that runs out, and threads and files that come late or not at all, while a job runs."""
 
-import resource
 import shutil
 import subprocess
-import sys
 
 import pytest
-from faults.conftest import SHIM, contents
+from faults.conftest import SHIM, contents, told_last
 
 pytestmark = pytest.mark.faults
 
@@ -21,11 +19,10 @@ def untrained(broken):
 
 
 def test_a_training_that_the_memory_killer_ends_is_told_so_and_goes_on(untrained, undisturbed):
-    """As the kernel does: SIGKILL, and no word of ours. The second write of a training is its first checkpoint's."""
-    environment = untrained.arm(strikes={"train": {"at": 3, "signal": 9}})
+    """As the kernel does: SIGKILL, and no word of ours. The fifth write begins the checkpoint of the second epoch."""
+    environment = untrained.arm(strikes={"train": {"at": 5, "signal": 9}})
     said = untrained.fail("--", CARD, **environment)
-    (told,) = [line for line in said.splitlines() if line.startswith("ERROR train")]
-    assert "killed by SIGKILL" in told and "memory" in told
+    assert told_last(said).startswith("ERROR train/small/fold0_seed1: ") and "memory" in told_last(said)
     assert not (untrained.folder / CARD).exists()
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert "going on after epoch" in (untrained.results / "logs/train/small/fold0_seed1.log").read_text()
@@ -33,20 +30,10 @@ def test_a_training_that_the_memory_killer_ends_is_told_so_and_goes_on(untrained
 
 
 def test_memory_that_a_limit_denies_is_told_in_one_line(untrained, undisturbed):
-    """A limit on the address space, such as `ulimit -v`, which torch alone needs more than."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", untrained.config, "--cores", "1", "--", CARD]
-    limit = 1200 << 20
-    done = subprocess.run(
-        command,
-        cwd=untrained.folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode != 0 and not (untrained.folder / CARD).exists()
-    assert said.rstrip().splitlines()[-1].startswith("Not all jobs ended well"), said[-3000:]
+    """A limit on the address space, such as `ulimit -v`, of little more than torch alone takes."""
+    said = untrained.fail("--", CARD, **untrained.arm(memory={"train": 640 << 20}))
+    assert not (untrained.folder / CARD).exists()
+    assert told_last(said).startswith("ERROR train/small/fold0_seed1: "), said[-3000:]
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert contents(untrained.results) == contents(undisturbed.results)
 
@@ -59,8 +46,7 @@ def test_a_loaders_thread_that_dies_stops_the_training_by_name(untrained, undist
     asked = ("--set-resources", "train:mem_mb=0", "--", CARD)
     # The indexes and the ranges of the grey values are read first.
     said = untrained.fail(*asked, DISK_FAULT="read:5:80:/augmented/", LD_PRELOAD=str(library))
-    (told,) = [line for line in said.splitlines() if line.startswith("ERROR train")]
-    assert "Input/output error" in told and "augmented" in told
+    assert "Input/output error" in told_last(said) and "augmented" in told_last(said)
     assert "streaming them" in (untrained.results / "logs/train/small/fold0_seed1.log").read_text()
     untrained.succeed("--rerun-incomplete", "--", CARD)
     assert contents(untrained.results) == contents(undisturbed.results)

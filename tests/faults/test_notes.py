@@ -33,11 +33,11 @@ NOTES = {
 @pytest.mark.parametrize("damage", NOTES)
 def test_a_kill_while_snakemake_writes_its_notes_costs_no_result(broken, undisturbed, damage):
     """A job is killed with Snakemake, and the notes are damaged: the README's restart makes it again, and it alone."""
-    index = "results/small/masks/liver/t1_in_phase/1.tsv"
-    (broken.folder / index).unlink()
-    environment = broken.arm(strikes={"extract_masks": {"at": 5, "torn": 0.5, "signal": 9, "group": True}})
-    broken.start("--", index, **environment)
-    assert broken.struck() == {"extract_masks"} and not (broken.folder / index).exists()
+    figure = "results/small/figures/dice.png"
+    (broken.folder / figure).unlink()
+    environment = broken.arm(strikes={"plot_dice": {"at": 2, "torn": 0.5, "signal": 9, "group": True}})
+    broken.start("--", figure, **environment)
+    assert broken.struck() == {"plot_dice"} and not (broken.folder / figure).exists()
     NOTES[damage](broken.folder / ".snakemake")
     broken.succeed("--unlock", *TARGETS)
     broken.succeed("--rerun-incomplete", *TARGETS)

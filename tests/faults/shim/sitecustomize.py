@@ -8,6 +8,8 @@ FAULT names a JSON file:
 - strikes: by rule what happens at which write of its first job that comes so far: {"at": 3, "torn": 0.5, "signal": 9,
   "group": true, "delay": 1.0}. `torn` is the share that is kept of the file written before. Once each: `done` is a
   folder that keeps <rule> of those that happened.
+- logs_count: whether the jobs' logs are among their writes.
+- memory: by rule the bytes of address space that its jobs may have.
 - late: by rule after how many seconds the files that its jobs rename appear.
 - clock: seconds by which time.time() is wrong in each process.
 """
@@ -16,6 +18,7 @@ import atexit
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -37,6 +40,7 @@ class Shim:
         self.root = os.path.realpath(plan["root"]) + "/"
         self.journal = os.open(plan["journal"], os.O_WRONLY | os.O_APPEND | os.O_CREAT) if "journal" in plan else None
         self.done, self.counts = plan.get("done"), plan.get("counts")
+        self.logs_count = plan.get("logs_count", False)
         self.rule, self.count, self.last, self.busy = rule_of_process(), 0, None, False
         self.strike = plan.get("strikes", {}).get(self.rule)
 
@@ -73,7 +77,7 @@ class Shim:
         return path if path.startswith(self.root) else ""
 
     def write(self, path: str, kind: str, *names: str) -> None:
-        if self.rule and "/logs/" not in path:
+        if self.rule and (self.logs_count or "/logs/" not in path):
             self.count += 1
             if self.strike and self.count == self.strike["at"]:
                 self.hit()
@@ -142,6 +146,8 @@ def begin() -> None:
         note_syncs(shim)
     if plan.get("clock"):
         shift_clock(plan["clock"])
+    if shim.rule in plan.get("memory", {}):
+        resource.setrlimit(resource.RLIMIT_AS, (plan["memory"][shim.rule],) * 2)
     if shim.rule in plan.get("late", {}):
         appear_late(plan["late"][shim.rule])
     if shim.counts and shim.rule:
