@@ -391,6 +391,12 @@ def double(raw: Path, _: Path) -> None:
     edit(raw / T2 / "IMG-0002-00009.dcm", lambda header: setattr(header, "PixelData", pixels))
 
 
+def thin_liver(raw: Path, _: Path) -> None:
+    """One column in 20 of the liver is left, less than 50 mL."""
+    for path in (raw / T2_GROUND).iterdir():
+        edit_mask(path, lambda mask: np.where((mask == 63) & (np.arange(96) % 20 > 0), 0, mask).astype(np.uint8))
+
+
 PIXELS_OF_OTHER = pytest.param(
     one(lambda header, theirs: setattr(header, "PixelData", theirs.PixelData)),
     {("warning", "slice-against-neighbours")},
@@ -476,6 +482,7 @@ PIXELS_OF_OTHER = pytest.param(
             id="a slice of another patient by its name",
         ),
         PIXELS_OF_OTHER,
+        pytest.param(thin_liver, {("error", "liver-volume")}, id="a liver of less than 50 mL"),
         pytest.param(
             one(lambda header, _: set_pixels(header, lambda pixels: pixels[::-1])),
             {("warning", "slice-against-neighbours")},

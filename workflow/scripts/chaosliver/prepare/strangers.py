@@ -25,7 +25,7 @@ IDENTIFIERS = {
     "FrameOfReferenceUID": "another-frame",
 }
 # How far a slice is from the nearer neighbour, as a multiple of how far its neighbours are from each other. Of the
-# slices of the 14 real patients at most 0.73; with one put in from another patient above 1 in 96 % (T2) and more.
+# slices of the 14 real patients at most 0.73; with one put in from another patient above 1 in 97 % (T2-SPIR) and more.
 APART_LIMIT = 1.0
 # How far the first or last slice is from its neighbour, as a multiple of how far that is from the next: at most 1.63.
 END_LIMIT = 2.0
