@@ -117,3 +117,18 @@ def test_what_is_no_study_is_refused_at_once(tmp_path, case):
         path.symlink_to(path if case == "loop" else tmp_path / "nowhere")
     with pytest.raises(InputError, match=f"{path}: {words}"), files_of_exam(path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<html>log in first</html>", "is a web page, not a zip file"),
+        (b"PK\x03\x04" + bytes(200), r"not a zip file, or one cut short \(its end is missing\)"),
+        (b"\x1f\x8b" + bytes(200), "is a gzip file, not a zip file"),
+    ],
+    ids=["web page", "cut short", "gzip"],
+)
+def test_a_file_that_is_called_zip_and_is_none_is_refused_as_what_it_is(tmp_path, content, words):
+    (tmp_path / "exam.zip").write_bytes(content)
+    with pytest.raises(InputError, match=rf"exam\.zip: {words}"), files_of_exam(tmp_path / "exam.zip"):
+        pass

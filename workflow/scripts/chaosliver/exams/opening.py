@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..acquire.disk import room_for
 from ..acquire.places import LEFTOVERS
-from ..acquire.zips import MEMBERS_AT_MOST, UNREADABLE, refuse_bomb, refuse_harmful
+from ..acquire.zips import MEMBERS_AT_MOST, UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
 from ..base.errors import InputError
 from ..base.wording import shown
 
@@ -43,6 +43,8 @@ def files_of_exam(path: Path) -> Iterator[list[Path]]:
         raise InputError(f"{path}: {what}. Name the folder, zip or NIfTI file of the study")
     elif not path.stat().st_size:
         raise InputError(f"{path}: is empty. Copy it anew")
+    elif path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: {why_no_zip(path, zipfile.BadZipFile('its end is missing'))}. Copy it anew")
     elif not is_nifti(path) and zipfile.is_zipfile(path):
         with tempfile.TemporaryDirectory(prefix="chaos-liver-") as folder:
             _unpack(path, Path(folder))
