@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaosliver.base.errors import InputError
-from chaosliver.base.files import read_tsv, sha256_of, write_atomically, write_text, write_tsv
+from chaosliver.base.files import read_json, read_tsv, sha256_of, write_atomically, write_text, write_tsv
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path):
@@ -114,6 +114,19 @@ def test_what_is_no_table_is_named(tmp_path):
     (tmp_path / "commas.tsv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="Columns are separated by tabs"):
         read_tsv(tmp_path / "commas.tsv", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "[" * 100_000], ids=["missing", "empty", "half", "list", "nested"]
+)
+def test_a_damaged_file_of_json_is_named(tmp_path, text):
+    path = tmp_path / "provenance.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"provenance\.json: is missing or damaged\. Delete it, and run again"):
+        read_json(path)
+    path.write_text('{"a": "ü"}', encoding="utf-8")
+    assert read_json(path) == {"a": "ü"}
 
 
 def test_sha256_is_that_of_the_standard(tmp_path):

@@ -45,3 +45,10 @@ def test_a_slice_is_brought_onto_another_grid_pixel_by_nearest_pixel():
     assert squeeze(pixels, (2, 4)).tolist() == pixels.tolist()
     # Other interpolations would make grey values of their own, or take the pixel to the left.
     assert squeeze(np.arange(6, dtype=np.uint8)[None], (1, 4)).tolist() == [[0, 2, 3, 5]]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_picture(tmp_path):
+    """/dev/full takes no byte; the system's own fault has no name."""
+    (tmp_path / "a.png").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.png'"):
+        write_png(tmp_path / "a.png", np.zeros((3, 4), np.uint8))

@@ -29,12 +29,16 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 or uint16 [rows, columns] (or 8-bit blue, green, red) as PNG."""
+    """Write uint8 or uint16 [rows, columns] (or 8-bit blue, green, red) as PNG. Raises OSError that names the file."""
     written, data = cv2.imencode(".png", pixels)
     if not written:
         raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        # What write() raises, as on a full disk, does not name the file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def squeeze(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_text
+from ..base.files import read_json, sha256_of, write_text
 from ..base.wording import counted
 
 # The folder with the Snakefile.
@@ -66,7 +66,7 @@ def write_crate(
     checksums and versions, `source` is a key of SOURCES. In the folder, `snakemake` runs the same study again. Raises
     InputError where the package rocrate is missing.
     """
-    described = _Crate(crate, source, json.loads(provenance.read_text(encoding="utf-8")))
+    described = _Crate(crate, source, read_json(provenance))
     shutil.rmtree(crate, ignore_errors=True)
     _copy_code(crate)
     (crate / "config").mkdir()
