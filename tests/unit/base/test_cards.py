@@ -71,8 +71,7 @@ def test_a_damaged_card_is_refused_whatever_it_holds(card, damage):
 
 
 def test_a_huge_card_and_one_without_an_end_are_refused_unread(card):
-    with card.open("wb") as stream:
-        stream.truncate(60_000_000)
+    card.write_text(card.read_text() + " " * 50_000_000)
     for path in (card, Path("/dev/zero")):
         with pytest.raises(InputError, match=r"is missing or no card of a training"):
             read_card(path)

@@ -11,6 +11,7 @@ from chaosliver.base.errors import InputError
 from chaosliver.base.files import (
     force_to_disk,
     naming,
+    read_json,
     read_tsv,
     sha256_of,
     whole_folder,
@@ -195,6 +196,19 @@ def test_an_error_of_the_disk_names_the_file(tmp_path):
         write_atomically(tmp_path / "result.txt", fill)
     with pytest.raises(OSError, match=r"'other\.txt'"), naming(tmp_path):
         raise OSError(errno.EIO, "Input/output error", "other.txt")
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "[" * 100_000], ids=["missing", "empty", "half", "list", "nested"]
+)
+def test_a_damaged_file_of_json_is_named(tmp_path, text):
+    path = tmp_path / "provenance.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"provenance\.json: is missing or damaged\. Delete it, and run again"):
+        read_json(path)
+    path.write_text('{"a": "ü"}', encoding="utf-8")
+    assert read_json(path) == {"a": "ü"}
 
 
 def test_sha256_is_that_of_the_standard(tmp_path):

@@ -130,3 +130,10 @@ def test_a_png_cut_short_is_refused(tmp_path, cut):
     (tmp_path / "a.png").write_bytes(whole[:-cut])
     with pytest.raises(InputError, match="is cut short or damaged"):
         read_png(tmp_path / "a.png")
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_picture(tmp_path):
+    """/dev/full takes no byte; the system's own fault has no name."""
+    (tmp_path / "a.png").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a\.png'"):
+        write_png(tmp_path / "a.png", np.zeros((3, 4), np.uint8))

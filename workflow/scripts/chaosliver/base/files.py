@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -135,6 +136,17 @@ def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     if missing:
         raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}. Columns are separated by tabs")
     return rows
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object of a JSON file that this workflow wrote. Raises InputError where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: is missing or damaged. Delete it, and run again to make it anew")
+    return content
 
 
 def _sync(path: Path) -> None:

@@ -95,7 +95,7 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write uint8 or uint16 [rows, columns] (or 8-bit blue, green, red) as PNG."""
+    """Write uint8 or uint16 [rows, columns] (or 8-bit blue, green, red) as PNG. Raises OSError that names the file."""
     written, data = cv2.imencode(".png", pixels)
     if not written:
         raise ValueError(f"{path}: OpenCV cannot encode {pixels.dtype} of shape {pixels.shape}")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..base.errors import InputError
-from ..base.files import sha256_of, whole_folder, write_text
+from ..base.files import read_json, sha256_of, whole_folder, write_text
 from ..base.wording import counted
 
 # The folder with the Snakefile.
@@ -67,7 +67,7 @@ def write_crate(
     InputError where the package rocrate is missing.
     """
     with whole_folder(crate) as partial:
-        described = _Crate(partial, source, json.loads(provenance.read_text(encoding="utf-8")))
+        described = _Crate(partial, source, read_json(provenance))
         _copy_code(partial)
         (partial / "config").mkdir()
         kept = {**configuration, "patients": "config/patients.tsv"}

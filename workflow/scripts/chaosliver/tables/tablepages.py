@@ -1,6 +1,5 @@
 """The study's tables as pages to read and sort in the report."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..base.anatomy import SEQUENCES
 from ..base.columns import EXPERIMENT_COLUMNS, TEXT_COLUMNS
-from ..base.files import read_tsv
+from ..base.files import read_json, read_tsv
 from .pages import Cell, sortable_table, write_page
 from .printed import (
     EXPERIMENT_HEADINGS,
@@ -95,7 +94,7 @@ def write_matrix_page(table: Path, page: Path) -> None:
 
 def write_provenance_page(provenance: Path, page: Path) -> None:
     """Where the tables come from: every entry of the JSON file with the names that lead to it."""
-    entries = _entries(json.loads(provenance.read_text(encoding="utf-8")))
+    entries = _entries(read_json(provenance))
     note = "SHA-256 of tables, configuration, code, archives, data and weights; versions of the packages."
     _write(page, "Provenance of the tables", note, ["what", "of", "is"], entries)
 
