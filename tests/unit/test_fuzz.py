@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import time
 
 import pytest
@@ -39,7 +40,7 @@ def write_outside(path, results):
 
 
 def start_program(*_):
-    os.system("true")
+    subprocess.run(["true"], check=True)
 
 
 def die(*_):
