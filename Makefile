@@ -35,7 +35,7 @@ setup: .venv/ready
 setup-locked:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
-	@# torch alone is pinned by its version, since each kind of computer has a build of its own.
+	@# torch and the libraries for GPUs that it brings along are pinned by version: each kind of computer has builds of its own.
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement envs/locked.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
 	touch .venv/ready
