@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: help setup demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
+.PHONY: help setup setup-locked demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz    change small files at random for an hour, and list those that are neither refused nor read as others do (SEED=, COUNT=)"
 	@echo "make lint    check formatting, style and types"
 	@echo "make setup   only set up .venv with the pinned packages"
+	@echo "make setup-locked  the same, and each file of a package must have its SHA-256 (Linux on x86-64, Python 3.11)"
 	@echo "make clean   remove the demo's results"
 
 setup: .venv/ready
@@ -30,6 +31,15 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
 	touch $@
+
+# The same, but each file must have the SHA-256 of envs/locked.txt: for Linux on x86-64 with Python 3.11.
+setup-locked:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet "pip>=25.1"
+	@# torch and the libraries for GPUs that it brings along are pinned by version: each kind of computer has builds of its own.
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement envs/locked.txt
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
+	touch .venv/ready
 
 DEMO := results/demo
 

@@ -1,6 +1,7 @@
 """DICOM slices with changed elements, read by `read_slice` and, where it accepts them, by GDCM."""
 
 import random
+import re
 import struct
 import zlib
 from functools import cache
@@ -152,9 +153,9 @@ def _new_value(rng: random.Random, element: Element) -> bytes:
         return b"\\".join([*parts, word])
     if how == 3:
         return b"\\".join(rng.sample(parts, len(parts)))
-    if how == 4 and kind in ("DS", "IS"):
+    if how == 4 and re.fullmatch(rb"-?[0-9]+[.]?[0-9]* ?", parts[at]):
         factor = rng.choice((-1, 0, 1e-3, 0.5, 2, 10, 1000, 1e6, 1.0001))
-        parts[at] = _ds(factor * float(parts[at] or 1))
+        parts[at] = _ds(factor * float(parts[at]))
     else:
         parts[at] = word
     return b"\\".join(parts)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import time
 
 import pytest
@@ -39,7 +40,7 @@ def write_outside(path, results):
 
 
 def start_program(*_):
-    os.system("true")
+    subprocess.run(["true"], check=True)
 
 
 def die(*_):
@@ -71,7 +72,7 @@ def accept(*_):
 )
 def test_what_becomes_of_an_input_is_told(monkeypatch, read, compare, expected):
     monkeypatch.setitem(KINDS, "example", Kind("a.txt", lambda rng: rng.randbytes(4), read, compare))
-    monkeypatch.setattr(running, "HANG_S", 0.5)
+    monkeypatch.setattr(running, "HANG_S", 2)
     # The second comes in a fork of its own where the first ended one.
     assert [(outcome.number, outcome.what) for outcome in try_all("example", 2)] == [(0, expected), (1, expected)]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from filelock import FileLock
+from workflow.privacy import PLANTED
 
 from chaosliver.acquire.phantom import draw_exam
 
@@ -78,7 +79,7 @@ class Study:
         return subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, **environment},
+            env={**os.environ, **PLANTED, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

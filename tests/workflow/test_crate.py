@@ -4,6 +4,7 @@ import json
 
 from rocrate.rocrate import ROCrate
 from workflow.conftest import Study
+from workflow.privacy import told, words_of
 
 from chaosliver.base.files import sha256_of
 
@@ -30,6 +31,7 @@ def test_a_stranger_reads_the_crate_and_runs_its_study(finished):
     versions = {entity["softwareVersion"] for entity in graph if entity.get("name") == "torch"}
     assert versions == {card["versions"]["torch"] for card in cards}
     assert ROCrate(folder).mainEntity.id == "workflow/Snakefile"
+    assert told(folder, words_of(finished.folder)) == []
     # Nothing is left to do where it was made; in the crate the whole study is.
     assert finished.planned("crate") == {}
     again = Study(folder, "config/config.yaml")

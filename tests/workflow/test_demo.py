@@ -4,6 +4,7 @@ import cv2
 import nibabel
 import numpy as np
 import yaml
+from workflow.privacy import PATIENT, told, words_of
 
 from chaosliver.acquire.phantom import EXAM_PATIENT, LEVELS, _draw_patient
 from chaosliver.base.anatomy import SEQUENCES
@@ -159,3 +160,11 @@ def test_one_more_phantom_without_ground_truth_is_segmented_and_its_picture_draw
             truth.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) == LEVELS["liver"])
     assert np.array(truth).shape == mask.shape
     assert dice(np.array(truth), mask) > 0.7
+
+
+def test_no_result_tells_the_user_the_machine_or_the_patients_name(demo):
+    """Planted in the environment, in the folder's name and in every DICOM header."""
+    assert PATIENT.encode() in next((demo.results / "raw/1").rglob("*.dcm")).read_bytes()
+    found = told(demo.results, words_of(demo.folder))
+    # The exam is an input, and a DICOM mask repeats whose it is, by the standard.
+    assert found == [f"phantom_exam.zip: {PATIENT}", f"segmented/phantom_exam/mask.dcm: {PATIENT}"]

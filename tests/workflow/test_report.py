@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 from workflow.browser import CHROMIUM, DRIVER, browser
+from workflow.privacy import told, words_of
 
 from chaosliver.base.files import read_tsv
 
@@ -236,3 +237,8 @@ def test_a_table_can_be_sorted_and_filtered(report, demo):
             "field.dispatchEvent(new Event('input'))"
         )
         assert report.window.run(ROWS) == ["t1_8bit"] * 10
+
+
+def test_the_report_tells_nobody_who_made_it(report, demo):
+    """Of the file and of the unpacked zip: the data, and what Snakemake itself writes beside them."""
+    assert told(report.page.parent, words_of(demo.folder)) == []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
 
@@ -9,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 from workflow.conftest import SMALL, copy_study
+from workflow.privacy import PATIENT, told, words_of
 
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
@@ -98,3 +100,9 @@ def test_what_cannot_be_segmented_is_refused_in_a_sentence(with_model, arguments
     said = with_model.fail(*arguments, "--", "segmented")
     assert words in said and ("Traceback" not in said or not arguments)
     assert not (with_model.results / "segmented/mine").exists()
+
+
+def test_neither_pack_nor_studies_tell_whose_they_are(with_model):
+    assert list(with_model.results.glob("segmented/*/mask.nii.gz"))
+    found = told(with_model.results, words_of(with_model.folder))
+    assert [name for name in found if not re.fullmatch(rf"segmented/[^/]+/mask\.dcm: {PATIENT}", name)] == []

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from workflow.conftest import SMALL, copy_study, write_sheet
+from workflow.privacy import told, words_of
 
 from chaosliver.base.files import read_tsv, sha256_of
 
@@ -100,3 +101,7 @@ def test_without_test_patients_the_error_names_the_overlay(entered):
     said = entered.fail("-n", "--", "submission")
     sheet.write_text(kept)
     assert "no patient of the test cohort to segment. Add --configfile config/submission.yaml" in said
+
+
+def test_the_zip_tells_nobody_who_made_it(entered):
+    assert told(entered.results, words_of(entered.folder)) == []

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from workflow.browser import CHROMIUM, DRIVER, browser
 from workflow.conftest import copy_study
+from workflow.privacy import told, words_of
 
 from chaosliver.base.anatomy import SEQUENCES
 from chaosliver.base.files import read_tsv
@@ -268,3 +269,7 @@ def test_the_patients_right_is_on_the_left_as_radiologists_look_at_it(window, tm
     # Without the frame that shows the focus.
     inner = columns[(columns > 20) & (columns < pixels.shape[1] - 20)]
     assert len(inner) > 100 and inner.mean() < 0.47 * pixels.shape[1]
+
+
+def test_the_page_tells_nobody_whose_the_volumes_are(study):
+    assert told(study.results / "viewer", words_of(study.folder)) == []

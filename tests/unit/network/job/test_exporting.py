@@ -165,3 +165,9 @@ def test_without_the_packages_one_message_says_how_to_install_them(pack, tmp_pat
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match=r"onnxscript is not installed: pip install --group onnx"):
         export_pack(pack=pack.folder, model=tmp_path / "model.onnx")
+
+
+def test_the_file_tells_no_place_of_the_code_that_made_it(model, tmp_path):
+    """torch keeps a trace of the calls behind each step."""
+    content = model.read_bytes()
+    assert [word for word in (f"{ROOT}", "site-packages", f"{tmp_path.parent}") if word.encode() in content] == []
