@@ -24,7 +24,7 @@ MADE = {
     "predict": ("predictions/small/fold0_seed1.tsv", "predictions/small/fold0_seed1"),
     "tables": ("tables/patients.tsv", "tables/slices.tsv"),
     "pictures": ("figures/worst_patients/small.png", "figures/contact_sheets/small"),
-    "pack": ("model", "onnx"),
+    "pack": ("model", "model"),
     "viewer": ("viewer", "viewer"),
     "crate": ("crate", "crate"),
     "submission": ("submission/contents.tsv", "submission/chaos_task3.zip"),
