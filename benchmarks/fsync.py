@@ -53,8 +53,10 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = []
     for files in (40, 2000):
-        for name, way in WAYS.items():
-            seconds = statistics.median(measure(way, files) for _ in range(chosen.rounds))
+        # In turns, since other work on the disk comes and goes.
+        taken = [{name: measure(way, files) for name, way in WAYS.items()} for _ in range(chosen.rounds)]
+        for name in WAYS:
+            seconds = statistics.median(each[name] for each in taken)
             rows.append({"files": files, "bytes_each": BYTES_EACH, "way": name, "median_seconds": round(seconds, 3)})
             rows[-1] |= {"rounds": chosen.rounds, **circumstances()}
             print(f"{files} files, {name}: {seconds:.3f} s", flush=True)

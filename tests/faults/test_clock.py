@@ -32,7 +32,7 @@ TIMES = {
 @pytest.mark.parametrize("times", TIMES)
 def test_wrong_times_of_all_results_plan_nothing_and_hide_no_change(broken, times):
     set_times(broken.results, TIMES[times])
-    assert broken.planned(*TARGETS) == {}
+    assert broken.planned("--", "all") == {}
     broken.configure(surface_tolerance_mm=2.5)
     planned = broken.planned("--", "all")
     assert planned["evaluate"] and "train" not in planned
@@ -54,7 +54,8 @@ def test_a_copy_without_times_makes_nothing_again(broken, tmp_path):
     """As cp -r does, in the order of the folder, .snakemake with it."""
     copied = Faulty(tmp_path / "copied/study", broken.config)
     shutil.copytree(broken.folder, copied.folder, copy_function=shutil.copy)
-    assert copied.planned(*TARGETS) == {}
+    # A pack is a folder, which Snakemake compares by its time alone: what is made of it on request may be made again.
+    assert copied.planned("--", "all") == {}
 
 
 def test_results_restored_without_snakemakes_notes_end_with_the_same_bytes(broken, tmp_path):

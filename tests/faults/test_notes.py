@@ -81,37 +81,36 @@ def test_a_result_deleted_while_the_study_runs_is_named_and_made_again(broken, u
         assert "is missing" in said or "no such" in said.lower() or "Missing input files" in said, said
     index = lost.with_suffix(".tsv") if lost.suffix != ".tsv" else lost
     index.unlink(missing_ok=True)
-    broken.succeed("--rerun-incomplete", *TARGETS)
+    broken.succeed("--rerun-incomplete", "--", card)
     assert contents(broken.results) == contents(undisturbed.results)
 
 
-# A result that is cut to nothing between two calls.
+AUGMENTED = "augmented/augmentor/8bit/liver/t1_in_phase/holdout_fold0.tsv"
+CARD = "models/small/fold0_seed1/card.json"
+# A result that is cut to nothing between two calls, and what is made of it.
 EMPTIED = {
-    "raw_index": "raw/1.tsv",
-    "pairs": "inventory/1.pairs.tsv",
-    "split": "splits/holdout.tsv",
-    "image_index": "png/8bit/t1_in_phase/1.tsv",
-    "augmented_index": "augmented/augmentor/8bit/liver/t1_in_phase/holdout_fold0.tsv",
-    "card": "models/small/fold0_seed1/card.json",
-    "weights": "models/small/fold0_seed1/weights.safetensors",
-    "prediction_index": "predictions/small/fold0_seed1.tsv",
-    "scores": "dice/small/fold0_seed1.tsv",
-    "table": "tables/patients.tsv",
+    "raw_index": ("raw/1.tsv", "png/8bit/t1_in_phase/1.tsv"),
+    "pairs": ("inventory/1.pairs.tsv", "png/8bit/t1_in_phase/1.tsv"),
+    "image_index": ("png/8bit/t1_in_phase/3.tsv", AUGMENTED),
+    "augmented_index": (AUGMENTED, CARD),
+    "card": (CARD, "predictions/small/fold0_seed1.tsv"),
+    "weights": ("models/small/fold0_seed1/weights.safetensors", "predictions/small/fold0_seed1.tsv"),
+    "prediction_index": ("predictions/small/fold0_seed1.tsv", "dice/small/fold0_seed1.tsv"),
+    "scores": ("dice/small/fold0_seed1.tsv", "tables/patients.tsv"),
+    "table": ("tables/patients.tsv", "figures/dice.png"),
 }
 
 
 @pytest.mark.parametrize("what", EMPTIED)
 def test_a_result_cut_to_nothing_between_two_calls_is_never_taken_for_one(broken, undisturbed, what):
-    path = broken.results / EMPTIED[what]
-    path.write_bytes(b"")
-    (broken.results / "tables/pages/patients.html").unlink()
-    done = broken.run("--forcerun", "collect_tables", "predict", "--", "all")
-    if done.returncode:
-        told = [line for line in done.stdout.splitlines() if line.startswith("ERROR ")]
-        assert told and all(path.name in line for line in told), done.stdout[-4000:]
-        assert "Traceback" not in done.stdout
-    path.unlink(missing_ok=True)
-    broken.succeed("--rerun-incomplete", *TARGETS)
+    emptied, made_of_it = (broken.results / name for name in EMPTIED[what])
+    asked = str(made_of_it.relative_to(broken.folder))
+    emptied.write_bytes(b"")
+    said = broken.fail("--forcerun", asked, "--", asked)
+    told = said[said.rindex("ERROR ") :]
+    assert emptied.name in told and "Traceback" not in said, said[-3000:]
+    emptied.unlink()
+    broken.succeed("--rerun-incomplete", "--", asked)
     assert contents(broken.results) == contents(undisturbed.results)
 
 
@@ -121,8 +120,9 @@ def test_a_damaged_index_is_named_with_the_command_that_makes_it_again(broken, u
     index.write_text(
         "\n".join([lines[0], lines[1].replace(lines[1].split("\t")[1][:8], "00000000"), *lines[2:]]) + "\n"
     )
-    said = broken.fail("--", "all")
+    asked = f"results/small/{AUGMENTED}"
+    said = broken.fail("--forcerun", asked, "--", asked)
     assert f"rm {index.relative_to(broken.folder)}" in said
     index.unlink()
-    broken.succeed(*TARGETS)
+    broken.succeed("--rerun-incomplete", "--", asked)
     assert contents(broken.results) == contents(undisturbed.results)

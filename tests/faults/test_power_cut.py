@@ -24,7 +24,7 @@ MADE = {
     "predict": ("predictions/small/fold0_seed1.tsv", "predictions/small/fold0_seed1"),
     "tables": ("tables/patients.tsv", "tables/slices.tsv"),
     "pictures": ("figures/worst_patients/small.png", "figures/contact_sheets/small"),
-    "pack": ("model", "onnx"),
+    "pack": ("model", "model"),
     "viewer": ("viewer", "viewer"),
     "crate": ("crate", "crate"),
     "submission": ("submission/contents.tsv", "submission/chaos_task3.zip"),
@@ -49,10 +49,9 @@ def test_a_cut_right_after_a_step_loses_no_result_and_no_half_file_is_taken(brok
     lost = lose_unsynced(journal, random.Random(SEED))
     # At least what Snakemake notes for itself.
     assert lost
-    broken.succeed("--unlock", *TARGETS)
-    broken.succeed("--rerun-incomplete", *TARGETS)
+    broken.succeed("--unlock", "--", name)
+    broken.succeed("--rerun-incomplete", "--", name)
     assert contents(broken.results) == expected, lost
-    assert broken.planned(*TARGETS) == {}
 
 
 def test_cuts_in_the_midst_of_a_study_lose_nothing_that_was_whole(undisturbed, tmp_path):

@@ -14,7 +14,7 @@ CUTS = 2
 def test_a_power_cut_in_any_rule_costs_no_result(finished_once, tmp_path, number):
     """Snakemake and its jobs end at a write of one of them; what was not forced to disk is lost."""
     study = Faulty(copy_study(finished_once, tmp_path / "study").folder, finished_once.config)
-    chance = random.Random(SEED + number)
+    chance = random.Random(f"{SEED}/{number}")
     rule = chance.choice(sorted(path.stem for path in (study.results / "logs").iterdir()))
     strike = {"at": chance.choice([1, 2]), "torn": chance.choice([None, chance.random()]), "signal": 9, "group": True}
     journal = study.state_folder / "journal"
