@@ -31,9 +31,11 @@ def export_pack(*, pack: Path, model: Path) -> None:
     whole = _whole_network(opened)
     program = record(whole)
     # torch notes the calls behind each step, with the folders of whoever exports it.
-    for part in (program.model.graph, *program.model.functions.values()):
-        for node in part.all_nodes():
-            node.metadata_props.clear()
+    nodes = [*program.model.graph.all_nodes()]
+    for function in program.model.functions.values():
+        nodes += function.all_nodes()
+    for node in nodes:
+        node.metadata_props.clear()
     program.model.metadata_props.update(_metadata(opened))
 
     def write(partial: Path) -> None:
