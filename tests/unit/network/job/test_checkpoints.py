@@ -239,3 +239,19 @@ def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path):
     remove_partials(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
     remove_partials(tmp_path / "nowhere")
+
+
+def test_a_part_that_torch_takes_for_a_folder_is_refused(tmp_path):
+    """Found by fuzzing: its weights are whatever the memory holds."""
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, SETTINGS, State(epoch=1, best={"weight": torch.ones(4)}))
+    assert load_checkpoint(path, SETTINGS).epoch == 1
+    content = bytearray(path.read_bytes())
+    # The attributes in the directory's entry of the tensor's bytes.
+    entry = max(
+        at for at in range(len(content)) if content[at : at + 4] == b"PK\1\2" and b"data/0" in content[at : at + 90]
+    )
+    content[entry + 38] = 0x10
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        load_checkpoint(path, SETTINGS)
