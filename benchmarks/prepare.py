@@ -105,7 +105,7 @@ def prepare(archive: Path | None, patient: str | None, sequence: str, folder: Pa
     wanted = {"patient": patient, "sequences": [sequence], "ground_truth": True, "listed": listed}
     unpack_patient(archive=archive, cohort="development", folder=raw, index=raw_index, **wanted)
     inventory_patient(raw_index=raw_index, slices=tables["slices"], findings=tables["findings"], **wanted)
-    pair_slices(**tables)
+    pair_slices(**tables, accepted=[])
     slices = [(row["stem"], raw / row["image"], raw / row["ground"]) for row in read_tsv(tables["pairs"])]
     return Prepared(tables["pairs"], raw_index, sequence, slices), patient
 

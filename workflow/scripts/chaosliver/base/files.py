@@ -71,7 +71,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def force_to_disk(folder: Path, files: Iterable[str]) -> None:
     """Return when the files, named relative to `folder`, and their names in it would outlast a power cut."""
     paths = [folder / file for file in files]
-    folders = {folder, *(above for path in paths for above in path.parents if folder in above.parents)}
+    folders = {above for path in paths for above in path.parents if above.is_relative_to(folder)}
     with ThreadPoolExecutor(SYNCED_AT_A_TIME) as pool:
         for each in (paths, sorted(folders)):
             list(pool.map(_sync, each))

@@ -11,7 +11,6 @@ import numpy as np
 
 from .errors import InputError
 from .files import naming
-from .wording import size_of
 
 FULL_SCALE_8BIT = 255
 # 4096 x 4096: far above any MR slice, whose PNG is decoded in 32 MB at most.
@@ -65,7 +64,7 @@ def read_png(path: Path) -> np.ndarray:
         raise InputError(f"{path}: has {channels} colour channels where one grey channel is expected")
     if header.is_huge:
         raise InputError(
-            f"{path}: its header says {size_of((header.rows, header.columns))} pixels, far more than any slice has. "
+            f"{path}: its header says {header.rows} x {header.columns} pixels, far more than any slice has. "
             "Fetch or make it anew"
         )
     if header.bits not in (8, 16):

@@ -209,7 +209,6 @@ def _pixels(header: pydicom.Dataset, rows: int, columns: int) -> np.ndarray:
         "SamplesPerPixel": 1,
         "BitsAllocated": 16,
         "PhotometricInterpretation": "MONOCHROME2",
-        "HighBit": int(_value(header, "BitsStored")) - 1,
     }
     for keyword, wanted in expected.items():
         if (value := _value(header, keyword)) != wanted:

@@ -79,6 +79,8 @@ class _Inventory:
         self._grounds: dict[str, Ground] = {}
         self._in_phase: list[Image] = []
         self._phases_swapped = False
+        # Those whose images no scanner gives.
+        self._impossible: set[VolumeId] = set()
 
     def check_files(self, listed: Iterable[Mapping[str, str]], ground_truth: bool) -> None:
         self.findings += check_listed(self._volumes, listed)
@@ -108,7 +110,9 @@ class _Inventory:
         found = [*check_places(volume, images), *check_grids(volume, images), *check_identifiers(volume, images)]
         found += [*check_body(volume, images), *check_contents(volume, images)]
         # What is impossible already would only be told again as slices unlike their neighbours.
-        if not any(finding.severity == "error" for finding in found):
+        if any(finding.severity == "error" for finding in found):
+            self._impossible.add(volume)
+        else:
             found += check_strangers(volume, images)
         self.findings += found
 
@@ -126,7 +130,9 @@ class _Inventory:
             self.findings += check_masks(volume, images)
             self.findings += check_organs(volume, images)
             self.findings += check_blank_masks(volume, images)
-            self.findings += check_plausible(volume, images)
+            # Nor can masks lie on organs that the images do not show.
+            if volume not in self._impossible:
+                self.findings += check_plausible(volume, images)
 
     def rows(self) -> list[dict[str, Any]]:
         rows = []
