@@ -14,7 +14,7 @@ from typing import IO, NamedTuple, Protocol
 
 from ..base.anatomy import SEQUENCES
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_text
+from ..base.files import naming, sha256_of, write_text
 from ..base.indexes import write_index
 from ..base.patient_order import natural
 from .disk import room_for
@@ -76,6 +76,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
         try:
             opened = zipfile.ZipFile(path)
         except UNREADABLE as error:
+            # zipfile takes an end that the disk cannot read for no zip.
+            sha256_of(path)
             raise InputError(
                 f"{path}: not a zip file, or one cut short ({error}). Get it anew: if it was downloaded, delete it and "
                 "run the same command again; if it is named by archives.<cohort>.path, replace it"
@@ -251,9 +253,10 @@ def _copy(archive: Archive, path: Path, member: Member, target: Path) -> None:
     size = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with archive.open(member) as source, target.open("wb") as sink:
+        with naming(path), archive.open(member) as source, target.open("wb") as sink:
             while block := source.read(BLOCK_BYTES):
-                sink.write(block)
+                with naming(target):
+                    sink.write(block)
                 size += len(block)
     except (*UNREADABLE, zlib.error, EOFError) as error:
         raise InputError(f"{path}: its member {member.name} is damaged ({error}). Get the archive anew") from error
