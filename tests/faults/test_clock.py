@@ -38,13 +38,18 @@ def test_wrong_times_of_all_results_plan_nothing_and_hide_no_change(broken, time
     assert planned["evaluate"] and "train" not in planned
 
 
-@pytest.mark.parametrize("hours", [-24, 24])
-def test_a_clock_set_back_or_forward_between_two_steps_makes_the_same_study(undisturbed, tmp_path, hours):
+@pytest.mark.parametrize("way", ["back", "forward"])
+def test_a_clock_set_by_a_day_between_two_steps_makes_the_same_study(undisturbed, tmp_path, way):
     """The images seem to be made a day after, or before, all that is made of them."""
     study = everything(tmp_path / "study")
     study.succeed("--", "prepared")
-    set_times(study.results, lambda number, path: path.stat().st_mtime - hours * 3600)
-    study.succeed("--", "trained", **study.arm(clock=hours * 3600))
+    days = {"back": 1, "forward": -1}[way]
+    set_times(study.results, lambda number, path: path.stat().st_mtime + days * DAY)
+    if way == "back":
+        # Snakemake refuses outputs that are older than their inputs; to touch the results makes nothing again.
+        assert "clock skew" in study.fail("--", "trained")
+        set_times(study.results, lambda number, path: time.time())
+    study.succeed("--", "trained")
     assert study.planned("--", "trained") == {}
     made = contents(study.results)
     assert made == {name: digest for name, digest in contents(undisturbed.results).items() if name in made}

@@ -131,7 +131,8 @@ def test_a_download_that_is_killed_goes_on_where_it_was(fetching, number):
             return False
         begin(handler, content)
         send(handler, content, until=0.5)
-        while (study.folder / TARGET).with_name("development.zip.partial").stat().st_size < len(content) // 3:
+        partial = (study.folder / TARGET).with_name("development.zip.partial")
+        while not partial.is_file() or partial.stat().st_size < len(content) // 3:
             time.sleep(0.05)
         os.killpg(study.running.pid, number)
         time.sleep(5)

@@ -78,7 +78,12 @@ def test_a_result_deleted_while_the_study_runs_is_named_and_made_again(broken, u
     said = running.communicate(timeout=300)[0]
     # Had everything been read before, nothing is missing until the next call.
     if running.returncode:
-        assert "is missing" in said or "no such" in said.lower() or "Missing input files" in said, said
+        assert (
+            "is missing" in said
+            or "no such" in said.lower()
+            or "Missing files" in said
+            or "Missing input files" in said
+        ), said
     index = lost.with_suffix(".tsv") if lost.suffix != ".tsv" else lost
     index.unlink(missing_ok=True)
     broken.succeed("--rerun-incomplete", "--", card)
@@ -111,7 +116,10 @@ def test_a_result_cut_to_nothing_between_two_calls_is_never_taken_for_one(broken
     assert emptied.name in told and "Traceback" not in said, said[-3000:]
     emptied.unlink()
     broken.succeed("--rerun-incomplete", "--", asked)
-    assert contents(broken.results) == contents(undisturbed.results)
+    # Outputs of a job that failed on the way, and that are not asked for, come back with the next call.
+    expected, made = contents(undisturbed.results), contents(broken.results)
+    assert made == {name: digest for name, digest in expected.items() if name in made}
+    assert EMPTIED[what][1] in made
 
 
 def test_a_damaged_index_is_named_with_the_command_that_makes_it_again(broken, undisturbed):

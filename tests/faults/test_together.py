@@ -25,7 +25,7 @@ def start(study, *arguments):
 
 def again(study):
     """What is deleted so that a few jobs run."""
-    for patient in ("1", "2", "3"):
+    for patient in ("1", "3"):
         (study.results / f"masks/liver/t1_in_phase/{patient}.tsv").unlink()
 
 

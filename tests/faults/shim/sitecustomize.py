@@ -11,7 +11,6 @@ FAULT names a JSON file:
 - logs_count: whether the jobs' logs are among their writes.
 - memory: by rule the bytes of address space that its jobs may have.
 - late: by rule after how many seconds the files that its jobs rename appear.
-- clock: seconds by which time.time() is wrong in each process.
 """
 
 import atexit
@@ -133,19 +132,11 @@ def appear_late(seconds: float) -> None:
     Path.replace = slow
 
 
-def shift_clock(seconds: float) -> None:
-    now, now_ns = time.time, time.time_ns
-    time.time = lambda: now() + seconds
-    time.time_ns = lambda: now_ns() + int(seconds * 1e9)
-
-
 def begin() -> None:
     plan = json.loads(Path(os.environ["FAULT"]).read_text(encoding="utf-8"))
     shim = Shim(plan)
     if shim.journal is not None:
         note_syncs(shim)
-    if plan.get("clock"):
-        shift_clock(plan["clock"])
     if shim.rule in plan.get("memory", {}):
         resource.setrlimit(resource.RLIMIT_AS, (plan["memory"][shim.rule],) * 2)
     if shim.rule in plan.get("late", {}):

@@ -173,6 +173,12 @@ def test_a_column_that_stands_there_twice_is_named(tmp_path):
         read_tsv(tmp_path / "t.tsv", ("a",))
 
 
+def test_an_empty_table_is_told_as_such(tmp_path):
+    (tmp_path / "t.tsv").touch()
+    with pytest.raises(InputError, match=r"t\.tsv: is empty\. If a step made it, delete it"):
+        read_tsv(tmp_path / "t.tsv", ("a",))
+
+
 def test_a_spreadsheets_mark_is_no_part_of_the_first_column(tmp_path):
     (tmp_path / "t.tsv").write_bytes("\ufeffa\tb\n1\t2\n".encode())
     assert read_tsv(tmp_path / "t.tsv", ("a",)) == [{"a": "1", "b": "2"}]

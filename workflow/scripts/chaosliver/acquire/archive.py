@@ -17,7 +17,7 @@ from typing import IO, NamedTuple, Protocol
 from ..base.anatomy import SEQUENCES
 from ..base.columns import LISTED_COLUMNS
 from ..base.errors import InputError
-from ..base.files import sha256_of, write_text, write_tsv
+from ..base.files import naming, sha256_of, write_text, write_tsv
 from ..base.indexes import write_index
 from ..base.patient_order import natural
 from ..base.wording import counted, near, shown
@@ -98,6 +98,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
     except InputError:
         raise
     except UNREADABLE as error:
+        # zipfile takes an end that the disk cannot read for no zip.
+        sha256_of(path)
         raise InputError(f"{path}: {why_no_zip(path, error)}. {ANEW}") from error
     except OSError as error:
         cause = shown(f"{error.filename}: {error.strerror}" if error.filename else str(error))
@@ -362,9 +364,10 @@ def _copy(archive: Archive, path: Path, member: Member, target: Path) -> None:
     size = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with archive.open(member) as source, target.open("wb") as sink:
+        with naming(path), archive.open(member) as source, target.open("wb") as sink:
             while block := source.read(BLOCK_BYTES):
-                sink.write(block)
+                with naming(target):
+                    sink.write(block)
                 size += len(block)
     except (*UNREADABLE, zlib.error, EOFError) as error:
         raise InputError(f"{path}: its member {member.name} is damaged ({error}). Get the archive anew") from error

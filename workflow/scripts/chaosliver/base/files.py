@@ -118,13 +118,16 @@ def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 def read_tsv(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read tab-separated values as text.
 
-    Raises InputError where the file or one of `columns` is missing, and where a column stands there twice.
+    Raises InputError where the file or one of `columns` is missing, where the file is empty, and where a column stands
+    there twice.
     """
     try:
         # utf-8-sig, since spreadsheets put a mark before the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, delimiter="\t")
             names = list(reader.fieldnames or ())
+            if not names:
+                raise InputError(f"{path}: is empty. If a step made it, delete it and run again to make it anew")
             missing = [column for column in columns if column not in names]
             twice = sorted({name for name in names if names.count(name) > 1})
             rows = list(reader)
