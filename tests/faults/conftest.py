@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -133,8 +134,9 @@ def writes_of(study: Faulty) -> dict[str, int]:
 
 
 @pytest.fixture
-def broken(undisturbed, tmp_path) -> Faulty:
-    """The study after its run, in a copy that a test may change."""
+def broken(undisturbed, tmp_path) -> Iterator[Faulty]:
+    """The study after its run, in a copy that a test may change, and that is deleted after it."""
     skipped = shutil.ignore_patterns("log", "locks", "auxiliary")
     shutil.copytree(undisturbed.folder, tmp_path / "study", ignore=skipped)
-    return Faulty(tmp_path / "study", undisturbed.config)
+    yield Faulty(tmp_path / "study", undisturbed.config)
+    shutil.rmtree(tmp_path / "study", ignore_errors=True)

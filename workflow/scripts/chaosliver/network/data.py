@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..base.files import naming
 from ..prepare.samples import Leaks, Sample, copies_of, leaked, list_augmented, list_samples
 from .recipe import TrainingSettings
 
@@ -29,7 +30,8 @@ class Data(NamedTuple):
         for kind, indexes in self._asdict().items():
             for index in indexes:
                 digest.update(f"{kind} {index.parent.name}/{index.name}\n".encode())
-                digest.update(index.read_bytes())
+                with naming(index):
+                    digest.update(index.read_bytes())
         return digest.hexdigest()
 
 
