@@ -64,11 +64,12 @@ from chaosliver.network.job.run import Outputs, run_training
 folder, strike, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 save = torch.save
 
-def half_a_checkpoint(state, path):
+def half_a_checkpoint(state, stream):
     if state["epoch"] == int(strike.split()[-1]):
-        Path(path).write_bytes(b"half")
+        stream.write(b"half")
+        stream.flush()
         os.kill(os.getpid(), signal.SIGKILL)
-    save(state, path)
+    save(state, stream)
 
 if strike.startswith("inside a checkpoint"):
     checkpoints.torch.save = half_a_checkpoint

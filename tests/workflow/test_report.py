@@ -73,6 +73,7 @@ CONTENTS = {
 FOLDERS = [(category, folder) for category, folders in CONTENTS.items() for folder in folders]
 DOWNLOADS = {
     "3 Provenance, JSON to download",
+    "3 Slices from the archive to the tables, TSV",
     "5 Reporting checklists, Markdown to download",
     *CONTENTS["5 Tables"]["2 Files to download"],
 }
@@ -241,4 +242,5 @@ def test_a_table_can_be_sorted_and_filtered(report, demo):
 
 def test_the_report_tells_nobody_who_made_it(report, demo):
     """Of the file and of the unpacked zip: the data, and what Snakemake itself writes beside them."""
+    report.start()
     assert told(report.page.parent, words_of(demo.folder)) == []

@@ -57,6 +57,11 @@ WRONG = {
     "a text": ("results\n", r"holds no keys at its top level"),
     "a JSON list": ("[1]", r"holds no keys at its top level"),
     "a date": ("a: 1\npatients: 2020-01-01\n", r"line 2: patients: YAML takes 2020-01-01 for a date\. Put it between"),
+    "an octal patient as a key": (
+        "accept_findings: {010: [mask-order]}\n",
+        r"line 1: accept_findings\.010: YAML takes 010 for an octal number",
+    ),
+    "a number as a key": ("study: {3: a}\n", r"line 1: the key study\.3 is not text to YAML\. Put it between quotes"),
     "an octal patient": (
         "splits: {a: {test: ['1', 010]}}\n",
         r"line 1: splits\.a\.test\.1: YAML takes 010 for an octal",
@@ -134,6 +139,11 @@ def test_a_byte_order_mark_an_alias_a_merge_and_json_with_tabs_are_read(tmp_path
         "010": "2020-01-01",
     }
     assert read_file(write(tmp_path, '{\n\t"a": [1, 2.5]\n}')) == {"a": [1, 2.5]}
+
+
+def test_a_patient_may_be_a_number_where_findings_are_accepted(tmp_path):
+    (tmp_path / "a.yaml").write_text("accept_findings:\n  3: [mask-order]\n  '5': [liver-order]\n")
+    assert read_file(tmp_path / "a.yaml") == {"accept_findings": {3: ["mask-order"], "5": ["liver-order"]}}
 
 
 def test_the_files_and_settings_of_a_call_are_those_that_snakemake_takes():

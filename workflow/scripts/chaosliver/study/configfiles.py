@@ -36,6 +36,8 @@ WORDS = {
     "quoted": "a quote that opens here and does not close. Close it",
 }
 TEMPLATES = "__use_yte__"
+# Keys below which each key is a patient.
+BY_PATIENT = ("accept_findings",)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -195,8 +197,12 @@ def _problems(node: yaml.Node | None, key: str = "") -> Iterator[str]:
         first: dict[str, int] = {}
         for name, value in node.value:
             inner = f"{key}.{name.value}".lstrip(".") if isinstance(name, yaml.ScalarNode) else key
-            if not name.tag.endswith((":str", ":merge")):
+            # Patients may be numbers.
+            plain = (":str", ":merge", ":int") if key in BY_PATIENT else (":str", ":merge")
+            if not name.tag.endswith(plain):
                 yield f"{_at(name)} the key {inner} is not text to YAML. Put it between quotes"
+            elif odd := _odd(name):
+                yield f"{_at(name)} {inner}: {odd}"
             elif name.value in first:
                 where = f"first in line {first[name.value]}"
                 yield f"{_at(name)} the key {inner} stands there twice ({where}). Keep one of them"
