@@ -89,7 +89,7 @@ test-workflow: setup
 
 # Every class of test_every_rule.py is a study of its own. A part of it, on two rules, is in `make test`.
 faults: setup
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults tests/faults
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m faults tests/faults tests/workflow/test_restarts.py
 
 # The plugins are not in .venv: with Slurm's client installed and no controller, the one for Slurm delays every call.
 .cluster/ready: pyproject.toml envs/constraints.txt .venv/ready
