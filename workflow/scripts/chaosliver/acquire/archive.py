@@ -22,7 +22,7 @@ from ..base.indexes import write_index
 from ..base.patient_order import natural
 from ..base.wording import counted, near, shown
 from .disk import room_for
-from .places import FOLDERS, KNOWN, LOST, UNPACKED, Place, place_of, state_of
+from .places import FOLDERS, KNOWN, LOST, UNPACKED, Place, folder_of, place_of, state_of
 from .zips import UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
 
 # Far above the real archives, where a slice has at most 0.5 MB and the MR part of 20 patients 0.3 GB, and far below the
@@ -178,7 +178,7 @@ def unpack_patient(
     with open_archive(archive) as opened:
         of_patient = [member for member in opened.members if member.patient == patient]
         left = [each for each in opened.left if each.patient == patient]
-        lost = {_folder_of(each.file) for each in left if each.state == LOST}
+        lost = {folder_of(each.file) for each in left if each.state == LOST}
         held = {member.folder for member in of_patient} | lost
         if lacking := sorted(wanted - held):
             raise InputError(_lacks(archive, cohort, patient, lacking if of_patient or left else [], opened))
@@ -326,14 +326,9 @@ def _folders_by_patient(archive: Archive) -> dict[str, set[str]]:
     return held
 
 
-def _folder_of(file: str) -> str:
-    """The folder in which a file lies, or a folder whose name ends in a slash."""
-    return file.removesuffix("/").rpartition("/")[0]
-
-
 def _concerns(file: str, folders: Collection[str]) -> bool:
     """Whether a file that is not unpacked may be one of these folders' of a patient."""
-    if (folder := _folder_of(file)) in FOLDERS:
+    if (folder := folder_of(file)) in FOLDERS:
         return folder in folders
     tops, wanted = ({each.split("/")[0].casefold() for each in given} for given in (FOLDERS, folders))
     return file.split("/")[0].casefold() not in tops - wanted

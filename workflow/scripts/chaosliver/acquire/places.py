@@ -32,7 +32,12 @@ class Place(NamedTuple):
     @property
     def folder(self) -> str:
         """The folder below the patient's in which it lies."""
-        return self.file.removesuffix("/").rpartition("/")[0]
+        return folder_of(self.file)
+
+
+def folder_of(file: str) -> str:
+    """The folder in which a file lies, or a folder whose name ends in a slash."""
+    return file.removesuffix("/").rpartition("/")[0]
 
 
 def place_of(name: str) -> Place | None:

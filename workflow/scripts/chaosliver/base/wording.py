@@ -28,8 +28,8 @@ def first_few(things: Sequence[Any], most: int = 6) -> str:
 def known(names: Iterable[Any], wrong: object = None) -> str:
     """What an error about a `wrong` name ends with: the name that is nearly the same, and all names that exist."""
     every = list(map(str, names))
-    near = get_close_matches(str(wrong), every, 1, ALIKE) if wrong is not None else []
-    return f"{f'Did you mean {near[0]}? ' if near else ''}Known: {', '.join(every) or 'none'}"
+    meant = near(str(wrong), every, ALIKE) if wrong is not None else None
+    return f"{f'Did you mean {meant}? ' if meant else ''}Known: {', '.join(every) or 'none'}"
 
 
 def size_of(shape: Sequence[int]) -> str:
@@ -42,8 +42,8 @@ def shown(name: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
 
 
-def near(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that is most like `name`, capitals aside; None where none is alike."""
+def near(name: str, names: Iterable[str], alike: float = 0.6) -> str | None:
+    """The one of `names` that is most like `name`, capitals aside; None where none has the share `alike` in common."""
     by_small = {each.casefold(): each for each in names if each != name}
-    found = get_close_matches(name.casefold(), by_small, n=1)
+    found = get_close_matches(name.casefold(), by_small, 1, alike)
     return by_small[found[0]] if found else None

@@ -11,11 +11,11 @@ from ..base.errors import InputError
 from ..base.volumes import GAP_LIMIT
 from ..base.wording import counted, shown, size_of
 from ..prepare.dicom import normal_of
-from ..prepare.limits import SLICE_DISTANCE
+from ..prepare.limits import SLICE_DISTANCE, SLICES
 from .frames import DAMAGED, Frame, Unfit, frames_of
 
-# Fewer show no organ as a whole: CHAOS has 26 slices and more, a localiser three or so.
-FEWEST_SLICES = 5
+# A localiser has three or so.
+FEWEST_SLICES = int(SLICES.least_possible)
 # As shares of the distance between slices: how unevenly they may lie, and how many may be missing.
 UNEVEN, MISSING_AT_MOST = 0.1, 0.5
 # A slice may lie so many mm beside the line on which the others are stacked.

@@ -219,7 +219,7 @@ def _doubtful_voxels(path: Path, image: Any, promised: int) -> str:
     held = 0
     try:
         # To its end, where the checksum of a packed file stands, which nibabel does not read.
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+        with _opened(path) as stream:
             while (block := stream.read(1 << 20)) and held <= begin + promised:
                 held += len(block)
     except (OSError, EOFError, zlib.error) as error:

@@ -21,7 +21,7 @@ def check_body(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     `images` are in order of place. A single one has a finding of its own elsewhere.
     """
     if len(images) > 1:
-        yield from _check_lengths(volume, images)
+        yield from _judge_all(volume, SEQUENCES[volume.sequence].images, _lengths_of(images))
         yield from _judge_all(volume, SEQUENCES[volume.sequence].images, _grey_quantities(images))
 
 
@@ -32,8 +32,7 @@ def check_organs(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     """
     masked = [(image, image.mask) for image in images if image.mask is not None]
     distance_mm = usual_distance_mm(images)
-    lengths = _check_lengths(volume, images) if distance_mm else ()
-    if not masked or not distance_mm or any(found.severity == "error" for found in lengths):
+    if not masked or not distance_mm or not all(limit.possible(value) for limit, _, value in _lengths_of(images)):
         return
     # In mL, by organ number.
     measured = np.zeros(len(ORGANS) + 1)
@@ -43,10 +42,6 @@ def check_organs(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
     found = zip(ORGANS, measured[1:].tolist(), strict=True)
     marked = [(limits.ORGAN_LIMITS[organ], f"volume of the {organ.replace('_', ' ')}", ml) for organ, ml in found if ml]
     yield from _judge_all(volume, SEQUENCES[volume.sequence].ground, marked)
-
-
-def _check_lengths(volume: VolumeId, images: list[Image]) -> Iterator[Finding]:
-    return _judge_all(volume, SEQUENCES[volume.sequence].images, _lengths_of(images))
 
 
 def _lengths_of(images: list[Image]) -> Iterator[tuple[Limit, str, float]]:

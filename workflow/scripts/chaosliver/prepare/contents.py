@@ -10,13 +10,13 @@ from ..base.anatomy import SEQUENCES
 from ..base.volumes import VolumeId
 from ..base.wording import counted, first_few
 from .findings import REMEDY, Finding, error
+from .greys import WHITE_PERCENTILE
 from .slices import Image
 
 # At an edge of the image, this share of the rows or columns may be blank whatever lies beside them.
 BLANK_EDGE = 0.1
 # A pixel that differs from a blank edge by more than this share of the volume's white (99.5th percentile) is body.
 AIR = 0.1
-WHITE_PERCENTILE = 99.5
 # Body that begins beside a blank edge with this share of the row and with this share of its greatest width is cut: none
 # of the slices of the 14 real patients is, and 84 to 100 in 100 are once half of their rows or columns are blank.
 BODY_BESIDE_BLANK, WIDE = 0.25, 0.8

@@ -131,12 +131,11 @@ def _read_data_set(path: Path) -> pydicom.Dataset:
                 f"{path}: the transfer syntax is {name}; only uncompressed little endian is read. "
                 f"Convert it with a DICOM tool (dcmdjpeg, dcmconv +te), or drop the patient from the patient sheet."
             )
-        header = _read_elements(path)
+        return _read_elements(path)
     except InputError:
         raise
     except Exception as error:  # Depending on where the damage lies, pydicom raises anything.
         raise InputError(f"{path}: is not a readable DICOM file ({error}). {REMEDY}") from error
-    return header
 
 
 def _read_elements(path: Path) -> pydicom.Dataset:
