@@ -22,7 +22,7 @@ NEIGHBOUR_LIMIT = 0.9
 # Below this organ area in either neighbour (mm2) their overlap says nothing.
 NEIGHBOUR_AREA_MM2 = 3000.0
 # How much better masks fit the images where they lie than BESIDE_MM beside. On the 14 real patients at least 1.96 (T1
-# in phase) and 2.01 (T2-SPIR); reversed, mirrored or of another patient at most 1.26.
+# in phase) and 2.01 (T2-SPIR); reversed, mirrored, of another patient or 10 mm aside at most 1.26.
 BESIDE_LIMIT = 1.5
 # How much better masks may fit in another order than in their own. Of the real patients' masks at most 0.79 (T1 in
 # phase) and 0.88 (T2-SPIR); moved along by one slice at least 1.24 and 1.12, reversed 2.5 and 1.88. The liver alone
