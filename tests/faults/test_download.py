@@ -77,13 +77,12 @@ def test_a_slow_or_unwilling_server_is_waited_for_and_the_archive_arrives_whole(
         assert server.ranges[-1] is not None
 
 
-def test_a_redirect_to_another_host_is_followed_and_what_comes_is_checked(fetching):
+def test_a_redirect_to_another_server_is_followed_and_what_comes_is_checked(fetching):
     study, configure, content = fetching
     with Server(content, lambda *_: False).running() as other:
-        elsewhere = other.url.replace("127.0.0.1", "localhost")
 
         def sends_on(handler, number):
-            refuse(handler, 302, Location=elsewhere)
+            refuse(handler, 302, Location=other.url)
             return True
 
         with configure(sends_on).running():
@@ -95,6 +94,21 @@ def test_a_redirect_to_another_host_is_followed_and_what_comes_is_checked(fetchi
         with configure(sends_on).running():
             said = study.fail("--", TARGET)
     assert "wrong checksum" in said and not (study.folder / TARGET).exists()
+
+
+def test_a_redirect_to_another_host_of_a_private_network_is_told_and_not_followed(fetching):
+    study, configure, content = fetching
+    with Server(content, lambda *_: False).running() as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+
+        def sends_on(handler, number):
+            refuse(handler, 302, Location=elsewhere)
+            return True
+
+        with configure(sends_on).running():
+            said = study.fail("--", TARGET)
+        assert f"redirects to {elsewhere}, which is not followed: it lies in a private network" in said
+        assert other.ranges == [] and not (study.folder / TARGET).exists()
 
 
 def test_a_proxy_that_cuts_is_resumed_and_one_that_alters_is_found(fetching):
