@@ -104,7 +104,8 @@ def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]
     images, masks = random_batch(settings)
     # Each slice is its own neighbour: it takes the same time as three different slices.
     neighbours = np.repeat(np.arange(len(images))[:, None], 2 * settings["recipe"]["context"] + 1, axis=1)
-    slices = SliceSet(images[:, 0], masks.astype(np.uint8), np.full(len(images), "1"), neighbours)
+    names = np.full(len(images), "1")
+    slices = SliceSet(images[:, 0], masks.astype(np.uint8), names, names, neighbours)
     device, recipe = choose_device(), from_mapping(Recipe, settings["recipe"])
     set_tf32(device, recipe.precision)
     return training.make_trainee(settings["network"], recipe, settings["organs"], device), slices

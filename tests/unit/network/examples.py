@@ -15,6 +15,9 @@ RECIPE = {
     "context": 0,
     "normalisation": "window",
     "transforms": "none",
+    "contrasts": {"curve": 0, "clusters": 0, "organs": 0, "inversion": 0},
+    "mixing": 0,
+    "balanced": False,
     "epochs": 4,
     "samples_per_epoch": None,
     "batch_size": 4,
@@ -62,7 +65,8 @@ def discs(count, seed, shape=(16, 24)):
         row, column = draw.integers(5, shape[0] - 5), draw.integers(5, shape[1] - 5)
         mask[(rows - row) ** 2 + (columns - column) ** 2 < 16] = 1
     patients = np.array([str(number % 3) for number in range(count)])
-    return SliceSet(images + masks, masks[:, None], patients, np.arange(count)[:, None])
+    sequences = np.full(count, "t1_in_phase")
+    return SliceSet(images + masks, masks[:, None], patients, sequences, np.arange(count)[:, None])
 
 
 def rows_of(count, shape=(16, 24)):

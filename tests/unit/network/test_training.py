@@ -92,6 +92,9 @@ def test_the_loss_of_an_epoch_is_the_mean_over_the_slices_that_it_passed_through
 
 FAST = {
     "transforms": "strong",
+    "contrasts": {"curve": 0.5, "clusters": 0.2, "organs": 0.2, "inversion": 0.2},
+    "mixing": 0.5,
+    "balanced": True,
     "loss": "bce_dice",
     "optimiser": "adamw",
     "weight_decay": 0.01,
@@ -366,6 +369,39 @@ def test_an_epoch_reads_every_slice_once_in_an_order_of_its_own_in_evenly_filled
     assert list(chain(*others.asked)) != first
 
 
+def test_balanced_batches_hold_each_sequence_as_often_and_the_smaller_ones_slices_more_often():
+    names = np.array(["t1_in_phase"] * 3 + ["t2_spir"] * 7)
+    slices = recording(discs(10, 1)._replace(sequences=names))
+    chosen = {"epochs": 3, "batch_size": 4, "balanced": True, "choose": "last"}
+    train_network(settings(chosen), slices, None, CPU, Callbacks())
+    # Ten slices in three batches: five of each sequence, so that of three slices two come twice.
+    assert [len(rows) for rows in slices.asked] == [4, 3, 3] * 3
+    epochs = [[*chain(*slices.asked[first : first + 3])] for first in (0, 3, 6)]
+    for epoch, batches in zip(epochs, (slices.asked[:3], slices.asked[3:6], slices.asked[6:]), strict=True):
+        counts = np.bincount(epoch, minlength=10)
+        assert (sorted(counts[:3]), sorted(counts[3:])) == ([1, 2, 2], [0, 0, 1, 1, 1, 1, 1])
+        for rows in batches:
+            of_first = (names[rows] == "t1_in_phase").sum()
+            assert abs(2 * of_first - len(rows)) <= 1
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_balanced_with_a_number_of_slices_gives_that_many():
+    slices = recording(discs(6, 1)._replace(sequences=np.array(["a", "b", "c", "c", "c", "c"])))
+    chosen = {"epochs": 1, "batch_size": 8, "balanced": True, "samples_per_epoch": 8, "choose": "last"}
+    train_network(settings(chosen), slices, None, CPU, Callbacks())
+    (rows,) = slices.asked
+    assert sorted(np.array(slices.sequences)[rows]) == ["a"] * 3 + ["b"] * 3 + ["c"] * 2
+
+
+def test_the_patients_of_a_batch_are_those_whose_parts_are_mixed(data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "vary", lambda recipe, *batch: asked.append(batch[2]) or batch[:2])
+    slices = recording(data[0])
+    train_network(settings({"epochs": 1, "choose": "last"}), slices, None, CPU, Callbacks())
+    assert [list(patients) for patients in asked] == [list(slices.patients[rows]) for rows in slices.asked]
+
+
 def test_the_loss_of_an_epoch_is_the_mean_over_its_slices(data, monkeypatch):
     losses = iter([1.0, 2.0, 5.0])
     monkeypatch.setattr(training, "_step", lambda *_: next(losses))
@@ -383,13 +419,12 @@ def test_the_learning_rate_follows_the_batches_of_the_epoch(monkeypatch):
 def test_only_the_strong_transforms_alter_what_is_trained_on(data, monkeypatch):
     seen = []
     monkeypatch.setattr(training, "_step", lambda trainee, images, masks: seen.append((images, masks)) or 0.0)
-    monkeypatch.setattr(training, "augment", lambda images, masks: (images + 1, 1 - masks))
     for transforms in ("none", "strong"):
         torch.manual_seed(3)
         train_epoch(trainee_with(transforms=transforms, batch_size=8), data[0], 1)
-    (plain, masks), (moved, inverted) = seen
+    (plain, masks), (moved, moved_masks) = seen
     assert not torch.equal(plain, moved)
-    assert torch.equal(masks + inverted, torch.ones_like(masks)) and masks.dtype == torch.float32
+    assert not torch.equal(masks, moved_masks) and masks.dtype == torch.float32
 
 
 def test_a_step_is_the_optimisers_on_the_gradient_of_the_loss():
@@ -480,7 +515,7 @@ def test_validation_is_of_the_averaged_network_in_evaluation_for_the_first_organ
     sure[2, :2], masks[2, 0, :2] = 50, 1
     masks[:, 1] = 1
     patients = np.array(["a", "a", "b", "c", "c"])
-    slices = SliceSet(sure, masks, patients, np.arange(5)[:, None])
+    slices = SliceSet(sure, masks, patients, np.full(5, "t1_in_phase"), np.arange(5)[:, None])
     measured = validate(trainee, slices)
     assert measured.dice == pytest.approx((2 * 12 / 60 + 1 + 1) / 3)
     # Cross-entropy is 50 where the answer is wrong: in 36 pixels of the first organ of a. The second organ is right
@@ -499,7 +534,7 @@ def test_validation_counts_half_covered_pixels_and_answers_above_one_half():
     masks = np.zeros((1, 2, 16, 24), np.float32)
     # Logits of 0 are no organ; targets of 0.5 are.
     images[0, 0, :4], masks[0, 0, 0, 2:6] = 0.1, 0.5
-    measured = validate(trainee, SliceSet(images, masks, np.array(["a"]), np.array([[0]])))
+    measured = validate(trainee, SliceSet(images, masks, np.array(["a"]), np.array(["t2_spir"]), np.array([[0]])))
     assert measured.dice == pytest.approx(2 * 2 / 8)
 
 

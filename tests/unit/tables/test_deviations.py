@@ -30,6 +30,9 @@ def default():
     return {**{table: config[table] for table in TABLES}, "experiments": experiments}
 
 
+AUGMENTED = settings_in_words(ORIGINAL_STUDY, ORIGINAL)["augmentation"]
+
+
 def study_of(**experiments):
     return {**ORIGINAL_STUDY, "experiments": experiments}
 
@@ -96,6 +99,16 @@ def test_nothing_departs_from_the_original_where_all_is_as_there():
                 "affine and elastic deformation, gamma, bias field, contrast and noise on the fly",
             ),
         ),
+        (
+            {"recipe": {"contrasts": {"curve": 0.5, "clusters": 0, "organs": 0, "inversion": 0.125}}},
+            (
+                "augmentation",
+                None,
+                AUGMENTED + "; on the fly grey values along a random curve with probability 0.5 and grey "
+                "values inverted with probability 0.125",
+            ),
+        ),
+        ({"recipe": {"balanced": True}}, ("as many slices of each sequence in a batch", "no", "yes")),
         (
             {"network": {"name": "unet", "channels": 16, "depth": 4, "dropout": 0.2}},
             (

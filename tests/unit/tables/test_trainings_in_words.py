@@ -19,6 +19,9 @@ RECIPE = {
     "context": 2,
     "normalisation": "volume",
     "transforms": "strong",
+    "contrasts": {"curve": 0.45, "clusters": 0.15, "organs": 0.25, "inversion": 0.05},
+    "mixing": 0.35,
+    "balanced": True,
     "epochs": 79,
     "samples_per_epoch": None,
     "batch_size": 6,
@@ -64,10 +67,16 @@ AUGMENTATIONS = {
         "grey_masks": True,
     }
 }
+PLAIN = {"transforms": "none", "contrasts": dict.fromkeys(RECIPE["contrasts"], 0), "mixing": 0}
+CONTRASTS = (
+    "grey values along a random curve with probability 0.45, clusters of grey values changed each by itself with "
+    "probability 0.15, organs' grey values changed each by itself with probability 0.25, grey values inverted with "
+    "probability 0.05 and a part of another patient's slice put in with probability 0.35"
+)
 DROPOUT = "Dropout of 0.25 in one place: after the last 3 x 3 convolution."
 FULL_SENTENCES = [
     "Segmented: right kidney, liver and spleen.",
-    "Trained on T1 in phase and T2-SPIR.",
+    "Trained on T1 in phase and T2-SPIR, as many slices of each in every batch.",
     "Scored on T2-SPIR.",
     "Encoding 16bit, split five_fold, 8 of the training patients.",
     "Network: DenseUNet-65 (after reference 9), growth 32, dropout 0.25.",
@@ -78,7 +87,8 @@ FULL_SENTENCES = [
     "shrink; predictions linearly back to each image's own pixels, and 0 beyond.",
     "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
     "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) beside the originals, "
-    "masks left grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly.",
+    "masks left grey and affine and elastic deformation, gamma, bias field, contrast and noise on the fly; on the fly "
+    f"{CONTRASTS}.",
     "79 epochs, stopped after 12 epochs without a better one, batches of 6, binary cross entropy and Dice as loss; the "
     "weights of the epoch with the highest validation Dice were taken.",
     "AdamW with a learning rate of 0.0025, falling along a cosine, rising over the first 3.5 epochs, weight decay "
@@ -93,6 +103,7 @@ FULL_SENTENCES = [
 CHANGES = [
     ({"other_organs": []}, ["Segmented: right kidney."]),
     ({"train_on": ["t1_out_of_phase"]}, ["Trained on T1 out of phase."]),
+    ({"recipe": {"balanced": False}}, ["Trained on T1 in phase and T2-SPIR."]),
     ({"score_on": ["t1_in_phase", "t2_spir"]}, ["Scored on T1 in phase and T2-SPIR."]),
     ({"training_patients": None}, ["Encoding 16bit, split five_fold."]),
     (
@@ -127,11 +138,22 @@ CHANGES = [
     ),
     (
         {"augmentation": "none"},
+        [
+            "Augmentation: affine and elastic deformation, gamma, bias field, contrast and noise on the fly; on the "
+            f"fly {CONTRASTS}."
+        ],
+    ),
+    (
+        {"augmentation": "none", "recipe": {**PLAIN, "transforms": "strong"}},
         ["Augmentation: affine and elastic deformation, gamma, bias field, contrast and noise on the fly."],
     ),
-    ({"augmentation": "none", "recipe": {"transforms": "none"}}, ["Augmentation: none."]),
     (
-        {"keep_originals": False, "augmentation": "ungreyed", "recipe": {"transforms": "none"}},
+        {"augmentation": "none", "recipe": {**PLAIN, "mixing": 0.75}},
+        ["Augmentation: on the fly a part of another patient's slice put in with probability 0.75."],
+    ),
+    ({"augmentation": "none", "recipe": PLAIN}, ["Augmentation: none."]),
+    (
+        {"keep_originals": False, "augmentation": "ungreyed", "recipe": PLAIN},
         [
             "Augmentation: 300 samples by Augmentor (reference 3; rotation by up to 11 degrees with probability 0.85, "
             "mirroring with probability 0.55, zoom into 0.75 of the area with probability 0.35; seed 7) in place of "

@@ -24,6 +24,11 @@ class Slices(Protocol):
         ...
 
     @property
+    def sequences(self) -> np.ndarray:
+        """The sequence that each slice is of."""
+        ...
+
+    @property
     def organs(self) -> int:
         """Number of masks of each slice."""
         ...
@@ -42,13 +47,14 @@ class SliceSet(NamedTuple):
     """Slices in memory.
 
     `images` float32 [slices, rows, columns]; `masks` [slices, organs, rows, columns], uint8 of 0 or 1 or, with grey
-    targets, float32 from 0 to 1; `patients` the name of each slice's patient; `neighbours` int64
-    [slices, 2 * context + 1], the rows that a network sees together.
+    targets, float32 from 0 to 1; `patients` the name of each slice's patient, `sequences` that of its sequence;
+    `neighbours` int64 [slices, 2 * context + 1], the rows that a network sees together.
     """
 
     images: np.ndarray
     masks: np.ndarray
     patients: np.ndarray
+    sequences: np.ndarray
     neighbours: np.ndarray
 
     @property
@@ -77,6 +83,7 @@ class SliceStream:
 
     def __init__(self, samples: Sequence[Sample], recipe: Recipe, workers: int) -> None:
         self.patients = np.array([sample.patient for sample in samples])
+        self.sequences = np.array([sample.sequence for sample in samples])
         self.organs = len(samples[0].masks)
         self._samples, self._recipe, self._workers = samples, recipe, workers
         self._views: list[View] = []
@@ -138,7 +145,8 @@ def _in_memory(samples: Sequence[Sample], recipe: Recipe) -> SliceSet:
         neighbours.append(first + _neighbours(volume, recipe))
         first = rows.stop
     patients = np.array([sample.patient for sample in samples])
-    return SliceSet(images, masks, patients, np.concatenate(neighbours))
+    sequences = np.array([sample.sequence for sample in samples])
+    return SliceSet(images, masks, patients, sequences, np.concatenate(neighbours))
 
 
 def _bytes_needed(samples: Sequence[Sample], recipe: Recipe) -> int:

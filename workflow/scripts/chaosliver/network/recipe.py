@@ -16,19 +16,37 @@ class GridSettings:
 
 
 @dataclass(frozen=True)
+class Contrasts:
+    """The probability with which an image's grey values are changed, for each kind of change (network/contrasts).
+
+    By a `curve` through random grey values, `clusters` of grey values each by itself, `organs` each by itself, and by
+    `inversion`.
+    """
+
+    curve: float
+    clusters: float
+    organs: float
+    inversion: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a network is trained; workflow/schemas/config.schema.yaml says what each setting may be.
 
-    `context` is the number of neighbouring slices on either side; `samples_per_epoch` how many slices an epoch passes
-    through, each of them once where it is None; `largest_gradient` the norm to which gradients are
-    cut; `average` the decay of the moving average of the weights, 0 for none; `patience` the number of epochs without
-    a better one after which a training stops.
+    `context` is the number of neighbouring slices on either side; `mixing` the probability with which an image gets a
+    part of another patient's; `balanced` whether every batch holds each sequence as often; `samples_per_epoch` how
+    many slices an epoch passes through, each of them once where it is None; `largest_gradient` the norm to which
+    gradients are cut; `average` the decay of the moving average of the weights, 0 for none; `patience` the number of
+    epochs without a better one after which a training stops.
     """
 
     grid: GridSettings
     context: int
     normalisation: Literal["window", "volume", "none"]
     transforms: Literal["none", "strong"]
+    contrasts: Contrasts
+    mixing: float
+    balanced: bool
     epochs: int
     samples_per_epoch: int | None
     batch_size: int

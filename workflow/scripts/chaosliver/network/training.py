@@ -21,7 +21,7 @@ from .batches import Slices
 from .losses import LOSSES, total_loss
 from .numerics import Numerics, make_repeatable, numerics_for, set_tf32, to_device
 from .recipe import Recipe, TrainingSettings
-from .transforms import augment
+from .variants import vary
 
 # A row of the history, by column.
 Row = dict[str, Any]
@@ -164,15 +164,14 @@ def train_epoch(
     recipe, total = trainee.recipe, 0.0
     # The original study never undid eval(), so that its dropout and batch statistics stopped after one epoch.
     trainee.network.train(epoch == 1 or not recipe.stays_in_evaluation_mode)
-    passed = _drawn(len(slices.patients), recipe.samples_per_epoch)
+    passed = _passed(slices, recipe)
     batches = _in_batches(passed, recipe.batch_size)
     for number, (rows, planes) in enumerate(zip(batches, slices.read(batches), strict=True)):
         if signal := stop_signal():
             raise StoppedError(f"stopped by {signal} in epoch {epoch}. Epoch {epoch - 1} is saved: run again to go on")
         _set_learning_rate(trainee, epoch - 1 + number / len(batches))
         images, masks = _on_device(*planes, trainee.numerics.device)
-        if recipe.transforms == "strong":
-            images, masks = augment(images, masks)
+        images, masks = vary(recipe, images, masks, slices.patients[rows])
         loss = _step(trainee, images, masks)
         if not math.isfinite(loss):
             patients = ", ".join(sorted(set(slices.patients[rows])))
@@ -268,12 +267,25 @@ def _set_learning_rate(trainee: Trainee, epochs_done: float) -> None:
         group["lr"] = rate
 
 
-def _drawn(slices: int, wanted: int | None) -> np.ndarray:
-    """The rows of an epoch in random order: each once, or `wanted` of them, each as often as the others but for one."""
+def _passed(slices: Slices, recipe: Recipe) -> np.ndarray:
+    """The rows of an epoch in random order: each once, or `recipe.samples_per_epoch` of them.
+
+    Balanced, they come from the sequences in turn, from each as often as from the others but for one.
+    """
+    wanted = recipe.samples_per_epoch or len(slices.patients)
+    if not recipe.balanced:
+        return _drawn(len(slices.patients), wanted).numpy()
+    rows = [torch.from_numpy(np.flatnonzero(slices.sequences == name)) for name in np.unique(slices.sequences)]
+    each = -(-wanted // len(rows))
+    return torch.stack([own[_drawn(len(own), each)] for own in rows], dim=1).flatten()[:wanted].numpy()
+
+
+def _drawn(slices: int, wanted: int) -> torch.Tensor:
+    """`wanted` of so many slices in random order, each as often as the others but for one."""
     passed = torch.randperm(slices)
-    while wanted is not None and len(passed) < wanted:
+    while len(passed) < wanted:
         passed = torch.cat([passed, torch.randperm(slices)])
-    return passed[:wanted].numpy()
+    return passed[:wanted]
 
 
 def _in_batches(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:

@@ -36,13 +36,8 @@ class Draw(NamedTuple):
     noise: torch.Tensor
 
 
-def augment(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A random variant of images [batch, channels, rows, columns] and masks [batch, organs, rows, columns]."""
-    return apply(draw(images), images, masks)
-
-
 def draw(images: torch.Tensor) -> Draw:
-    """Draw for a batch from torch's global generator, for the device and the size of `images`."""
+    """Draw for images [batch, channels, rows, columns] from torch's global generator, for their device and size."""
     count, _, rows, columns = images.shape
     # On the CPU, so that every device draws the same.
     grid = F.affine_grid(_affine(count, rows / columns), [count, 1, rows, columns], align_corners=False)
@@ -59,15 +54,19 @@ def draw(images: torch.Tensor) -> Draw:
     )
 
 
-def apply(drawn: Draw, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Apply a draw: image and mask move together, the mask by nearest neighbour; grey values change in the image."""
+def move(drawn: Draw, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Move images and masks [batch, organs, rows, columns] together, the masks by nearest neighbour."""
     moved = F.grid_sample(images, drawn.grid, mode="bilinear", padding_mode="border", align_corners=False)
-    labels = F.grid_sample(masks, drawn.grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    low = moved.amin((1, 2, 3), keepdim=True)
-    span = moved.amax((1, 2, 3), keepdim=True) - low
-    share = ((moved - low) / span.clamp(min=1e-6)).clamp(min=1e-6)
+    return moved, F.grid_sample(masks, drawn.grid, mode="nearest", padding_mode="zeros", align_corners=False)
+
+
+def change_greys(drawn: Draw, images: torch.Tensor) -> torch.Tensor:
+    """Change the grey values by gamma, bias field and contrast, and add noise."""
+    low = images.amin((1, 2, 3), keepdim=True)
+    span = images.amax((1, 2, 3), keepdim=True) - low
+    share = ((images - low) / span.clamp(min=1e-6)).clamp(min=1e-6)
     grey = share**drawn.gamma * span * drawn.bias + low
-    return grey * drawn.contrast + drawn.noise, labels
+    return grey * drawn.contrast + drawn.noise
 
 
 def _affine(count: int, aspect: float) -> torch.Tensor:

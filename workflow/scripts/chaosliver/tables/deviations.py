@@ -46,6 +46,9 @@ ORIGINAL: dict[str, Any] = {
         "context": 0,
         "normalisation": "window",
         "transforms": "none",
+        "contrasts": {"curve": 0, "clusters": 0, "organs": 0, "inversion": 0},
+        "mixing": 0,
+        "balanced": False,
         "epochs": 79,
         "samples_per_epoch": None,
         "batch_size": 4,
@@ -71,6 +74,7 @@ ORIGINAL: dict[str, Any] = {
 SETTINGS = {
     "context": "neighbouring slices on either side",
     "normalisation": "grey values",
+    "balanced": "as many slices of each sequence in a batch",
     "samples_per_epoch": "slices in an epoch",
     "largest_gradient": "largest norm of the gradients",
     "schedule": "learning rate over the epochs",
@@ -92,7 +96,7 @@ VALUES: dict[str, Mapping[Any, str]] = {
     "patience": {None: "none ends it"},
 }
 # Of a recipe: what the table has under other names.
-IN_WORDS = ("grid", "transforms")
+IN_WORDS = ("grid", "transforms", "contrasts", "mixing")
 # What no setting shows.
 ALWAYS = (
     "A snapshot departs as its experiment does, and in its number of epochs. Beside the settings, in every experiment: "

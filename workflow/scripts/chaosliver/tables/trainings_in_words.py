@@ -32,6 +32,12 @@ WARPS = {
     "mirror": "mirroring with probability {probability:g}",
     "zoom": "zoom into {area:g} of the area with probability {probability:g}",
 }
+CONTRASTS = {
+    "curve": "grey values along a random curve",
+    "clusters": "clusters of grey values changed each by itself",
+    "organs": "organs' grey values changed each by itself",
+    "inversion": "grey values inverted",
+}
 NORMALISATIONS = {
     "window": "grey values from 0 to 1 over the window, clipped to it",
     "none": "raw grey values",
@@ -79,7 +85,7 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
     seeds = "seed" if len(experiment["seeds"]) == 1 else "seeds"
     return [
         f"Segmented: {organs}.",
-        f"Trained on {titles_of(experiment['train_on'])}.",
+        _sequences(experiment),
         f"Scored on {titles_of(experiment['score_on'])}.",
         f"Encoding {experiment['encoding']}, split {experiment['split']}{few}.",
         _network(experiment["network"]),
@@ -95,6 +101,12 @@ def sentences_of(study: Mapping[str, Any], name: str) -> list[str]:
         _mode(experiment),
         scoring_in_words(experiment),
     ]
+
+
+def _sequences(experiment: Mapping[str, Any]) -> str:
+    balanced = experiment["recipe"]["balanced"] and len(experiment["train_on"]) > 1
+    each = ", as many slices of each in every batch" if balanced else ""
+    return f"Trained on {titles_of(experiment['train_on'])}{each}."
 
 
 def titles_of(sequences: Sequence[str]) -> str:
@@ -171,7 +183,14 @@ def augmentation_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any
         )
     if experiment["recipe"]["transforms"] == "strong":
         ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
-    return " and ".join(ways) or "none"
+    return "; ".join([" and ".join(ways), *_random_contrasts(experiment["recipe"])]).removeprefix("; ") or "none"
+
+
+def _random_contrasts(recipe: Mapping[str, Any]) -> list[str]:
+    drawn = {words: recipe["contrasts"][kind] for kind, words in CONTRASTS.items()}
+    drawn["a part of another patient's slice put in"] = recipe["mixing"]
+    given = [f"{words} with probability {probability:g}" for words, probability in drawn.items() if probability]
+    return [f"on the fly {enumerated(given)}"] if given else []
 
 
 def _optimisation(recipe: Mapping[str, Any]) -> str:
