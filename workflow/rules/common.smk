@@ -1,6 +1,7 @@
 """Checks the configuration, plans the study, and lets rules ask the plan for inputs and parameters. No rules."""
 
 import logging
+import os
 import re
 import sys
 import time
@@ -35,6 +36,9 @@ from chaosliver.study.provenance import digest_of, digest_of_texts
 from chaosliver.study.runs import EVERYONE, RUN_PATTERN, labels_of
 
 STARTED = time.time()
+# Threads that wait for one another otherwise spin, which on a busy machine takes the processor from those they wait for
+# (docs/scaling.md). The weights stay the same.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
 logging.getLogger("snakemake.logging").addFilter(Sentences())
 # Overlays override the workflow's own file, and later ones the earlier.

@@ -27,12 +27,12 @@ def batch():
 def drawn_with(monkeypatch):
     """A function that draws for many images of 1 channel with one part alone."""
 
-    def draw_with(*parts, count=3000):
+    def draw_with(*parts, count=3000, strength=1):
         for part in PARTS:
             if part not in parts:
                 monkeypatch.setattr(transforms, part, 0)
         torch.manual_seed(3)
-        return draw(torch.zeros(count, 1, ROWS, COLUMNS))
+        return draw(torch.zeros(count, 1, ROWS, COLUMNS), strength)
 
     return draw_with
 
@@ -148,7 +148,7 @@ def test_a_bend_has_5_by_7_nodes(drawn_with):
     drawn_with("ELASTIC", count=1)
     torch.manual_seed(8)
     images = torch.zeros(count, 1, 33, 49)
-    drawn = draw(images)
+    drawn = draw(images, 1)
     torch.manual_seed(8)
     for _ in range(6):
         torch.rand(count)
@@ -182,7 +182,7 @@ def test_grey_values_change_by_gamma_bias_contrast_and_noise_of_these_sizes(draw
 def test_the_bias_has_3_by_4_nodes(drawn_with):
     drawn_with("BIAS", count=1)
     torch.manual_seed(2)
-    drawn = draw(torch.zeros(2, 1, 33, 49))
+    drawn = draw(torch.zeros(2, 1, 33, 49), 1)
     torch.manual_seed(2)
     for shape in (*[(2,)] * 6, (2, 1, 1, 1)):
         torch.rand(shape)
@@ -193,10 +193,34 @@ def test_the_bias_has_3_by_4_nodes(drawn_with):
     assert close(drawn.bias[:, :, ::16, ::16].log(), nodes, 1e-4)
 
 
+def test_at_half_the_strength_every_range_is_half_as_wide_and_nothing_is_drawn_more_often(drawn_with):
+    whole, half = drawn_with(*PARTS, count=200), drawn_with(*PARTS, count=200, strength=0.5)
+    for name in ("gamma", "bias", "contrast"):
+        assert close(getattr(half, name).log() * 2, getattr(whole, name).log())
+    assert close(half.noise * 2, whole.noise)
+
+
+@pytest.mark.parametrize("part", ["ROTATION_DEGREES", "SCALE", "ASPECT", "SHEAR", "SHIFT"])
+def test_at_half_the_strength_each_part_of_the_affine_map_is_half_as_large(drawn_with, part):
+    eye = torch.eye(2, 3)
+    whole, half = (pixel_maps(drawn_with(part, count=100, strength=strength)) for strength in (1, 0.5))
+    if part in ("SCALE", "ASPECT"):
+        assert close(half[:, 0, 0].log() * 2, whole[:, 0, 0].log())
+    elif part == "ROTATION_DEGREES":
+        assert close(torch.asin(half[:, 1, 0]) * 2, torch.asin(whole[:, 1, 0]))
+    else:
+        assert close((half - eye) * 2, whole - eye)
+
+
+def test_at_half_the_strength_a_bend_is_half_as_deep(drawn_with):
+    whole, half = (drawn_with("ELASTIC", count=100, strength=strength).grid - identity() for strength in (1, 0.5))
+    assert whole.abs().max() > 0.01 and close(half * 2, whole)
+
+
 def test_all_is_drawn_in_one_order():
     """Other orders would give other weights from the same seed."""
     torch.manual_seed(1)
-    drawn = draw(torch.zeros(2, 3, 4, 6))
+    drawn = draw(torch.zeros(2, 3, 4, 6), 1)
     torch.manual_seed(1)
     for _ in range(6):
         torch.rand(2)
@@ -273,7 +297,7 @@ def test_between_pixels_the_image_is_linear_and_the_mask_the_nearest():
 
 
 def test_shapes_stay_and_masks_stay_binary(batch):
-    images, masks = apply(draw(batch[0]), *batch)
+    images, masks = apply(draw(batch[0], 1), *batch)
     assert (images.shape, masks.shape) == (batch[0].shape, batch[1].shape)
     assert set(masks.unique().tolist()) == {0, 1}
     assert torch.isfinite(images).all()
@@ -281,13 +305,13 @@ def test_shapes_stay_and_masks_stay_binary(batch):
 
 def test_the_same_draw_gives_the_same_variant_and_another_seed_another(batch):
     torch.manual_seed(1)
-    drawn = draw(batch[0])
+    drawn = draw(batch[0], 1)
     torch.manual_seed(1)
     first = apply(drawn, *batch)
     torch.manual_seed(1)
-    assert all(torch.equal(a, b) for a, b in zip(first, apply(draw(batch[0]), *batch), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(first, apply(draw(batch[0], 1), *batch), strict=True))
     torch.manual_seed(2)
-    second = apply(draw(batch[0]), *batch)
+    second = apply(draw(batch[0], 1), *batch)
     assert not torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
 
 
@@ -297,7 +321,7 @@ def test_image_and_mask_move_in_lock_step(batch):
     clean = masks[:, :1].expand_as(images).contiguous()
     for seed in range(20):
         torch.manual_seed(seed)
-        drawn = draw(clean)
+        drawn = draw(clean, 1)
         quiet = drawn._replace(noise=torch.zeros_like(clean), bias=torch.ones(4, 1, ROWS, COLUMNS))
         moved, labels = apply(quiet, clean, masks)
         seen = moved[:, 0] > (moved[:, 0].amax((1, 2), keepdim=True) / 2)
@@ -308,6 +332,6 @@ def test_image_and_mask_move_in_lock_step(batch):
 def test_all_slices_of_a_sample_move_together(batch):
     images, masks = batch
     same = images[:, :1].expand(-1, 3, -1, -1).contiguous()
-    drawn = draw(same)
+    drawn = draw(same, 1)
     moved, _ = apply(drawn._replace(noise=torch.zeros_like(same)), same, masks)
     assert torch.allclose(moved[:, 0], moved[:, 1]) and torch.allclose(moved[:, 0], moved[:, 2])

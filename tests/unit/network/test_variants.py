@@ -31,11 +31,21 @@ def test_all_parts_follow_one_another():
     found = vary(chosen, *batch(), PATIENTS)
     torch.manual_seed(4)
     images, masks = batch()
-    strong = transforms.draw(images)
+    strong = transforms.draw(images, 1)
     images, masks = transforms.move(strong, images, masks)
     images, masks = mixing.apply(mixing.draw(0.5, PATIENTS, images), images, masks)
     images = contrasts.apply(contrasts.draw(chosen.contrasts, masks), images, masks)
     assert torch.equal(found[0], transforms.change_greys(strong, images)) and torch.equal(found[1], masks)
+
+
+def test_mild_transforms_are_the_strong_ones_at_half_their_strength():
+    images, masks = batch()
+    torch.manual_seed(4)
+    found = vary(recipe(transforms="mild"), images, masks, PATIENTS)
+    torch.manual_seed(4)
+    drawn = transforms.draw(images, 0.5)
+    moved, labels = transforms.move(drawn, images, masks)
+    assert torch.equal(found[0], transforms.change_greys(drawn, moved)) and torch.equal(found[1], labels)
 
 
 def test_each_part_comes_without_the_others():

@@ -148,6 +148,13 @@ CHANGES = [
         ["Augmentation: affine and elastic deformation, gamma, bias field, contrast and noise on the fly."],
     ),
     (
+        {"augmentation": "none", "recipe": {**PLAIN, "transforms": "mild"}},
+        [
+            "Augmentation: affine and elastic deformation, gamma, bias field, contrast and noise on the fly, over half "
+            "of their ranges."
+        ],
+    ),
+    (
         {"augmentation": "none", "recipe": {**PLAIN, "mixing": 0.75}},
         ["Augmentation: on the fly a part of another patient's slice put in with probability 0.75."],
     ),
@@ -241,6 +248,7 @@ def test_a_snapshot_is_told_by_its_training_and_epoch_and_what_follows_it_is_tol
 def test_every_network_and_choice_of_the_configuration_has_words():
     schema = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
     recipe = schema["$defs"]["experiment"]["properties"]["recipe"]["properties"]
+    assert set(words.CONTRASTS) == set(recipe["contrasts"]["required"])
     assert set(words.NETWORKS) == set(schema["$defs"]["network"]["properties"]["name"]["enum"])
     for table, key in (
         (words.LOSSES, "loss"),
@@ -250,6 +258,7 @@ def test_every_network_and_choice_of_the_configuration_has_words():
         (words.SCHEDULES, "schedule"),
         (words.PRECISIONS, "precision"),
         (words.TARGETS, "targets"),
+        (words.TRANSFORMS, "transforms"),
     ):
         assert set(table) == set(recipe[key]["enum"]), key
 

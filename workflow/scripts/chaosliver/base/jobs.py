@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def _as(annotation: Any, value: Any) -> Any:
 def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """Call `main(**arguments)` with logging to `log`; warnings and errors go to the terminal too.
 
-    Whatever ends the job early, the last line in both is a sentence, and the status 1, or 130 for an interruption. The
+    The log's last line tells the processor time of the whole process. Whatever ends the job early, the last line in both is a sentence, and the status 1, or 130 for an interruption. The
     traceback of a defect of ours stands before it in the log.
     """
     terminal = logging.StreamHandler(sys.stderr)
@@ -80,6 +81,7 @@ def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     try:
         logging.getLogger().addHandler(_record(Path(log)))
         main(**arguments)
+        logging.info("took %.1f s of processor time", time.process_time())
     except (InputError, StoppedError) as error:
         _end(str(error))
     except OSError as error:

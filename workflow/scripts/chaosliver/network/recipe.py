@@ -43,7 +43,7 @@ class Recipe:
     grid: GridSettings
     context: int
     normalisation: Literal["window", "volume", "none"]
-    transforms: Literal["none", "strong"]
+    transforms: Literal["none", "mild", "strong"]
     contrasts: Contrasts
     mixing: float
     balanced: bool

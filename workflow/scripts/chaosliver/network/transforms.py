@@ -24,6 +24,8 @@ BIAS = 0.15
 CONTRAST = 0.15
 NOISE = 0.15
 NOISE_PROBABILITY = 0.5
+# By what the ranges, but not the probabilities, are multiplied.
+STRENGTHS = {"mild": 0.5, "strong": 1.0}
 
 
 class Draw(NamedTuple):
@@ -36,20 +38,25 @@ class Draw(NamedTuple):
     noise: torch.Tensor
 
 
-def draw(images: torch.Tensor) -> Draw:
-    """Draw for images [batch, channels, rows, columns] from torch's global generator, for their device and size."""
+def draw(images: torch.Tensor, strength: float) -> Draw:
+    """Draw for images [batch, channels, rows, columns] from torch's global generator, for their device and size.
+
+    The ranges are multiplied by `strength`.
+    """
     count, _, rows, columns = images.shape
     # On the CPU, so that every device draws the same.
-    grid = F.affine_grid(_affine(count, rows / columns), [count, 1, rows, columns], align_corners=False)
-    bent = (torch.rand(count, 1, 1, 1) < ELASTIC_PROBABILITY) * ELASTIC * torch.randn(count, 2, *ELASTIC_NODES)
+    grid = F.affine_grid(_affine(count, rows / columns, strength), [count, 1, rows, columns], align_corners=False)
+    bent = (
+        (torch.rand(count, 1, 1, 1) < ELASTIC_PROBABILITY) * ELASTIC * strength * torch.randn(count, 2, *ELASTIC_NODES)
+    )
     grid = grid + _smooth(bent, rows, columns).permute(0, 2, 3, 1)
     one = (count, 1, 1, 1)
-    noisy = torch.rand(one) * NOISE * (torch.rand(one) < NOISE_PROBABILITY)
+    noisy = torch.rand(one) * NOISE * strength * (torch.rand(one) < NOISE_PROBABILITY)
     return Draw(
         grid=grid.to(images.device),
-        gamma=torch.exp(_symmetric(one) * GAMMA).to(images.device),
-        bias=torch.exp(_smooth(torch.randn(count, 1, *BIAS_NODES) * BIAS, rows, columns)).to(images.device),
-        contrast=torch.exp(torch.randn(one) * CONTRAST).to(images.device),
+        gamma=torch.exp(_symmetric(one) * GAMMA * strength).to(images.device),
+        bias=torch.exp(_smooth(torch.randn(count, 1, *BIAS_NODES) * BIAS * strength, rows, columns)).to(images.device),
+        contrast=torch.exp(torch.randn(one) * CONTRAST * strength).to(images.device),
         noise=(torch.randn(images.shape) * noisy).to(images.device),
     )
 
@@ -69,14 +76,15 @@ def change_greys(drawn: Draw, images: torch.Tensor) -> torch.Tensor:
     return grey * drawn.contrast + drawn.noise
 
 
-def _affine(count: int, aspect: float) -> torch.Tensor:
+def _affine(count: int, aspect: float, strength: float) -> torch.Tensor:
     """Random affine maps [count, 2, 3] in the normalised coordinates of affine_grid; `aspect` is rows by columns."""
-    angle = _symmetric(count) * math.radians(ROTATION_DEGREES)
-    scale, stretch = torch.exp(_symmetric(count) * SCALE), torch.exp(_symmetric(count) * ASPECT)
-    shear = _symmetric(count) * SHEAR
+    angle = _symmetric(count) * math.radians(ROTATION_DEGREES) * strength
+    scale, stretch = (torch.exp(_symmetric(count) * limit * strength) for limit in (SCALE, ASPECT))
+    shear = _symmetric(count) * SHEAR * strength
+    shift = SHIFT * strength
     cosine, sine = torch.cos(angle) / scale, torch.sin(angle) / scale
-    first = torch.stack([cosine * stretch, (shear - sine) * aspect, _symmetric(count) * SHIFT], dim=1)
-    second = torch.stack([sine / aspect, cosine / stretch, _symmetric(count) * SHIFT], dim=1)
+    first = torch.stack([cosine * stretch, (shear - sine) * aspect, _symmetric(count) * shift], dim=1)
+    second = torch.stack([sine / aspect, cosine / stretch, _symmetric(count) * shift], dim=1)
     return torch.stack([first, second], dim=1)
 
 

@@ -15,10 +15,11 @@ def vary(
 
     `patients` says whose image each is. Draws from torch's global generator, but not for what the recipe leaves out.
     """
-    strong = transforms.draw(images) if recipe.transforms == "strong" else None
-    if strong:
-        images, masks = transforms.move(strong, images, masks)
+    strength = transforms.STRENGTHS.get(recipe.transforms)
+    drawn = transforms.draw(images, strength) if strength else None
+    if drawn:
+        images, masks = transforms.move(drawn, images, masks)
     if recipe.mixing:
         images, masks = mixing.apply(mixing.draw(recipe.mixing, patients, images), images, masks)
     images = contrasts.apply(contrasts.draw(recipe.contrasts, masks), images, masks)
-    return (transforms.change_greys(strong, images) if strong else images), masks
+    return (transforms.change_greys(drawn, images) if drawn else images), masks

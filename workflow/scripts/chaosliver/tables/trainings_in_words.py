@@ -32,6 +32,8 @@ WARPS = {
     "mirror": "mirroring with probability {probability:g}",
     "zoom": "zoom into {area:g} of the area with probability {probability:g}",
 }
+STRONG = "affine and elastic deformation, gamma, bias field, contrast and noise on the fly"
+TRANSFORMS = {"none": "", "mild": f"{STRONG}, over half of their ranges", "strong": STRONG}
 CONTRASTS = {
     "curve": "grey values along a random curve",
     "clusters": "clusters of grey values changed each by itself",
@@ -181,8 +183,8 @@ def augmentation_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any
             f"{settings['samples']} samples by Augmentor (reference 3; {', '.join(warps)}{seed}) {joined} the "
             f"originals{grey}"
         )
-    if experiment["recipe"]["transforms"] == "strong":
-        ways.append("affine and elastic deformation, gamma, bias field, contrast and noise on the fly")
+    if words := TRANSFORMS[experiment["recipe"]["transforms"]]:
+        ways.append(words)
     return "; ".join([" and ".join(ways), *_random_contrasts(experiment["recipe"])]).removeprefix("; ") or "none"
 
 

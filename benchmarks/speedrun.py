@@ -1,0 +1,159 @@
+"""The speedrun: the least computing until 3D Dice 0.90 on held-out T1 patients (docs/speedrun.md has the rules).
+
+Prepares the sample, trains an entry's network once for each seed, each in a process of its own with two threads and
+nothing beside it, scores it on patients 13, 33 and 39, and prints the entry's row.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+from training_step import gflop_of, trainee_of
+
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.network.job.gpus import choose_device
+from chaosliver.network.numerics import has_bfloat16
+from chaosliver.network.training import train_epoch
+from chaosliver.study.configuration import read_schema
+from chaosliver.study.experiments import Experiment, merge, resolve_experiments
+
+RESULTS, THREADS, SEEDS, AIM = "results/speedrun", 2, (1, 2, 3), 0.90
+SEQUENCE = "t1_in_phase"
+# What the rules fix, so that no entry may set it.
+FIXED = {"split": "held_out", "train_on": [SEQUENCE], "score_on": [SEQUENCE], "organ": "liver", "scores": "mask"}
+SET_BY_RULES = (*FIXED, "seeds", "training_patients")
+# A processor with AVX2 alone, as torch and oneDNN take it.
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+TOOK = re.compile(r"took ([\d.]+) s of processor time")
+COLUMNS = (
+    *("entry", "reached", "mean_dice_3d", "worst_dice_3d", "processor_seconds", "seconds", "tera_multiply_adds"),
+    *("device", "precision", "seeds"),
+)
+
+
+def main() -> None:
+    """Run an entry, print its row, and add it to `--output`."""
+    arguments = _arguments()
+    entry, name = yaml.safe_load(arguments.entry.read_text(encoding="utf-8")), arguments.entry.stem
+    if wrong := [key for key in SET_BY_RULES if key in entry]:
+        sys.exit(f"{arguments.entry}: {', '.join(wrong)}: set by the rules of docs/speedrun.md. Leave it out")
+    precision = {"recipe": {"precision": "float32"}} if arguments.avx2 else {}
+    settings = merge({**entry, **FIXED, "seeds": list(arguments.seeds)}, precision)
+    overlay = {
+        "results": RESULTS,
+        "experiments": {name: settings},
+        "study": [name],
+        "training": {"threads": THREADS},
+    }
+    for folder in ("models", "checkpoints"):
+        # What was trained before would be taken again, and cost nothing.
+        shutil.rmtree(ROOT / RESULTS / folder / name, ignore_errors=True)
+    run_study(overlay, arguments.archive, AVX2 if arguments.avx2 else {})
+    row = row_of(name, resolved(overlay)[name], arguments.seeds)
+    print("  ".join(f"{column} {value}" for column, value in row.items()))
+    if arguments.output:
+        row |= circumstances()
+        rows = read_tsv(arguments.output) if arguments.output.exists() else []
+        write_tsv(arguments.output, tuple(row), [*rows, row])
+
+
+def run_study(overlay: Mapping[str, Any], archive: Path, processor: Mapping[str, str]) -> None:
+    """Everything up to the tables, by the workflow itself."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "overlay.yaml"
+        path.write_text(yaml.safe_dump(dict(overlay)), encoding="utf-8")
+        command = [sys.executable, "-m", "snakemake", "--cores", str(THREADS), "--resources", "gpu=1"]
+        config = ["--configfile", "config/sample.yaml", str(path), "--quiet", "rules", "--"]
+        environment = {**os.environ, ENVIRONMENT: str(archive.resolve()), **processor}
+        subprocess.run([*command, *config, f"{RESULTS}/tables/patients.tsv"], cwd=ROOT, env=environment, check=True)
+
+
+def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
+    """The entry's row: means over seeds of the mean over patients, and of what the trainings took."""
+    rows = [row for row in read_tsv(ROOT / RESULTS / "tables/patients.tsv") if row["experiment"] == name]
+    by_seed = [[float(row["dice_3d"]) for row in rows if row["seed"] == str(seed)] for seed in seeds]
+    dice = [statistics.mean(values) for values in by_seed]
+    device = choose_device()
+    in_bfloat16 = experiment.recipe["precision"] == "auto" and has_bfloat16(device)
+    return {
+        "entry": name,
+        "reached": "yes" if statistics.mean(dice) >= AIM else "no",
+        "mean_dice_3d": round(statistics.mean(dice), 4),
+        "worst_dice_3d": round(min(dice), 4),
+        "processor_seconds": round(statistics.mean(processor_seconds(name, seed) for seed in seeds), 1),
+        "seconds": round(statistics.mean(wall_seconds(name, seed) for seed in seeds), 1),
+        "tera_multiply_adds": round(tera_multiply_adds(experiment), 1),
+        "device": device.type,
+        "precision": "bfloat16" if in_bfloat16 else "float32",
+        "seeds": len(seeds),
+    }
+
+
+def processor_seconds(name: str, seed: int) -> float:
+    """The processor time of a training's whole process, from its log."""
+    log = ROOT / RESULTS / f"logs/train/{name}/fold0_seed{seed}.log"
+    return float(TOOK.findall(log.read_text(encoding="utf-8"))[-1])
+
+
+def wall_seconds(name: str, seed: int) -> float:
+    """How long a training's job took, by Snakemake."""
+    (measured,) = read_tsv(ROOT / RESULTS / f"benchmarks/train/{name}/fold0_seed{seed}.tsv")
+    return float(measured["s"])
+
+
+def tera_multiply_adds(experiment: Experiment) -> float:
+    """Multiply-adds of the whole training in units of 1e12, forward and backward, as torch counts them."""
+    recipe = {**experiment.recipe, "compile": False}
+    organs = 1 + len(experiment.other_organs)
+    settings = {"network": experiment.network, "recipe": recipe, "seed": 1, "threads": THREADS, "organs": organs}
+    trainee, batch = trainee_of(settings)
+    gflop = gflop_of(lambda: train_epoch(trainee, batch, 1)) / len(batch.patients)
+    return gflop / 2 * recipe["epochs"] * (recipe["samples_per_epoch"] or training_slices()) / 1e3
+
+
+def training_slices() -> int:
+    """Slices of the patients that are not held out."""
+    roles = read_tsv(ROOT / RESULTS / "splits/held_out.tsv")
+    images = ROOT / RESULTS / "masks/liver" / SEQUENCE
+    return sum(len(read_tsv(images / f"{row['patient']}.tsv")) for row in roles if row["role"] == "train")
+
+
+def resolved(overlay: Mapping[str, Any]) -> dict[str, Experiment]:
+    """The experiments of the sample's study with the overlay, complete and checked."""
+    config: dict[str, Any] = {}
+    for name in ("config.yaml", "sample.yaml"):
+        config = merge(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
+    return resolve_experiments(merge(config, overlay), read_schema(ROOT / "workflow/schemas/config.schema.yaml"))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "entry", type=Path, help="a YAML file with an experiment's settings, as in benchmarks/speedruns"
+    )
+    add_archive(parser, f"the 14 patients, zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="an entry has three; default: 1 2 3")
+    parser.add_argument(
+        "--avx2", action="store_true", help="compute as on a processor without AVX-512 and bfloat16, in float32"
+    )
+    parser.add_argument("--output", type=Path, help="a TSV to add the row to")
+    arguments = parser.parse_args()
+    if arguments.archive is None:
+        parser.error(f"name the archive, or set ${ENVIRONMENT}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
