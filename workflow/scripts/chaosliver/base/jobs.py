@@ -67,8 +67,9 @@ def _as(annotation: Any, value: Any) -> Any:
 def run_job(main: Callable[..., None], *, log: str, **arguments: Any) -> None:
     """Call `main(**arguments)` with logging to `log`; warnings and errors go to the terminal too.
 
-    The log's last line tells the processor time of the whole process. Whatever ends the job early, the last line in both is a sentence, and the status 1, or 130 for an interruption. The
-    traceback of a defect of ours stands before it in the log.
+    The log's last line tells the processor time of the whole process. Whatever ends the job early, the last line in
+    both is a sentence, and the status 1, or 130 for an interruption. The traceback of a defect of ours stands before it
+    in the log.
     """
     terminal = logging.StreamHandler(sys.stderr)
     # A terminal shows what a person must know, and what was asked for.
