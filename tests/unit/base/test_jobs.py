@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,7 +177,10 @@ def test_the_terminal_shows_warnings_and_progress_and_the_log_shows_all(tmp_path
     assert "detail" not in shown
     assert "epoch 1" in shown and "a gap" in shown
     lines = (tmp_path / "job.log").read_text().splitlines()
-    assert [line.split(" ", 2)[2] for line in lines] == ["INFO detail", "INFO epoch 1", "WARNING a gap"]
+    *said, last = (line.split(" ", 2)[2] for line in lines)
+    assert said == ["INFO detail", "INFO epoch 1", "WARNING a gap"]
+    seconds = re.fullmatch(r"INFO took ([\d.]+) s of processor time", last)
+    assert seconds and 0 < float(seconds[1]) <= time.process_time() + 0.1
 
 
 def test_a_log_is_of_the_last_run_alone(tmp_path):
