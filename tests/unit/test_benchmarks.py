@@ -4,7 +4,11 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+from torch import nn
 
 
 def run(root: Path, script: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -48,3 +52,58 @@ def test_slices_are_read_both_ways_and_none_is_held_beyond_what_was_said(tmp_pat
     with table.open(newline="", encoding="utf-8") as stream:
         rows = [(row["patients"], row["slices"], row["way"]) for row in csv.DictReader(stream, delimiter="\t")]
     assert rows == [("2", "60", "held"), ("2", "60", "streamed"), ("5", "150", "streamed")]
+
+
+def test_threads_are_compared_on_an_idle_and_on_a_busy_machine(tmp_path, pytestconfig):
+    table = tmp_path / "threads.tsv"
+    short = ("--busy", "0", "1", "--seconds", "0.1", "--rounds", "1", "--output", str(table))
+    ran = run(pytestconfig.rootpath, "threads.py", *short)
+    assert ran.returncode == 0, ran.stderr
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [(row["busy_processes"], row["threads"], row["omp_wait_policy"]) for row in rows] == [
+        *(("0", "1", ""), ("0", "2", ""), ("0", "2", "PASSIVE")),
+        *(("1", "1", ""), ("1", "2", ""), ("1", "2", "PASSIVE")),
+    ]
+    assert all(float(row["slices_per_second"]) > 0 < float(row["slices_per_processor_second"]) for row in rows)
+
+
+def test_an_entry_of_the_speedrun_that_sets_what_the_rules_set_is_refused(tmp_path, pytestconfig):
+    entry = tmp_path / "entry.yaml"
+    entry.write_text("based_on: fast\nsplit: three_fold\nseeds: [7]\n", encoding="utf-8")
+    ran = run(pytestconfig.rootpath, "speedrun.py", str(entry), "archive.zip")
+    assert ran.returncode == 1
+    assert ran.stderr == f"{entry}: split, seeds: set by the rules of docs/speedrun.md. Leave it out\n"
+
+
+def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeypatch):
+    """A network of one convolution, by hand: forward, and the gradient of its weights."""
+    monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
+    import speedrun
+
+    from chaosliver.network import training
+
+    experiment = speedrun.resolved({"study": ["fast"], "experiments": {"fast": {"seeds": [1]}}})["fast"]
+    recipe = {
+        **experiment.recipe,
+        "epochs": 5,
+        "precision": "float32",
+        "context": 0,
+        "grid": {**experiment.recipe["grid"], "rows": 16, "columns": 32},
+    }
+    tiny = replace(experiment, recipe=recipe, other_organs=())
+    monkeypatch.setattr(training, "build_network", lambda settings: OneConvolution())
+    monkeypatch.setattr(speedrun, "training_slices", lambda: 30)
+    # Nine weights for each of 16 x 32 pixels, twice, for 30 slices in 5 epochs.
+    assert speedrun.tera_multiply_adds(tiny) == pytest.approx(9 * 16 * 32 * 2 * 30 * 5 / 1e12)
+
+
+class OneConvolution(nn.Module):
+    channels_first_on_avx2 = False
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, images):
+        return self.layer(images)
