@@ -22,6 +22,7 @@ from training_step import gflop_of, trainee_of
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
+from chaosliver.base.cards import read_card
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.network.job.gpus import choose_device
 from chaosliver.network.numerics import has_bfloat16
@@ -94,7 +95,7 @@ def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any
         "worst_dice_3d": round(min(dice), 4),
         "processor_seconds": round(statistics.mean(processor_seconds(name, seed) for seed in seeds), 1),
         "seconds": round(statistics.mean(wall_seconds(name, seed) for seed in seeds), 1),
-        "tera_multiply_adds": round(tera_multiply_adds(experiment), 1),
+        "tera_multiply_adds": round(tera_multiply_adds(experiment, training_slices(name, seeds[0])), 1),
         "device": device.type,
         "precision": "bfloat16" if in_bfloat16 else "float32",
         "seeds": len(seeds),
@@ -113,21 +114,20 @@ def wall_seconds(name: str, seed: int) -> float:
     return float(measured["s"])
 
 
-def tera_multiply_adds(experiment: Experiment) -> float:
-    """Multiply-adds of the whole training in units of 1e12, forward and backward, as torch counts them."""
+def tera_multiply_adds(experiment: Experiment, slices: int) -> float:
+    """Multiply-adds of a training on so many slices in units of 1e12, forward and backward, as torch counts them."""
     recipe = {**experiment.recipe, "compile": False}
     organs = 1 + len(experiment.other_organs)
     settings = {"network": experiment.network, "recipe": recipe, "seed": 1, "threads": THREADS, "organs": organs}
     trainee, batch = trainee_of(settings)
     gflop = gflop_of(lambda: train_epoch(trainee, batch, 1)) / len(batch.patients)
-    return gflop / 2 * recipe["epochs"] * (recipe["samples_per_epoch"] or training_slices()) / 1e3
+    return gflop / 2 * recipe["epochs"] * (recipe["samples_per_epoch"] or slices) / 1e3
 
 
-def training_slices() -> int:
-    """Slices of the patients that are not held out."""
-    roles = read_tsv(ROOT / RESULTS / "splits/held_out.tsv")
-    images = ROOT / RESULTS / "masks/liver" / SEQUENCE
-    return sum(len(read_tsv(images / f"{row['patient']}.tsv")) for row in roles if row["role"] == "train")
+def training_slices(name: str, seed: int) -> int:
+    """The slices that a network learned from, by its card."""
+    card = read_card(ROOT / RESULTS / f"models/{name}/fold0_seed{seed}/card.json", ("train_on",))
+    return sum(len(read_tsv(ROOT / RESULTS / f"masks/liver/{volume}.tsv")) for volume in card["train_on"])
 
 
 def resolved(overlay: Mapping[str, Any]) -> dict[str, Experiment]:

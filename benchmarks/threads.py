@@ -1,4 +1,4 @@
-"""Trainings of one and two threads on a busy machine: threads that spin while they wait, and threads that sleep.
+"""Trainings of one and two threads on a busy machine: threads that spin while they wait, sleep, or spin briefly.
 
 The `fast` network is trained on random numbers in processes of their own, alternately and in several rounds, while so
 many other processes keep the processor busy. The medians are compared.
@@ -21,9 +21,15 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-# The threads of a training, and what OMP_WAIT_POLICY says; GNU's OpenMP spins where it says nothing.
-WAYS = ((1, ""), (2, ""), (2, "PASSIVE"))
-FIGURES = ("busy_processes", "threads", "omp_wait_policy", "slices_per_second", "slices_per_processor_second", "rounds")
+# How threads wait: as GNU's OpenMP does of itself, by sleeping, and as the workflow sets it.
+WAITING = {
+    "spin": {},
+    "sleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "spin briefly": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"},
+}
+# The threads of a training, and how they wait.
+WAYS = ((1, "spin"), *((2, waiting) for waiting in WAITING))
+FIGURES = ("busy_processes", "threads", "waiting", "slices_per_second", "slices_per_processor_second", "rounds")
 
 
 def main() -> None:
@@ -36,8 +42,8 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for busy in arguments.busy:
             with busy_processes(busy):
-                for threads, policy in WAYS:
-                    rates[busy, threads, policy].append(measure(threads, policy, arguments.seconds))
+                for threads, waiting in WAYS:
+                    rates[busy, threads, waiting].append(measure(threads, waiting, arguments.seconds))
     common = circumstances()
     rows = []
     for measured, pairs in rates.items():
@@ -60,13 +66,11 @@ def busy_processes(count: int) -> Iterator[None]:
             other.wait()
 
 
-def measure(threads: int, policy: str, seconds: float) -> tuple[float, float]:
+def measure(threads: int, waiting: str, seconds: float) -> tuple[float, float]:
     """Slices per second, and per second of processor time, of a training in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    if policy:
-        environment["OMP_WAIT_POLICY"] = policy
+    unset = {name: value for name, value in os.environ.items() if name not in WAITING["spin briefly"]}
     command = [sys.executable, __file__, "--worker", str(threads), "--seconds", str(seconds)]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env={**unset, **WAITING[waiting]}, check=True, capture_output=True, text=True)
     per_second, per_processor_second = map(float, done.stdout.split())
     return per_second, per_processor_second
 

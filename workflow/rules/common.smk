@@ -36,9 +36,10 @@ from chaosliver.study.provenance import digest_of, digest_of_texts
 from chaosliver.study.runs import EVERYONE, RUN_PATTERN, labels_of
 
 STARTED = time.time()
-# Threads that wait for one another otherwise spin, which on a busy machine takes the processor from those they wait for
-# (docs/scaling.md). The weights stay the same.
+# Threads that wait for one another otherwise spin for long, which on a busy machine takes the processor from those they
+# wait for (docs/scaling.md). GNU's runtime, which torch brings, goes by the second. The weights stay the same.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 SCHEMA = read_schema(FOLDER / "schemas/config.schema.yaml")
 logging.getLogger("snakemake.logging").addFilter(Sentences())
 # Overlays override the workflow's own file, and later ones the earlier.
