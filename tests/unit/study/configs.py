@@ -16,7 +16,7 @@ SCHEMA = read_schema(ROOT / "workflow/schemas/config.schema.yaml")
 def load(name):
     """A configuration of the repository, over those that it is an overlay of."""
     config = read("config")
-    for overlay in ["sample", name] if name == "sample_plan" else [name] * (name != "config"):
+    for overlay in ["sample", name] if name in ("sample_plan", "contrasts") else [name] * (name != "config"):
         config = merge(config, read(overlay))
     return copy.deepcopy(config)
 
