@@ -76,9 +76,11 @@ def run_study(overlay: Mapping[str, Any], archive: Path, processor: Mapping[str,
         path = Path(folder) / "overlay.yaml"
         path.write_text(yaml.safe_dump(dict(overlay)), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--cores", str(THREADS), "--resources", "gpu=1"]
-        config = ["--configfile", "config/sample.yaml", str(path), "--quiet", "rules", "--"]
+        config = ["--configfile", "config/sample.yaml", str(path), "--quiet", "all", "--"]
         environment = {**os.environ, ENVIRONMENT: str(archive.resolve()), **processor}
-        subprocess.run([*command, *config, f"{RESULTS}/tables/patients.tsv"], cwd=ROOT, env=environment, check=True)
+        # The networks by name, since Snakemake makes a deleted file again only where a target names it.
+        targets = ["trained", f"{RESULTS}/tables/patients.tsv"]
+        subprocess.run([*command, *config, *targets], cwd=ROOT, env=environment, check=True)
 
 
 def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
