@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,16 +32,8 @@ COLUMNS = ("experiment", "fold", "seed", "patient", "sequence", *FIGURES, "train
 def main() -> None:
     """Run the experiments, print their means, and write a row for each patient to `--output`."""
     arguments = _arguments()
-    with TemporaryDirectory() as name:
-        overlay = Path(name) / "overlay.yaml"
-        settings = {"results": RESULTS, "study": arguments.experiments, "training": {"threads": arguments.threads}}
-        overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        # A training counts as one GPU, even without one.
-        at_once = f"gpu={arguments.cores // arguments.threads}"
-        command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--resources", at_once]
-        environment = {**os.environ, ENVIRONMENT: str(arguments.archive.resolve())}
-        config = ["--configfile", "config/sample.yaml", str(overlay), "--quiet", "rules", "--"]
-        subprocess.run([*command, *config, "all"], cwd=ROOT, env=environment, check=True)
+    settings = {"results": RESULTS, "study": arguments.experiments, "training": {"threads": arguments.threads}}
+    run_sample(settings, arguments.archive, arguments.cores, ["all"])
     rows = [with_time(row) for row in read_tsv(ROOT / RESULTS / "tables/patients.tsv")]
     for experiment in arguments.experiments:
         own = [row for row in rows if row["experiment"] == experiment]
@@ -48,6 +41,25 @@ def main() -> None:
     if arguments.output:
         common = circumstances()
         write_tsv(arguments.output, (*COLUMNS, *common), [{**row, **common} for row in rows])
+
+
+def run_sample(
+    settings: Mapping[str, Any],
+    archive: Path,
+    cores: int,
+    targets: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run the workflow on the sample with `settings` over its own, and variables beside those of this process."""
+    with TemporaryDirectory() as name:
+        overlay = Path(name) / "overlay.yaml"
+        overlay.write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
+        # A training counts as one GPU, even without one.
+        at_once = f"gpu={cores // settings['training']['threads']}"
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--resources", at_once]
+        config = ["--configfile", "config/sample.yaml", str(overlay), "--quiet", "rules", "--"]
+        whole = {**os.environ, ENVIRONMENT: str(archive.resolve()), **(environment or {})}
+        subprocess.run([*command, *config, *targets], cwd=ROOT, env=whole, check=True)
 
 
 def with_time(row: dict[str, str]) -> dict[str, Any]:

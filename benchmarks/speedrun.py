@@ -5,20 +5,18 @@ nothing beside it, scores it on patients 13, 33 and 39, and prints the entry's r
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from accuracy import run_sample
 from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
-from training_step import gflop_of, trainee_of
+from training_step import as_training, gflop_of, resolved, trainee_of
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -27,8 +25,7 @@ from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.network.job.gpus import choose_device
 from chaosliver.network.numerics import has_bfloat16
 from chaosliver.network.training import train_epoch
-from chaosliver.study.configuration import read_schema
-from chaosliver.study.experiments import Experiment, merge, resolve_experiments
+from chaosliver.study.experiments import Experiment, merge
 
 RESULTS, THREADS, SEEDS, AIM = "results/speedrun", 2, (1, 2, 3), 0.90
 SEQUENCE = "t1_in_phase"
@@ -38,10 +35,6 @@ SET_BY_RULES = (*FIXED, "seeds", "training_patients")
 # A processor with AVX2 alone, as torch and oneDNN take it.
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 TOOK = re.compile(r"took ([\d.]+) s of processor time")
-COLUMNS = (
-    *("entry", "reached", "mean_dice_3d", "worst_dice_3d", "processor_seconds", "seconds", "tera_multiply_adds"),
-    *("device", "precision", "seeds"),
-)
 
 
 def main() -> None:
@@ -61,26 +54,15 @@ def main() -> None:
     for folder in ("models", "checkpoints"):
         # What was trained before would be taken again, and cost nothing.
         shutil.rmtree(ROOT / RESULTS / folder / name, ignore_errors=True)
-    run_study(overlay, arguments.archive, AVX2 if arguments.avx2 else {})
-    row = row_of(name, resolved(overlay)[name], arguments.seeds)
+    # The networks by name, since Snakemake makes a deleted file again only where a target names it.
+    targets = ["trained", f"{RESULTS}/tables/patients.tsv"]
+    run_sample(overlay, arguments.archive, THREADS, targets, AVX2 if arguments.avx2 else None)
+    row = row_of(name, resolved(overlay, "config.yaml", "sample.yaml")[name], arguments.seeds)
     print("  ".join(f"{column} {value}" for column, value in row.items()))
     if arguments.output:
         row |= circumstances()
         rows = read_tsv(arguments.output) if arguments.output.exists() else []
         write_tsv(arguments.output, tuple(row), [*rows, row])
-
-
-def run_study(overlay: Mapping[str, Any], archive: Path, processor: Mapping[str, str]) -> None:
-    """Everything up to the tables, by the workflow itself."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "overlay.yaml"
-        path.write_text(yaml.safe_dump(dict(overlay)), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--cores", str(THREADS), "--resources", "gpu=1"]
-        config = ["--configfile", "config/sample.yaml", str(path), "--quiet", "all", "--"]
-        environment = {**os.environ, ENVIRONMENT: str(archive.resolve()), **processor}
-        # The networks by name, since Snakemake makes a deleted file again only where a target names it.
-        targets = ["trained", f"{RESULTS}/tables/patients.tsv"]
-        subprocess.run([*command, *config, *targets], cwd=ROOT, env=environment, check=True)
 
 
 def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:
@@ -119,9 +101,7 @@ def wall_seconds(name: str, seed: int) -> float:
 def tera_multiply_adds(experiment: Experiment, slices: int) -> float:
     """Multiply-adds of a training on so many slices in units of 1e12, forward and backward, as torch counts them."""
     recipe = {**experiment.recipe, "compile": False}
-    organs = 1 + len(experiment.other_organs)
-    settings = {"network": experiment.network, "recipe": recipe, "seed": 1, "threads": THREADS, "organs": organs}
-    trainee, batch = trainee_of(settings)
+    trainee, batch = trainee_of(as_training(replace(experiment, recipe=recipe), THREADS))
     gflop = gflop_of(lambda: train_epoch(trainee, batch, 1)) / len(batch.patients)
     return gflop / 2 * recipe["epochs"] * (recipe["samples_per_epoch"] or slices) / 1e3
 
@@ -130,14 +110,6 @@ def training_slices(name: str, seed: int) -> int:
     """The slices that a network learned from, by its card."""
     card = read_card(ROOT / RESULTS / f"models/{name}/fold0_seed{seed}/card.json", ("train_on",))
     return sum(len(read_tsv(ROOT / RESULTS / f"masks/liver/{volume}.tsv")) for volume in card["train_on"])
-
-
-def resolved(overlay: Mapping[str, Any]) -> dict[str, Experiment]:
-    """The experiments of the sample's study with the overlay, complete and checked."""
-    config: dict[str, Any] = {}
-    for name in ("config.yaml", "sample.yaml"):
-        config = merge(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
-    return resolve_experiments(merge(config, overlay), read_schema(ROOT / "workflow/schemas/config.schema.yaml"))
 
 
 def _arguments() -> argparse.Namespace:

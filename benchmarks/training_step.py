@@ -32,7 +32,8 @@ from chaosliver.network.batches import SliceSet
 from chaosliver.network.job.gpus import choose_device
 from chaosliver.network.numerics import numerics_for, set_tf32
 from chaosliver.network.recipe import Recipe
-from chaosliver.study.experiments import merge
+from chaosliver.study.configuration import read_schema
+from chaosliver.study.experiments import Experiment, merge, resolve_experiments
 
 SIDE, TRIES = 4096, 5
 ORIGINAL = "original network: original's loop"
@@ -89,13 +90,22 @@ def works_of(
 
 def settings_of(experiment: str, threads: int) -> dict[str, Any]:
     """Network, recipe, seed and threads of an experiment of config/config.yaml, as a training takes them."""
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    chosen = merge(config["baseline"], config["experiments"][experiment])
-    # Each network has its own settings: the baseline's are not merged into another network's.
-    if "network" in config["experiments"][experiment]:
-        chosen["network"] = config["experiments"][experiment]["network"]
-    organs = 1 + len(chosen["other_organs"])
-    return {"network": chosen["network"], "recipe": chosen["recipe"], "seed": 1, "threads": threads, "organs": organs}
+    return as_training(resolved({"study": [experiment]}, "config.yaml")[experiment], threads)
+
+
+def as_training(experiment: Experiment, threads: int) -> dict[str, Any]:
+    """Network, recipe, seed, threads and number of organs of an experiment."""
+    network, recipe = dict(experiment.network), dict(experiment.recipe)
+    organs = 1 + len(experiment.other_organs)
+    return {"network": network, "recipe": recipe, "seed": 1, "threads": threads, "organs": organs}
+
+
+def resolved(overlay: Mapping[str, Any], *files: str) -> dict[str, Experiment]:
+    """The experiments of a study by name, from `files` of config/ and an overlay, complete and checked."""
+    config: dict[str, Any] = {}
+    for name in files:
+        config = merge(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
+    return resolve_experiments(merge(config, overlay), read_schema(ROOT / "workflow/schemas/config.schema.yaml"))
 
 
 def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]:

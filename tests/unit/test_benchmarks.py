@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,13 +18,17 @@ def run(root: Path, script: str, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
 
 
+def read_table(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
 def test_preparation_is_compared_on_the_phantom_where_no_archive_is_named(tmp_path, pytestconfig):
     table = tmp_path / "prepare.tsv"
     ran = run(pytestconfig.rootpath, "prepare.py", "--rounds", "1", "--loop-rounds", "1", "--output", str(table))
     assert ran.returncode == 0, ran.stderr
     assert "a phantom: patient 1, T1 in phase" in ran.stdout
-    with table.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_table(table)
     assert [row["what"] for row in rows] == [
         *("masks: this project", "masks: bare work", "masks: original's way"),
         *("PNG 8 bit: this project", "PNG 8 bit: bare work", "PNG 8 bit: original's way"),
@@ -49,8 +54,7 @@ def test_slices_are_read_both_ways_and_none_is_held_beyond_what_was_said(tmp_pat
     sizes = ("--patients", "2", "5", "--hold-up-to", "2", "--threads", "1", "--output", str(table))
     ran = run(pytestconfig.rootpath, "memory.py", *sizes)
     assert ran.returncode == 0, ran.stderr
-    with table.open(newline="", encoding="utf-8") as stream:
-        rows = [(row["patients"], row["slices"], row["way"]) for row in csv.DictReader(stream, delimiter="\t")]
+    rows = [(row["patients"], row["slices"], row["way"]) for row in read_table(table)]
     assert rows == [("2", "60", "held"), ("2", "60", "streamed"), ("5", "150", "streamed")]
 
 
@@ -59,13 +63,20 @@ def test_threads_are_compared_on_an_idle_and_on_a_busy_machine(tmp_path, pytestc
     short = ("--busy", "0", "1", "--seconds", "0.1", "--rounds", "1", "--output", str(table))
     ran = run(pytestconfig.rootpath, "threads.py", *short)
     assert ran.returncode == 0, ran.stderr
-    with table.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_table(table)
     ways = [("1", "spin"), ("2", "spin"), ("2", "sleep"), ("2", "spin briefly")]
     assert [(row["busy_processes"], row["threads"], row["waiting"]) for row in rows] == [
         (busy, *way) for busy in ("0", "1") for way in ways
     ]
     assert all(float(row["slices_per_second"]) > 0 < float(row["slices_per_processor_second"]) for row in rows)
+
+
+def test_threads_spin_briefly_as_the_workflow_lets_them(pytestconfig, monkeypatch):
+    monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
+    import threads
+
+    rules = (pytestconfig.rootpath / "workflow/rules/common.smk").read_text(encoding="utf-8")
+    assert dict(re.findall(r'os\.environ\.setdefault\("(\w+)", "(\w+)"\)', rules)) == threads.WAITING["spin briefly"]
 
 
 def test_an_entry_of_the_speedrun_that_sets_what_the_rules_set_is_refused(tmp_path, pytestconfig):
@@ -83,7 +94,7 @@ def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeyp
 
     from chaosliver.network import training
 
-    experiment = speedrun.resolved({"study": ["fast"], "experiments": {"fast": {"seeds": [1]}}})["fast"]
+    experiment = speedrun.resolved({"study": ["fast"]}, "config.yaml")["fast"]
     recipe = {
         **experiment.recipe,
         "epochs": 5,
