@@ -350,6 +350,30 @@ def test_nifti_that_programs_take_differently_is_refused(tmp_path, offset, kind,
         read_nifti(path)
 
 
+# Found by fuzzing: nibabel, and the format, take no account of what is added without a factor; ITK adds it.
+@pytest.mark.parametrize("factor", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("added", [348.0, -1.0])
+def test_a_value_added_to_greys_without_a_factor_is_refused(tmp_path, factor, added):
+    content = plain_nifti(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    struct.pack_into("<ff", content, 112, factor, added)
+    path = tmp_path / "a.nii"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{added:g} is added to its grey values, which are multiplied by {factor:g}"):
+        read_nifti(path)
+
+
+@pytest.mark.parametrize(
+    ("factor", "added", "expected"), [(0, 0, 59), (0, np.nan, 59), (np.nan, np.nan, 59), (np.nan, 0, 59), (2, 348, 466)]
+)
+def test_factor_and_addition_of_greys_are_read_as_itk_reads_them(tmp_path, factor, added, expected):
+    content = plain_nifti(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    struct.pack_into("<ff", content, 112, factor, added)
+    path = tmp_path / "a.nii"
+    path.write_bytes(content)
+    assert read_nifti(path).greys[-1, -1, -1] == expected
+    assert SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))[-1, -1, -1] == expected
+
+
 def test_bytes_after_the_voxels_are_refused(tmp_path):
     content = plain_nifti(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
     (tmp_path / "a.nii").write_bytes(content + b"more")

@@ -4,6 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,12 @@ def _doubtful_voxels(path: Path, image: Any, promised: int) -> str:
         return f"its grey values are multiplied by {slope:g}"
     held = 0
     try:
+        with _opened(path) as stream:
+            raw = type(image.header).from_fileobj(stream, check=False)
+        factor, added = float(raw["scl_slope"]), float(raw["scl_inter"])
+        # Without a factor, nibabel adds nothing either, as the format says; ITK does.
+        if (factor == 0 or not isfinite(factor)) and isfinite(added) and added != 0:
+            return f"{added:g} is added to its grey values, which are multiplied by {factor:g}"
         # To its end, where the checksum of a packed file stands, which nibabel does not read.
         with _opened(path) as stream:
             while (block := stream.read(1 << 20)) and held <= begin + promised:
