@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
+OBJECTS := .venv/objects
 
 .PHONY: help setup setup-locked demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
 
@@ -78,13 +79,20 @@ dicom-tools:
 # Two files of tests at a time: a test's own Snakemake uses one core most of the time.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test: setup
+# The object store that tests start, in a folder that no test reads for the project's own.
+$(OBJECTS)/ready: tests/objects.txt | setup
+	rm -rf $(OBJECTS)
+	$(PYTHON) -m venv $(OBJECTS)
+	$(OBJECTS)/bin/python -m pip install --quiet --requirement tests/objects.txt
+	touch $@
+
+test: setup $(OBJECTS)/ready
 	$(PYTEST)
 
-test-unit: setup
+test-unit: setup $(OBJECTS)/ready
 	$(PYTEST) tests/unit
 
-test-workflow: setup
+test-workflow: setup $(OBJECTS)/ready
 	$(PYTEST) tests/workflow
 
 # Every class of test_every_rule.py is a study of its own. A part of it, on two rules, is in `make test`.

@@ -65,6 +65,7 @@ CHANGES = {
         {"check_cohort", "quality_control", "pair_slices", "convert_images", "extract_masks"} | BELOW_TRAINING,
     ),
     "what a job asks of the machine": ({"training": {**SMALL["training"], "memory_mb": 1100}}, set()),
+    "cache": ({"cache": {"path": "s3://lab/liver"}}, set()),
     "TensorBoard": ({"training": {**SMALL["training"], "tensorboard": True}}, set()),
     "an encoding that no experiment uses": ({"encodings": {"16bit": {"percentiles": [1, 99]}}}, set()),
 }

@@ -1,7 +1,7 @@
 """Draw augmented samples of a fold's training slices with Augmentor's operations."""
 
-from chaosliver.base.jobs import run
+from chaosliver.base.sharing import run_shared
 from chaosliver.prepare.augmentation import augment
 
 if "snakemake" in globals():
-    run(snakemake, augment)
+    run_shared(snakemake, augment)

@@ -1,7 +1,7 @@
 """Segment the patients that a network, or any of several, never saw."""
 
-from chaosliver.base.jobs import run
+from chaosliver.base.sharing import run_shared
 from chaosliver.network.job.predictions import predict_patients
 
 if "snakemake" in globals():
-    run(snakemake, predict_patients)
+    run_shared(snakemake, predict_patients)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosliver.base.jobs import run_job
+from chaosliver.base.sharing import Cache
 from chaosliver.network.data import Data
 from chaosliver.network.job.run import Outputs, run_training, supported_epochs
 
@@ -15,16 +16,15 @@ def main(
     cross_validated: list[Path],
     checkpoints: Path,
     outputs: dict[str, Path],
-    memory_mb: int,
-    events: Path | None,
+    **options: Any,
 ) -> None:
-    """Train, or re-emit what the finished checkpoint of the same settings, data and code holds.
+    """Train, or re-emit what the finished checkpoint of the same settings, data and code holds, own or from the cache.
 
-    With cards of a cross-validation, train for as many epochs as its networks were best after.
+    With cards of a cross-validation, train for as many epochs as its networks were best after. `options` are handed on.
     """
     if cross_validated:
         settings["recipe"] = {**settings["recipe"], "epochs": supported_epochs(cross_validated)}
-    run_training(settings, Data(**indexes), checkpoints, Outputs(**outputs), memory_mb=memory_mb, events=events)
+    run_training(settings, Data(**indexes), checkpoints, Outputs(**outputs), **options)
 
 
 if "snakemake" in globals():
@@ -40,4 +40,5 @@ if "snakemake" in globals():
         memory_mb=snakemake.resources.mem_mb,
         # Not through params: to watch a training is no reason to run it again.
         events=Path(snakemake.params.events) if snakemake.config["training"]["tensorboard"] else None,
+        cache=Cache.of(snakemake.config["cache"]),
     )

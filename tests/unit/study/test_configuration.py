@@ -311,3 +311,40 @@ def test_a_configuration_that_lacks_a_part_says_so(config):
 def test_a_split_may_draw_its_folds_several_times(config):
     for draws in (1, 2, 7):
         check_config(change(config, "splits.five_fold.draws", draws), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [
+        ("shared", "no such folder. Create it once, for all who share it"),
+        ("~/shared", "~ and variables stay as they are. Write the folder out"),
+        ("/mnt/$LAB", "~ and variables stay as they are"),
+        (
+            "http://lab/liver",
+            "finished work is not shared through http. Name a folder, or a URL that begins with s3://",
+        ),
+        ("file:///tmp", "finished work is not shared through file"),
+    ],
+)
+def test_a_cache_that_is_no_folder_and_no_bucket_is_refused(config, tmp_path, monkeypatch, path, cause):
+    monkeypatch.chdir(tmp_path)
+    config["cache"] = {"path": path}
+    with pytest.raises(InputError) as refused:
+        check_config(config, SCHEMA)
+    assert str(refused.value).startswith(f"config key cache.path: {path}: {cause}")
+
+
+@pytest.mark.parametrize("most", [0, -1, "50 GB", True])
+def test_a_limit_of_the_cache_is_a_number_of_gigabytes(config, tmp_path, most):
+    config["cache"] = {"path": str(tmp_path), "most_gb": most}
+    with pytest.raises(InputError, match=r"config key cache\.most_gb: "):
+        check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize("path", ["shared", "s3://lab/liver", "gs://lab", "az://lab/x"])
+def test_a_cache_in_a_folder_or_a_bucket_is_taken(config, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shared").mkdir()
+    for limit in ({}, {"most_gb": None}, {"most_gb": 0.5}):
+        config["cache"] = {"path": path, **limit}
+        check_config(config, SCHEMA)

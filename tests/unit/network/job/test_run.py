@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from chaosliver.base.errors import StoppedError
 from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
+from chaosliver.base.sharing import Cache
 from chaosliver.network.job import run as runs
 from chaosliver.network.job.checkpoints import fingerprint_of
 from chaosliver.network.job.run import Outputs
@@ -31,8 +33,8 @@ def outputs(folder):
     return Outputs(folder / "history.tsv", folder / "weights.safetensors", folder / "card.json", folder / "snapshots")
 
 
-def run_training(settings, data, checkpoints, outputs, events=None):
-    runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events)
+def run_training(settings, data, checkpoints, outputs, events=None, cache=None):
+    runs.run_training(settings, data, checkpoints, outputs, memory_mb=1000, events=events, cache=cache)
 
 
 SETTINGS = plain_settings({"epochs": 2})
@@ -227,3 +229,80 @@ def test_copies_of_held_out_slices_are_trained_on_and_named_in_the_card(data, tm
     copied = [f"t2_spir/2/{sample.stem}" for sample in training if sample.patient == "2"]
     assert (len(training), len(copied)) == (10, 2)
     assert json.loads(made.card.read_text())["copies_of_held_out"] == copied
+
+
+@pytest.fixture
+def cache(tmp_path):
+    (tmp_path / "shared").mkdir()
+    return Cache(str(tmp_path / "shared"))
+
+
+def entries(cache):
+    return sorted(Path(cache.path).rglob("*.zip"))
+
+
+def in_bytes(made):
+    files = [made.history, made.weights, made.card, *sorted(made.snapshots.iterdir())]
+    return [path.read_bytes() for path in files]
+
+
+def refuse_to_train(monkeypatch):
+    monkeypatch.setattr(runs, "load_slices", lambda *_: pytest.fail("slices were read"))
+
+
+SNAPPED = plain_settings({"epochs": 3, "snapshots": [1, 2]})
+
+
+def test_what_a_colleague_trained_is_taken_with_its_snapshots(data, tmp_path, cache, monkeypatch):
+    mine, yours = outputs(tmp_path / "mine"), outputs(tmp_path / "yours")
+    run_training(SNAPPED, data, tmp_path / "c", mine, cache=cache)
+    refuse_to_train(monkeypatch)
+    run_training(SNAPPED, data, tmp_path / "d", yours, cache=cache)
+    assert in_bytes(mine) == in_bytes(yours)
+    assert len(in_bytes(yours)) == 5
+    # The checkpoint is now one's own, also without the cache.
+    shutil.rmtree(cache.path)
+    run_training(SNAPPED, data, tmp_path / "d", outputs(tmp_path / "again"))
+
+
+@pytest.mark.parametrize("changes", [{"seed": 2}, {"epochs": 2}, {"learning_rate": 0.02}], ids=str)
+def test_another_training_is_not_taken(data, tmp_path, cache, changes):
+    run_training(SNAPPED, data, tmp_path / "c", outputs(tmp_path / "a"), cache=cache)
+    recipe = {**SNAPPED["recipe"], **{key: value for key, value in changes.items() if key != "seed"}}
+    settings = {**SNAPPED, "recipe": recipe, "seed": changes.get("seed", SNAPPED["seed"])}
+    run_training(settings, data, tmp_path / "d", outputs(tmp_path / "b"), cache=cache)
+    assert len(entries(cache)) == 2
+
+
+def test_a_training_of_another_version_is_not_taken(data, tmp_path, cache, monkeypatch):
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"), cache=cache)
+    monkeypatch.setattr(runs, "versions_of", lambda _: {"torch": "1.0"})
+    run_training(SETTINGS, data, tmp_path / "d", outputs(tmp_path / "b"), cache=cache)
+    assert len(entries(cache)) == 2
+
+
+def test_a_training_that_was_finished_before_is_shared_too(data, tmp_path, cache, monkeypatch):
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"))
+    refuse_to_train(monkeypatch)
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "b"), cache=cache)
+    run_training(SETTINGS, data, tmp_path / "d", outputs(tmp_path / "e"), cache=cache)
+    assert len(entries(cache)) == 1
+
+
+def test_a_damaged_training_in_the_cache_is_trained_again(data, tmp_path, cache, caplog):
+    mine, yours = outputs(tmp_path / "mine"), outputs(tmp_path / "yours")
+    run_training(SETTINGS, data, tmp_path / "c", mine, cache=cache)
+    (entry,) = entries(cache)
+    content = bytearray(entry.read_bytes())
+    content[len(content) // 2] ^= 1
+    entry.write_bytes(content)
+    run_training(SETTINGS, data, tmp_path / "d", yours, cache=cache)
+    assert "so it is not used" in caplog.text
+    assert in_bytes(mine) == in_bytes(yours)
+
+
+def test_events_of_a_training_that_was_taken_are_written(data, tmp_path, cache):
+    pytest.importorskip("tensorboard")
+    run_training(SETTINGS, data, tmp_path / "c", outputs(tmp_path / "a"), cache=cache)
+    run_training(SETTINGS, data, tmp_path / "d", outputs(tmp_path / "b"), events=tmp_path / "events", cache=cache)
+    assert list((tmp_path / "events").glob("events.*"))

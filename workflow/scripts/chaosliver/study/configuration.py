@@ -21,6 +21,8 @@ from .archives import source_of
 LONGEST_VALUE = 80
 # What a repository of the workflow, or a folder that it is deployed to, has beside the results.
 OWN_FOLDERS = ("workflow", "config", "profiles", "envs", "docs", "tests", "benchmarks", ".git", ".snakemake", ".venv")
+# Object stores that write an entry in one go, and only where there is none.
+CACHE_SCHEMES = ("s3", "gs", "az")
 SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr")
 
 
@@ -73,6 +75,8 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
             raise InputError(f"config key {key}: no experiment is named {name!r}. {known(config['experiments'], name)}")
     for cohort in config["archives"]:
         source_of(cohort, config)
+    if config["cache"]:
+        _check_cache(config["cache"]["path"])
 
 
 def check_values(settings: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "") -> None:
@@ -104,6 +108,21 @@ def check_results(results: str, folders: Sequence[Path]) -> None:
             cause = cause or "is the system's own. Name a folder for the results, such as results/mine"
     if cause:
         raise InputError(f"config key results: {results}: {cause}")
+
+
+def _check_cache(path: str) -> None:
+    scheme, _, _ = path.rpartition("://")
+    if scheme:
+        if scheme not in CACHE_SCHEMES:
+            raise InputError(
+                f"config key cache.path: {path}: finished work is not shared through {scheme}. Name a folder, or a URL "
+                f"that begins with {', '.join(f'{known}://' for known in CACHE_SCHEMES)}"
+            )
+    elif path.startswith("~") or "$" in path:
+        raise InputError(f"config key cache.path: {path}: ~ and variables stay as they are. Write the folder out")
+    elif not Path(path).is_dir():
+        # Made in silence, it would lie beside the disk that is not mounted.
+        raise InputError(f"config key cache.path: {path}: no such folder. Create it once, for all who share it")
 
 
 def _windows(config: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).resolve().parents[1].name
 # They name and report, and alter no weight. So does `network.job`, whose imports are followed.
-CARRIERS = ("base.columns", "base.errors")
+CARRIERS = ("base.columns", "base.errors", "base.sharing")
 
 
 @cache

@@ -3,7 +3,7 @@
 import logging
 import statistics
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from ...base.columns import HISTORY_COLUMNS
 from ...base.errors import InputError
 from ...base.files import sha256_of, write_tsv
 from ...base.settings import from_mapping
+from ...base.sharing import Cache, make_or_take, versions_of
 from ...base.volumes import VolumeId
 from ..batches import load_slices
 from ..data import Data, named_copies, training_and_validation
@@ -52,21 +53,19 @@ def run_training(
     *,
     memory_mb: int,
     events: Path | None = None,
+    cache: Cache | None = None,
 ) -> None:
     """Train, or take the finished checkpoint of the same settings, data and code; write `outputs`.
 
     `settings` are those of `TrainingSettings` as a plain mapping. `checkpoints` is a folder of this training alone.
-    `memory_mb` is what the job asked for, and `events` a folder for TensorBoard. Raises InputError where the loss is no
-    finite number, and where memory does not suffice, with what to lower; StoppedError when a signal asks to stop.
+    `memory_mb` is what the job asked for, `events` a folder for TensorBoard, and `cache` where others' finished
+    checkpoints are, and this one will be. Raises InputError where the loss is no finite number, and where memory does
+    not suffice, with what to lower; StoppedError when a signal asks to stop.
     """
     typed = from_mapping(TrainingSettings, settings)
     identity = {**settings, "data": data.digest()}
     remove_partials(checkpoints)
-    state = _saved_state(checkpoints, identity, typed.recipe)
-    log = EventLog(events, state.history if state else ())
-    if state is None or not is_finished(state, typed.recipe):
-        state = _train(typed, identity, data, checkpoints, memory_mb, log, state)
-    log.close()
+    state = _finished_state(typed, identity, data, checkpoints, memory_mb, events, cache)
     write_tsv(outputs.history, HISTORY_COLUMNS, state.history)
     facts = {
         **identity,
@@ -78,9 +77,38 @@ def run_training(
         "train_on": sorted({str(VolumeId.of_index(index)) for index in data.train_images}),
         "validate_on": sorted({str(VolumeId.of_index(index)) for index in data.validation_images}),
         "copies_of_held_out": named_copies(data, typed.leaks),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": versions_of(PACKAGES),
     }
     save_model(outputs.card, outputs.weights, state.best, facts)
+
+
+def _finished_state(
+    settings: TrainingSettings,
+    identity: Mapping[str, Any],
+    data: Data,
+    checkpoints: Path,
+    memory_mb: int,
+    events: Path | None,
+    cache: Cache | None,
+) -> State:
+    """The end of the training: from its checkpoint, from the cache, or by training, and then in both."""
+    recipe = settings.recipe
+    files = [checkpoint_path(checkpoints, identity, epoch).name for epoch in (*recipe.snapshots, None)]
+    # What others trained with other versions may differ in its last digits.
+    entry = f"training/{fingerprint_of({**identity, 'versions': versions_of(PACKAGES)})}"
+    saved = _saved_state(checkpoints, identity, recipe)
+    if saved and is_finished(saved, recipe):
+        if cache:
+            cache.give(entry, checkpoints, files)
+        trained = False
+    else:
+        train = partial(_train, settings, identity, data, checkpoints, memory_mb, events, saved)
+        trained = make_or_take(cache, entry, checkpoints, files, train)
+        saved = load_checkpoint(checkpoint_path(checkpoints, identity), identity)
+        assert saved is not None
+    if not trained:
+        EventLog(events, saved.history).close()
+    return saved
 
 
 def supported_epochs(cards: Sequence[Path]) -> int:
@@ -94,7 +122,6 @@ def _saved_state(checkpoints: Path, identity: Mapping[str, Any], recipe: Recipe)
     path = checkpoint_path(checkpoints, identity)
     state = load_checkpoint(path, identity)
     if state is None:
-        log_other_settings(checkpoints, identity)
         return None
     due = [epoch for epoch in recipe.snapshots if epoch <= state.epoch or is_finished(state, recipe)]
     missing = [lost for epoch in due if not (lost := checkpoint_path(checkpoints, identity, epoch)).is_file()]
@@ -111,10 +138,11 @@ def _train(
     data: Data,
     checkpoints: Path,
     memory_mb: int,
-    log: EventLog,
+    events: Path | None,
     state: State | None,
-) -> State:
+) -> None:
     recipe, path = settings.recipe, checkpoint_path(checkpoints, identity)
+    log = EventLog(events, state.history if state else ())
     free_bytes = bytes_for_data(memory_mb)
     samples, validating = training_and_validation(data, settings)
     training = load_slices(samples, recipe, free_bytes, settings.threads)
@@ -128,11 +156,14 @@ def _train(
         log.add(row)
         report_epoch(row, recipe.epochs, seconds, recipe.samples_per_epoch or len(samples))
 
-    if state is not None:
+    if state is None:
+        log_other_settings(checkpoints, identity)
+    else:
         logging.info("going on after epoch %d of %s", state.epoch, path)
     with claimed_device(settings.threads) as device, memory_advice(recipe), stop_requests() as stop_signal:
         callbacks = Callbacks(stop_signal, save_snapshot, lambda state: save_checkpoint(path, identity, state), report)
-        return train_network(settings, training, validation, device, callbacks, state)
+        train_network(settings, training, validation, device, callbacks, state)
+    log.close()
 
 
 def _write_snapshots(
