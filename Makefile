@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 OBJECTS := .venv/objects
 
-.PHONY: help setup setup-locked demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
+.PHONY: help setup setup-locked gpu-check demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
@@ -18,6 +18,7 @@ help:
 	@echo "make faults  kill, cut and fill every step of a phantom study, and restart it (20 minutes; FAULT_SEED=)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
 	@echo "make fuzz    change small files at random for an hour, and list those that are neither refused nor read as others do (SEED=, COUNT=)"
+	@echo "make gpu-check  on a machine with a GPU: everything that only a GPU can show (20 minutes)"
 	@echo "make lint    check formatting, style and types"
 	@echo "make setup   only set up .venv with the pinned packages"
 	@echo "make setup-locked  the same, and each file of a package must have its SHA-256 (Linux on x86-64, Python 3.11)"
@@ -41,6 +42,10 @@ setup-locked:
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement envs/locked.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --group test
 	touch .venv/ready
+
+# On a machine with a GPU, under 20 minutes; with CHAOS_SAMPLE_ARCHIVE, `fast` on real patients too.
+gpu-check: setup
+	$(BIN)/python benchmarks/gpu_check.py --output docs/measurements/gpu.tsv
 
 DEMO := results/demo
 
