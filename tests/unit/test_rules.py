@@ -27,7 +27,15 @@ ADAPTERS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {"write_patient
 ON_REQUEST = {"make_pack", "export_onnx", "segment", "make_submission", "fetch_niivue", "viewer"}
 # Of archives that are no phantoms, and on request. But for `crate` none has a digest: an edit of their code makes no
 # archive another.
-UNPLANNED = {"download_archive", "check_archive", "verify", "crate", "check_submission", "prune_cache"}
+UNPLANNED = {
+    "download_archive",
+    "check_archive",
+    "verify",
+    "crate",
+    "check_submission",
+    "prune_cache",
+    "download_parts",
+}
 # What a rule names besides the parameters of its adapter's function: inputs that are only waited for, or whose content
 # another input tells.
 NOT_TAKEN: dict[str, set[str]] = {

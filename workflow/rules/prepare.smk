@@ -165,8 +165,13 @@ rule prepared:
     """All that training needs: every slice checked, split, converted and augmented."""
     input:
         rules.quality_control.output,
-        expand(f"{RESULTS}/raw/{{patient}}.tsv", patient=PLAN.patients),
-        expand(f"{RESULTS}/inventory/{{patient}}.pairs.tsv", patient=PLAN.patients),
+        # Table by table: Snakemake does not make a deleted file again unless a target names it, or it needs it.
+        expand(f"{RESULTS}/raw/{{patient}}.{{kind}}", patient=PLAN.patients, kind=["tsv", "listed.tsv"]),
+        expand(
+            f"{RESULTS}/inventory/{{patient}}.{{table}}.tsv",
+            patient=PLAN.patients,
+            table=["slices", "findings", "pairs"],
+        ),
         expand(rules.check_cohort.output, cohort=PLAN.cohorts),
         expand(rules.split_patients.output, split=PLAN.folds),
         inputs.training_data(PLAN),

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from chaosliver.acquire import disk, download
-from chaosliver.acquire.download import Patience
+from chaosliver.acquire import answers, disk, download
+from chaosliver.acquire.answers import Patience
 from chaosliver.base.errors import InputError
 
 QUICK = Patience(attempts=3, connect_s=1, stall_s=0.4, answer_s=5, pause_s=0.01)
@@ -354,7 +354,7 @@ def test_progress_counts_from_what_has_come_to_the_whole(
             counted.append(count)
 
     made, counted = [], []
-    monkeypatch.setattr(download, "tqdm", Bar)
+    monkeypatch.setattr(answers, "tqdm", Bar)
     target.parent.mkdir()
     target.with_name("development.zip.partial").write_bytes(CONTENT[:400_000])
     fetch(server, target)
@@ -362,8 +362,8 @@ def test_progress_counts_from_what_has_come_to_the_whole(
     assert sum(counted) == 600_000
     # A log is no terminal.
     assert made[0]["mininterval"] == 30
-    monkeypatch.setattr(download.sys, "stderr", type("Terminal", (), {"isatty": lambda _: True})())
-    download._bar("a.zip", 0, None)
+    monkeypatch.setattr(answers.sys, "stderr", type("Terminal", (), {"isatty": lambda _: True})())
+    answers.bar_of("a.zip", 0, None)
     assert made[1]["mininterval"] == 0.5
 
 
@@ -462,48 +462,10 @@ def test_by_default_a_name_server_that_never_answers_is_waited_for_40_seconds(
         clock.sleep(seconds)
         raise requests.ConnectTimeout
 
-    monkeypatch.setattr(download, "_within", within)
+    monkeypatch.setattr(download, "within", within)
     with pytest.raises(InputError, match="could not reach"):
         download.download("http://example.invalid/a.zip", SHA256, target)
     assert clock.waits == [40]
-
-
-def test_a_cause_without_words_is_told_by_its_name() -> None:
-    assert download._reason(TimeoutError()) == "TimeoutError"
-    assert download._reason(ConnectionError("reset")) == "reset"
-    assert download._reason(OSError(errno.ECONNREFUSED, "refused")) == "refused"
-    try:
-        try:
-            raise ValueError("the cause")
-        except ValueError as cause:
-            raise RuntimeError("around it") from cause
-    except RuntimeError as error:
-        assert download._reason(error) == "the cause"
-    try:
-        try:
-            raise ValueError("what came first")
-        except ValueError:
-            raise RuntimeError("what came of it")  # noqa: B904
-    except RuntimeError as error:
-        assert download._reason(error) == "what came first"
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "total", "first"),
-    [
-        (200, {"Content-Length": "70"}, 70, None),
-        (200, {"Content-Range": "bytes 3-69/70"}, None, 3),
-        (206, {"Content-Range": "bytes 3-69/70", "Content-Length": "67"}, 70, 3),
-        (206, {"Content-Range": "bytes 3-69/*", "Content-Length": "67"}, None, 3),
-        (206, {"Content-Length": "67"}, None, None),
-        (416, {"Content-Range": "bytes */70", "Content-Length": "0"}, 70, None),
-    ],
-)
-def test_what_an_answer_says_of_the_whole_file_and_of_its_own_place(status, headers, total, first) -> None:
-    response = requests.Response()
-    response.status_code = status
-    response.headers.update(headers)
-    assert (download._total(response), download._first(response)) == (total, first)
 
 
 @pytest.mark.parametrize("url", ["zenodo.org/archive.zip", "ftp://127.0.0.1/a.zip", "http://"])

@@ -172,8 +172,7 @@ def unpack_patient(
     damaged, or a full disk.
     """
     wanted = _wanted_folders(sequences, ground_truth)
-    # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
-    helpful = {SEQUENCES["t1_in_phase"].images} if "t1_out_of_phase" in sequences else set()
+    chosen_folders = folders_needed(sequences, ground_truth)
     folder.mkdir(parents=True, exist_ok=True)
     with open_archive(archive) as opened:
         of_patient = [member for member in opened.members if member.patient == patient]
@@ -182,11 +181,11 @@ def unpack_patient(
         held = {member.folder for member in of_patient} | lost
         if lacking := sorted(wanted - held):
             raise InputError(_lacks(archive, cohort, patient, lacking if of_patient or left else [], opened))
-        chosen = [member for member in of_patient if member.folder in wanted | helpful]
+        chosen = [member for member in of_patient if member.folder in chosen_folders]
         with room_for(folder, sum(member.bytes for member in chosen)):
             for member in chosen:
                 _copy(opened, archive, member, folder / member.file)
-    concerned = [each for each in left if _concerns(each.file, wanted | helpful)]
+    concerned = [each for each in left if _concerns(each.file, chosen_folders)]
     write_tsv(listed, LISTED_COLUMNS, sorted(_rows(chosen, concerned), key=lambda row: row["file"]))
     logger.info(
         "patient %s: %d files listed, %d unpacked, %d left out, %d lost",
@@ -194,6 +193,13 @@ def unpack_patient(
         *(sum((each.state == LOST) == lost for each in concerned) for lost in (False, True)),
     )
     write_index(index, folder, [{"file": member.file} for member in chosen])
+
+
+def folders_needed(sequences: Sequence[str], ground_truth: bool) -> set[str]:
+    """The folders of a patient that are unpacked for these sequences, as far as the archive has them."""
+    # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
+    helpful = {SEQUENCES["t1_in_phase"].images} if "t1_out_of_phase" in sequences else set()
+    return _wanted_folders(sequences, ground_truth) | helpful
 
 
 def _rows(members: Iterable[Member], left: Iterable[Left]) -> list[dict[str, str]]:

@@ -1,69 +1,36 @@
 """Fetching an archive over HTTP, so that after a lost connection the download resumes where it was."""
 
-import email.utils
-import http.client
 import logging
 import os
-import queue
-import re
-import socket
-import ssl
-import sys
-import threading
 import time
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import requests
-import urllib3.exceptions
-from tqdm import tqdm
 
 from ..base.errors import InputError
 from ..base.files import sha256_of
 from . import redirects
+from .answers import (
+    BLOCK_BYTES,
+    FAILURES,
+    TRANSIENT,
+    BrokenOffError,
+    Patience,
+    asked_seconds,
+    bar_of,
+    first_of,
+    reason_of,
+    total_of,
+    within,
+)
 from .archive import check_archive
 from .disk import room_for
 from .zips import why_no_zip
 
-BLOCK_BYTES = 1 << 16
-# Statuses that are worth another attempt.
-TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-# What libraries raise, in plain words; the first that fits.
-PLAIN: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((urllib3.exceptions.ProxyError,), "the proxy (HTTPS_PROXY, HTTP_PROXY) cannot be reached or refuses"),
-    ((socket.gaierror,), "the server's name is not known (no network, or a mistyped address)"),
-    ((requests.ConnectTimeout,), "no answer in time"),
-    ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError), "no byte came in time"),
-    ((ssl.SSLCertVerificationError,), "the server's certificate is not trusted"),
-    ((ssl.SSLError,), "no secure connection came about"),
-    ((http.client.RemoteDisconnected, http.client.IncompleteRead), "the server closed the connection too early"),
-    ((urllib3.exceptions.IncompleteRead,), "the server closed the connection too early"),
-    ((http.client.HTTPException,), "the server does not speak HTTP"),
-)
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """When to give up; all times in seconds.
-
-    `attempts` and `answer_s` start anew whenever bytes have arrived. `answer_s` limits the wait for an answer over all
-    attempts, looking up the server's name included, which has no time limit of its own. Fewer than `slow_bytes` in
-    `slow_s` are no progress. Of the pauses that servers ask for, those up to `asked_s` are kept.
-    """
-
-    attempts: int = 3
-    connect_s: float = 5
-    stall_s: float = 30
-    answer_s: float = 40
-    pause_s: float = 1
-    slow_bytes: int = 600_000
-    slow_s: float = 60
-    asked_s: float = 120
 
 
 def download_archive(*, url: str, sha256: str | None, cohort: str, archive: Path, receipt: Path) -> None:
@@ -94,14 +61,6 @@ def download(
         os.fsync(stream.fileno())
     partial.path.replace(target)
     partial.discard()
-
-
-class _BrokenOffError(Exception):
-    """The transfer ended early; another attempt may help, after `wait_s` seconds where the server asks for them."""
-
-    def __init__(self, reason: str, wait_s: float = 0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
 
 
 class _Partial:
@@ -162,8 +121,8 @@ class _Fetch:
         while True:
             try:
                 return self._attempt(deadline)
-            except (_BrokenOffError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                reason, asked_s = _reason(error), getattr(error, "wait_s", 0.0)
+            except (BrokenOffError, *FAILURES) as error:
+                reason, asked_s = reason_of(error), getattr(error, "wait_s", 0.0)
             now, gained = time.monotonic(), self.partial.size - furthest
             if gained > self.patience.slow_bytes / self.patience.slow_s * (now - since):
                 failures, furthest, since = 0, self.partial.size, now
@@ -183,14 +142,14 @@ class _Fetch:
         with self._answer(start, deadline) as response:
             self.reached = True
             status = response.status_code
-            total = _total(response)
+            total = total_of(response)
             if status in TRANSIENT:
-                raise _BrokenOffError(f"the server answered {status} {response.reason}", _asked_s(response))
+                raise BrokenOffError(f"the server answered {status} {response.reason}", asked_seconds(response))
             if status == 416 and start and total == start:
                 return  # every byte had arrived already
-            if start and (status == 416 or (status == 206 and _first(response) != start)):
+            if start and (status == 416 or (status == 206 and first_of(response) != start)):
                 self.partial.discard()
-                raise _BrokenOffError("what had arrived does not fit the server's file, so it is fetched anew")
+                raise BrokenOffError("what had arrived does not fit the server's file, so it is fetched anew")
             if status not in (200, 206):
                 raise InputError(
                     f"{self.url}: the server answered {status} {response.reason}. Correct the address in "
@@ -222,7 +181,7 @@ class _Fetch:
             headers["If-Range"] = self.partial.etag
         timeout = (self.patience.connect_s, self.patience.stall_s)
         try:
-            return _within(
+            return within(
                 deadline - time.monotonic(),
                 lambda: redirects.get(self.url, checked=self.checked, headers=headers, timeout=timeout),
             )
@@ -240,7 +199,7 @@ class _Fetch:
         with (
             room_for(self.partial.path.parent, (total or start) - start),
             self.partial.append() as stream,
-            _bar(self.partial.target.name, start, total) as bar,
+            bar_of(self.partial.target.name, start, total) as bar,
         ):
             came, since = start, time.monotonic()
             # What has come, not a whole block: a trickle would fill none.
@@ -249,10 +208,10 @@ class _Fetch:
                 bar.update(len(block))
                 if (now := time.monotonic()) - since >= self.patience.slow_s:
                     if (gained := stream.tell() - came) < self.patience.slow_bytes:
-                        raise _BrokenOffError(f"only {gained:,} bytes came in {now - since:.0f} s")
+                        raise BrokenOffError(f"only {gained:,} bytes came in {now - since:.0f} s")
                     came, since = stream.tell(), now
         if total is not None and self.partial.size != total:
-            raise _BrokenOffError(f"{self.partial.size:,} of {total:,} bytes arrived")
+            raise BrokenOffError(f"{self.partial.size:,} of {total:,} bytes arrived")
 
     def _given_up(self, reason: str) -> InputError:
         what = "could not download" if self.reached else "could not reach"
@@ -303,66 +262,3 @@ def _what(path: Path) -> str:
     if found.startswith("is a web page"):
         return "are a web page, as a login or a proxy sends it"
     return "were altered or cut short on the way, or the archive is another one"
-
-
-def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
-    """The result of `call`, or requests.ConnectTimeout after `seconds`; the thread left behind holds up no exit."""
-    results: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            results.put(call())
-        except Exception as error:
-            results.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        result = results.get(timeout=max(seconds, 0))
-    except queue.Empty:
-        raise requests.ConnectTimeout("no answer in time") from None
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-def _total(response: requests.Response) -> int | None:
-    """Bytes of the whole file, or None where the answer does not tell."""
-    if response.status_code in (206, 416):
-        match = re.fullmatch(r"bytes .*/(\d+)", response.headers.get("Content-Range", ""))
-        return int(match[1]) if match else None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
-
-
-def _first(response: requests.Response) -> int | None:
-    """Offset of the first byte of a partial answer, or None where it does not tell."""
-    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
-
-
-def _reason(error: BaseException) -> str:
-    """The cause of a failure without the layers that libraries wrap around it."""
-    causes = [error]
-    while cause := causes[-1].__cause__ or causes[-1].__context__:
-        causes.append(cause)
-    for kinds, words in PLAIN:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return words
-    error = causes[-1]
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _asked_s(response: requests.Response) -> float:
-    """The seconds for which a server asks to be left alone: Retry-After as a number or a date; 0 where it asks none."""
-    asked = response.headers.get("Retry-After", "").strip()
-    if asked.isdecimal():
-        return float(asked)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
-        return 0.0
-
-
-def _bar(name: str, start: int, total: int | None) -> tqdm:
-    seconds = 0.5 if sys.stderr.isatty() else 30  # a log holds a line for each refresh
-    return tqdm(initial=start, total=total, desc=name, unit="B", unit_scale=True, mininterval=seconds)

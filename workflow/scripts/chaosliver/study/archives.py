@@ -8,11 +8,11 @@ from typing import Any
 from ..base.errors import InputError
 
 # The first that is given counts.
-SOURCES = ("phantom", "path", "url")
+SOURCES = ("phantom", "path", "parts", "url")
 
 
 def source_of(cohort: str, config: Mapping[str, Any]) -> str:
-    """Where a cohort's archive comes from: `phantom` before `path` before `url`."""
+    """Where a cohort's archive comes from: `phantom` before `path` before `parts` of the url before `url`."""
     for source in SOURCES:
         if config["archives"][cohort].get(source):
             return source
@@ -24,8 +24,9 @@ def archive_path(cohort: str, config: Mapping[str, Any]) -> str:
 
     The user's path may hold ~ and environment variables. Raises InputError where one of them is not set.
     """
-    if source_of(cohort, config) != "path":
-        return f"{config['results']}/raw/{cohort}.zip"
+    source = source_of(cohort, config)
+    if source != "path":
+        return f"{config['results']}/raw/{cohort}{'.parts' if source == 'parts' else ''}.zip"
     given = config["archives"][cohort]["path"]
     path = os.path.expandvars(Path(given).expanduser())
     if "$" in path or not path.strip("."):

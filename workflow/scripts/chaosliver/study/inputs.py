@@ -13,9 +13,9 @@ Named = dict[str, list[str] | str]
 
 
 def unpack_patient(plan: Plan, patient: str) -> Named:
-    """The archive's receipt, whose content counts, and the archive where a rule makes it."""
+    """The archive's receipt, whose content counts, and the archive where it is the output of a rule."""
     cohort = plan.cohort_of(patient)
-    made = [] if source_of(cohort, plan.config) == "path" else [plan.archives[cohort]]
+    made = [] if source_of(cohort, plan.config) in ("path", "parts") else [plan.archives[cohort]]
     return {"receipt": f"{plan.results}/raw/{cohort}.sha256", "made": made}
 
 

@@ -86,7 +86,7 @@ class Plan:
         return {cohort: archive_path(cohort, self.config) for cohort in self.config["archives"]}
 
     def cohorts_from(self, source: str) -> list[str]:
-        """The cohorts whose archive comes from a `phantom`, a `path` or a `url`."""
+        """The cohorts whose archive comes from a `phantom`, a `path`, `parts` of what is at a url, or a `url`."""
         return [cohort for cohort in self.archives if source_of(cohort, self.config) == source]
 
     @property
@@ -114,6 +114,10 @@ class Plan:
     def sequences_of(self, patient: str) -> list[str]:
         """The sequences of a patient that take part."""
         return list(self.patients[patient].sequences)
+
+    def sequences_in(self, cohort: str) -> dict[str, list[str]]:
+        """The sequences of each patient of a cohort that take part."""
+        return {patient: self.sequences_of(patient) for patient in self.cohort_patients(cohort)}
 
     def has_ground_truth(self, patient: str) -> bool:
         """Whether the patient's archive holds a ground truth."""
