@@ -3,12 +3,18 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
+from unit.published import judge, patient_means
 from unit.study.configs import SCHEMA, load
 
 from chaosliver.base.anatomy import SEQUENCES
+from chaosliver.base.files import read_tsv
 from chaosliver.study.experiments import resolve_experiments
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs/contrasts.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXT = (DOCS / "contrasts.md").read_text(encoding="utf-8")
+PATIENTS = read_tsv(DOCS / "measurements/contrasts_patients.tsv")
 CONFIG = load("contrasts")
 EXPERIMENTS = resolve_experiments(CONFIG, SCHEMA)
 
@@ -41,3 +47,74 @@ def test_the_study_has_45_trainings():
     folds = CONFIG["splits"]["three_fold"]["folds"]
     trainings = sum(folds * len(experiment.seeds) for experiment in EXPERIMENTS.values())
     assert trainings == 45 and "45 trainings" in TEXT
+
+
+T1, T2 = "t1_in_phase", "t2_spir"
+JUDGED = judge(PATIENTS, CONFIG["analysis"]["contrasts"], CONFIG["analysis"]["margin"])
+
+
+def test_the_published_patients_are_those_of_two_seeds():
+    found = {(row["experiment"], row["fold"], row["seed"]) for row in PATIENTS}
+    assert found == {(name, fold, seed) for name in EXPERIMENTS for fold in "012" for seed in "12"}
+    # Of each network its held-out patients, on both sequences.
+    assert len(PATIENTS) == len(EXPERIMENTS) * 2 * 14 * 2
+
+
+def test_the_published_verdicts_are_those_of_the_published_patients():
+    rows = read_tsv(DOCS / "measurements/contrasts_verdicts.tsv")
+    assert [row["question"] for row in rows] == [each["question"] for each in CONFIG["analysis"]["contrasts"]]
+    for row in rows:
+        told = JUDGED[row["question"]]
+        assert row["verdict"] == told["verdict"]
+        for name in set(told) - {"verdict"}:
+            assert float(row[name]) == pytest.approx(told[name], rel=2e-3, abs=2e-6)
+
+
+def test_the_means_that_are_told_are_those_of_the_published_patients():
+    told = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.MULTILINE)
+    assert sorted(name for name, *_ in told) == sorted(EXPERIMENTS)
+    for name, *figures in told:
+        of_t1, of_t2 = (patient_means(PATIENTS, name, sequence) for sequence in (T1, T2))
+        expected = [np.mean(list(of_t1.values())), np.mean(list(of_t2.values())), of_t2["15"]]
+        assert [float(figure) for figure in figures] == pytest.approx(expected, abs=5.1e-4)
+
+
+def test_the_verdicts_that_are_told_are_those_of_the_published_patients():
+    told = re.findall(r"^\| ([^|]+) \| (\w+) \| ([+-][\d.]+) \[([+-][\d.]+), ([+-][\d.]+)\] \|", TEXT, re.MULTILINE)
+    assert sorted(question for question, *_ in told) == sorted(JUDGED)
+    for question, verdict, *figures in told:
+        judged = JUDGED[question]
+        assert verdict == judged["verdict"]
+        expected = [judged[name] for name in ("mean_difference", "ci_low", "ci_high")]
+        assert [float(figure) for figure in figures] == pytest.approx(expected, abs=5.1e-4)
+
+
+def test_what_is_said_of_single_patients_and_of_the_other_thirteen_is_so():
+    def side(name, sequence):
+        return patient_means(PATIENTS, name, sequence)
+
+    plain, curved = side("coarse_t1", T2), side("contrasts_t1", T2)
+    assert all(curved[patient] > plain[patient] for patient in plain) and "higher in each of the 14 patients" in TEXT
+    alone, joint = side("coarse_t1", T1), side("contrasts_t1_and_t2", T1)
+    assert all(joint[patient] < alone[patient] for patient in alone) and "each of the 14 patients has less" in TEXT
+    others = [
+        np.mean([value for patient, value in side(name, T2).items() if patient != "15"])
+        for name in ("coarse_t2", "contrasts_t2", "contrasts_t1_and_t2")
+    ]
+    assert others == pytest.approx([0.889, 0.852, 0.857], abs=5e-4)
+    assert "mean of `coarse_t2` is 0.889, that of `contrasts_t2` 0.852" in TEXT
+
+
+def test_the_spread_between_seeds_that_is_told_is_that_of_the_published_patients():
+    """By hand: with two seeds, the variance within a patient is half of the squared difference."""
+    spread = {}
+    for name, experiment in EXPERIMENTS.items():
+        for sequence in (T1, T2):
+            seeds = [patient_means([row for row in PATIENTS if row["seed"] == seed], name, sequence) for seed in "12"]
+            halves = [(seeds[0][patient] - seeds[1][patient]) ** 2 / 2 for patient in seeds[0]]
+            spread[name, sequence] = np.sqrt(np.mean(halves)), sequence in experiment.train_on
+    assert spread["coarse_t1", T2][0] == pytest.approx(0.094, abs=5e-4)
+    assert spread["contrasts_t1", T2][0] == pytest.approx(0.084, abs=5e-4)
+    learned = [value for value, own in spread.values() if own]
+    assert (round(min(learned), 3), round(max(learned), 3)) == (0.005, 0.020)
+    assert "SD of 0.094, with curves of 0.084, and on the sequence trained on of 0.005 to 0.020" in TEXT
