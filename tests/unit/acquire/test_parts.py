@@ -219,8 +219,9 @@ def test_another_version_is_fetched_anew(server, target, tmp_path):
     assert unpacked(target, tmp_path / "ours", "1", T1) == unpacked(other, tmp_path / "theirs", "1", T1)
 
 
-def test_without_a_tag_nothing_of_an_earlier_call_is_believed(server, target):
-    server.etag = ""
+@pytest.mark.parametrize("etag", ["", 'W/"one"'])
+def test_without_a_strong_tag_nothing_of_an_earlier_call_is_believed(server, target, etag):
+    server.etag = etag
     fetch(server, target, {"1": T1})
     usual, server.sent = server.sent, 0
     fetch(server, target, {"1": T1})

@@ -3,7 +3,7 @@
 Four kinds, each with a probability of its own in the recipe. As in `transforms`, a batch is first drawn for, and the
 draw then applied to it on the training device. A curve through random grey values is the way of Zhou et al. (Medical
 Image Analysis 2021, doi 10.1016/j.media.2020.101840), a random mean for each organ that of SynthSeg (Billot et al.,
-Medical Image Analysis 2023, doi 10.1016/j.media.2023.102789). docs/contrasts.md plans how the curve is measured.
+Medical Image Analysis 2023, doi 10.1016/j.media.2023.102789). docs/contrasts.md tells what a curve brings and costs.
 """
 
 from typing import NamedTuple
