@@ -18,6 +18,7 @@ import yaml
 from unit.study.configs import EVERYTHING, FOLD_TRAINING, HELD_OUT, SHEET, VALIDATING
 
 from chaosliver.base.jobs import arguments_of
+from chaosliver.base.lots import files_in_full
 from chaosliver.study.provenance import computing_digest, digest_of, digest_of_texts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,13 @@ UNPLANNED = {
     "prune_cache",
     "download_parts",
 }
+# Of cohorts that are prepared in lots.
+IN_LOTS = {"unpack_lot", "inventory_lot", "pair_lot", "extract_masks_of_lot", "convert_images_of_lot"}
+# By lot, whose patients are in the sheet's order.
+LOTS = {
+    **{f"development_{number:04d}": [str(2 * number - 1), str(2 * number)] for number in (1, 2, 3)},
+    "test_0001": ["10", "11"],
+}
 # What a rule names besides the parameters of its adapter's function: inputs that are only waited for, or whose content
 # another input tells.
 NOT_TAKEN: dict[str, set[str]] = {
@@ -51,6 +59,7 @@ NOT_TAKEN: dict[str, set[str]] = {
     # The digest of the texts that it reads.
     "write_checklists": {"texts"},
 }
+ENTRY = {"T1DUAL": None, "T2SPIR": "first"}
 # Adapters that take a whole group of names at once, by the fields of a class or by `items`.
 TAKE_GROUPS = {"train", "show_tables"}
 
@@ -102,8 +111,7 @@ def model_jobs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def submission_jobs(tmp_path_factory):
     """Every job of the challenge's zip, with `first` for both sequences: it did not learn T2."""
-    submission = {"T1DUAL": None, "T2SPIR": "first"}
-    return planned(tmp_path_factory.mktemp("submission"), "submission", submission=submission)
+    return planned(tmp_path_factory.mktemp("submission"), "submission", submission=ENTRY)
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +148,17 @@ def viewer_jobs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def by_rule(jobs, model_jobs, exam_jobs, submission_jobs, viewer_jobs):
+def lot_jobs(tmp_path_factory):
+    """Every job of the study of everything, whose patients are prepared two at a time."""
+    return planned(tmp_path_factory.mktemp("lots"), "all", "make_pack", "make_submission", lot_size=2, submission=ENTRY)
+
+
+@pytest.fixture(scope="module")
+def by_rule(jobs, model_jobs, exam_jobs, submission_jobs, viewer_jobs, lot_jobs):
     found = defaultdict(list)
     asked_for = [*model_jobs, *exam_jobs, *submission_jobs, *viewer_jobs]
-    for job in [*jobs, *(job for job in asked_for if job["rule"] in ON_REQUEST)]:
+    asked_for = [job for job in asked_for if job["rule"] in ON_REQUEST]
+    for job in [*jobs, *asked_for, *(job for job in lot_jobs if job["rule"] in IN_LOTS)]:
         found[job["rule"]].append(job)
     return found
 
@@ -217,7 +232,7 @@ def test_a_rule_names_what_its_adapter_takes(by_rule, adapter):
     assert sum(map(len, parts)) == len(all_names), "one name in two parts of the rule"
     assert required <= all_names
     offered = parts[0] | parts[1] | parts[2]
-    assert offered - taken == ({"code"} & offered - taken) | NOT_TAKEN.get(adapter, set())
+    assert offered - taken == ({"code", "of_patients"} & offered - taken) | NOT_TAKEN.get(adapter, set())
 
 
 def test_each_job_depends_on_the_digest_of_its_own_adapter(jobs):
@@ -641,6 +656,81 @@ def test_a_model_is_described_by_its_own_card_and_scores(by_rule):
         assert job["params"]["source"] == "phantom"
         assert job["params"]["settings"]["organ"] == ORGAN.get(name, "liver")
         assert job["params"]["settings"]["threshold"] == {"kidney": 0.25}.get(name, 0.5)
+
+
+def wildcards_of(job):
+    return job["rule"], tuple(sorted(job["wildcards"].items()))
+
+
+def test_in_lots_each_job_reads_the_same_files_in_the_same_order_and_depends_on_the_lists_of_their_lots(
+    jobs, model_jobs, submission_jobs, lot_jobs
+):
+    """But for the jobs of one patient each, which there are no more."""
+    alone = {wildcards_of(job): job for job in [*submission_jobs, *model_jobs, *jobs] if job["script"]}
+    of_one = {"unpack_patient", "inventory_patient", "pair_slices", "extract_masks", "convert_images"}
+    in_lots = {wildcards_of(job): job for job in lot_jobs if job["script"] and job["rule"] not in IN_LOTS}
+    left_out = {"export_onnx"}
+    assert set(in_lots) == {key for key in alone if key[0] not in of_one | left_out}
+    lot_of = {patient: lot for lot, patients in LOTS.items() for patient in patients}
+    seen = set()
+    for key, job in in_lots.items():
+        short = job["params"].get("of_patients")
+        files = files_in_full(short) if short else {}
+        seen |= {key[0]} if files else set()
+        read = {name: [path for path in paths] for name, paths in files.items()}
+        assert {**job["input"], **read} == alone[key]["input"], key
+        for name, paths in read.items():
+            assert job["input"][name] == list(dict.fromkeys(list_of(path, lot_of) for path in paths)), (key, name)
+    gathering = {"check_cohort", "quality_control", "augment", "train", "predict", "predict_logits", "evaluate"}
+    shown = {"draw_triplets", "draw_overlays", "draw_contact_sheets", "count_slices", "make_pack", "make_submission"}
+    assert seen == gathering | shown
+
+
+def list_of(path, lot_of):
+    folder, _, name = path.rpartition("/")
+    patient, _, ending = name.partition(".")
+    return f"lots/{'pairs' if ending == 'pairs.tsv' else folder}/{lot_of[patient]}.tsv"
+
+
+def test_a_lot_makes_of_its_patients_what_their_own_jobs_would_make(by_rule):
+    own = {"unpack_lot": "unpack_patient", "inventory_lot": "inventory_patient", "pair_lot": "pair_slices"}
+    own |= {"extract_masks_of_lot": "extract_masks", "convert_images_of_lot": "convert_images"}
+    for rule, of_one in own.items():
+        made = {}
+        for job in by_rule[rule]:
+            for patient, settings in job["params"]["patients"].items():
+                assert patient in LOTS[job["wildcards"]["lot"]]
+                names = {**job["wildcards"], "patient": patient}
+                places = {
+                    kind: {name: path.format(**names) for name, path in files.items()}
+                    for kind, files in (("input", job["params"]["reads"]), ("output", job["params"]["makes"]))
+                }
+                rest = {name: job["params"][name] for name in job["params"] if name not in LOT_PARAMETERS}
+                key = tuple(sorted(places["output"].values()))
+                made[key] = (places["input"], {**rest, **settings})
+        alone = {tuple(sorted(job["output"].values())): job for job in by_rule[of_one]}
+        assert made.keys() == alone.keys()
+        for key, (read, settings) in made.items():
+            inputs = {name: path for name, path in alone[key]["input"].items() if name not in ("receipt", "made")}
+            params = {name: value for name, value in alone[key]["params"].items() if name != "code"}
+            assert (read, settings) == (inputs, params)
+
+
+LOT_PARAMETERS = ("patients", "reads", "makes", "code")
+
+
+def test_the_jobs_of_a_lot_follow_one_another(by_rule):
+    for rule, before in {
+        "inventory_lot": ["lots/raw/{}.tsv"],
+        "pair_lot": ["lots/inventory/{}.tsv"],
+        "extract_masks_of_lot": ["lots/raw/{}.tsv", "lots/pairs/{}.tsv"],
+        "convert_images_of_lot": ["lots/raw/{}.tsv", "lots/pairs/{}.tsv"],
+    }.items():
+        for job in by_rule[rule]:
+            assert job["input"] == {"lists": [path.format(job["wildcards"]["lot"]) for path in before]}
+    for job in by_rule["unpack_lot"]:
+        cohort = job["wildcards"]["lot"].partition("_")[0]
+        assert job["input"]["receipt"] == f"raw/{cohort}.sha256"
 
 
 def test_quality_control_gathers_every_patient(by_rule):

@@ -30,6 +30,7 @@ from chaosliver.study import inputs
 from chaosliver.study.configfiles import read_file
 from chaosliver.study.configuration import check_config, check_results, read_schema
 from chaosliver.study.for_use import EXAM_NAME, with_exam
+from chaosliver.study.lots import check_layout, files_in_short
 from chaosliver.study.patients import COHORTS
 from chaosliver.study.plan import TABLES, Plan
 from chaosliver.study.provenance import digest_of, digest_of_texts
@@ -49,10 +50,17 @@ check_config(config, SCHEMA)
 check_results(config["results"], [Path.cwd(), FOLDER.parent])
 PLAN = Plan.of(config, SCHEMA)
 RESULTS = PLAN.results
+check_layout(RESULTS, PLAN.lots)
+
+
+def one_of(names):
+    """A pattern that matches only these names, and nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 wildcard_constraints:
     patient="[A-Za-z0-9_-]+",
+    lot=one_of(PLAN.lots),
     cohort="|".join(COHORTS),
     sequence="|".join(SEQUENCES),
     organ="|".join(ORGANS),
@@ -72,9 +80,16 @@ def inputs_of(function, age_ignored=()):
     wanted = of_job(function)
 
     def files(wildcards):
-        return {name: ancient(paths) if name in age_ignored else paths for name, paths in wanted(wildcards).items()}
+        named = PLAN.lists.in_place_of(wanted(wildcards))
+        return {name: ancient(paths) if name in age_ignored else paths for name, paths in named.items()}
 
     return files
+
+
+def patients_of(function):
+    """A parameter: where patients are prepared in lots, the files of each that the job reads, in short; else None."""
+    wanted = of_job(function)
+    return lambda wildcards: files_in_short(PLAN.lists.of_patients(wanted(wildcards))) if PLAN.lots else None
 
 
 def entry_of(table, wildcard):
@@ -90,11 +105,6 @@ def experiment_setting(key):
 def code_with_network(adapter):
     """A parameter: the digest of an adapter's code and of the network of the job's experiment."""
     return lambda wildcards: PLAN.code_with_network(adapter, wildcards.experiment)
-
-
-def one_of(names):
-    """A pattern that matches only these names, and nothing if there are none."""
-    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def in_report(path, caption, category, subcategory=None, **labels):

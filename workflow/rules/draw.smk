@@ -176,6 +176,7 @@ rule draw_overlays:
         masks=of_job(inputs.masks_folder),
         images=of_job(inputs.images_folder),
         organ=experiment_setting("organ"),
+        of_patients=patients_of(inputs.draw_overlays),
         code=digest_of("draw_overlays"),
     script:
         "../scripts/draw_overlays.py"
@@ -203,6 +204,7 @@ rule draw_contact_sheets:
         predictions=f"{RESULTS}/predictions/{{experiment}}",
         masks=of_job(inputs.masks_folder),
         images=of_job(inputs.images_folder),
+        of_patients=patients_of(inputs.draw_overlays),
         code=digest_of("draw_contact_sheets"),
     script:
         "../scripts/draw_contact_sheets.py"

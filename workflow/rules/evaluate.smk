@@ -28,6 +28,7 @@ rule predict:
         cohort=of_job(Plan.predicted_cohort),
         trained_as=of_job(Plan.trained_as),
         threads=config["training"]["threads"],
+        of_patients=patients_of(inputs.predict),
         code=code_with_network("predict"),
     script:
         "../scripts/predict.py"
@@ -52,6 +53,7 @@ rule predict_logits:
         cohort=of_job(Plan.predicted_cohort),
         trained_as=of_job(Plan.trained_as),
         threads=config["training"]["threads"],
+        of_patients=patients_of(inputs.predict),
         code=code_with_network("predict_logits"),
     script:
         "../scripts/predict_logits.py"
@@ -72,6 +74,7 @@ rule evaluate:
     params:
         labels=lambda wildcards: labels_of(wildcards.experiment, wildcards.run),
         tolerance_mm=config["surface_tolerance_mm"],
+        of_patients=patients_of(inputs.evaluate),
         code=digest_of("evaluate"),
     script:
         "../scripts/evaluate.py"
@@ -92,6 +95,7 @@ rule draw_triplets:
     params:
         masks=of_job(inputs.masks_folder),
         images=of_job(inputs.images_folder),
+        of_patients=patients_of(inputs.draw_triplets),
         code=digest_of("draw_triplets"),
     script:
         "../scripts/draw_triplets.py"

@@ -39,6 +39,7 @@ rule check_cohort:
         "../../envs/data.yaml"
     params:
         accepted=of_job(Plan.accepted_in),
+        of_patients=patients_of(inputs.check_cohort),
         code=digest_of("check_cohort"),
     script:
         "../scripts/check_cohort.py"
@@ -47,8 +48,7 @@ rule check_cohort:
 rule quality_control:
     """Summarise the inventory of all patients, as tables and a picture."""
     input:
-        slices=expand(f"{RESULTS}/inventory/{{patient}}.slices.tsv", patient=PLAN.patients),
-        findings=expand(f"{RESULTS}/inventory/{{patient}}.findings.tsv", patient=PLAN.patients),
+        unpack(inputs_of(inputs.quality_control)),
     output:
         patients_table=f"{RESULTS}/inventory/patients.tsv",
         findings_table=f"{RESULTS}/inventory/findings.tsv",
@@ -60,6 +60,7 @@ rule quality_control:
         "../../envs/report.yaml"
     params:
         accepted=PLAN.accepted,
+        of_patients=patients_of(inputs.quality_control),
         code=digest_of("quality_control"),
     script:
         "../scripts/quality_control.py"
@@ -156,6 +157,7 @@ rule augment:
     params:
         settings=entry_of(config["augmentations"], "augmentation"),
         leaks=of_job(Plan.leaks_of),
+        of_patients=patients_of(inputs.augment),
         code=digest_of("augment"),
     script:
         "../scripts/augment.py"
@@ -166,12 +168,7 @@ rule prepared:
     input:
         rules.quality_control.output,
         # Table by table: Snakemake does not make a deleted file again unless a target names it, or it needs it.
-        expand(f"{RESULTS}/raw/{{patient}}.{{kind}}", patient=PLAN.patients, kind=["tsv", "listed.tsv"]),
-        expand(
-            f"{RESULTS}/inventory/{{patient}}.{{table}}.tsv",
-            patient=PLAN.patients,
-            table=["slices", "findings", "pairs"],
-        ),
+        PLAN.lists.lists_of(inputs.tables_of_patients(PLAN)),
         expand(rules.check_cohort.output, cohort=PLAN.cohorts),
         expand(rules.split_patients.output, split=PLAN.folds),
-        inputs.training_data(PLAN),
+        PLAN.lists.lists_of(inputs.training_data(PLAN)),

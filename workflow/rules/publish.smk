@@ -34,7 +34,7 @@ rule crate:
 rule make_submission:
     """Put the masks of the challenge's test patients into the zip that it asks for, and read it back."""
     input:
-        unpack(lambda wildcards: inputs.make_submission(PLAN)),
+        unpack(inputs_of(inputs.make_submission)),
     output:
         archive=f"{RESULTS}/submission/chaos_task3.zip",
         contents=f"{RESULTS}/submission/contents.tsv",
@@ -44,6 +44,7 @@ rule make_submission:
         "../../envs/data.yaml"
     params:
         folders=lambda wildcards: list(PLAN.submission),
+        of_patients=patients_of(inputs.make_submission),
         code=digest_of("make_submission"),
     script:
         "../scripts/make_submission.py"
@@ -59,12 +60,13 @@ rule submission:
 rule check_submission:
     """Check a zip that is to be sent to the challenge: `--config submission_zip=PATH`."""
     input:
-        unpack(lambda wildcards: inputs.check_submission(PLAN)),
+        unpack(inputs_of(inputs.check_submission)),
     log:
         f"{RESULTS}/logs/check_submission.log",
     conda:
         "../../envs/data.yaml"
     params:
+        of_patients=patients_of(inputs.check_submission),
         submission_zip=lambda wildcards: PLAN.submission_zip,
     script:
         "../scripts/check_submission.py"

@@ -40,6 +40,7 @@ rule count_slices:
     conda:
         "../../envs/report.yaml"
     params:
+        of_patients=patients_of(inputs.count_slices),
         code=digest_of("count_slices"),
     script:
         "../scripts/count_slices.py"

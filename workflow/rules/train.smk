@@ -34,6 +34,7 @@ rule train:
         checkpoints=f"{RESULTS}/checkpoints/{{experiment}}/fold{{fold}}_seed{{seed}}",
         events=f"{RESULTS}/tensorboard/{{experiment}}/fold{{fold}}_seed{{seed}}",
         computing=of_job(Plan.computing_code),
+        of_patients=patients_of(inputs.train),
         code=code_with_network("train"),
     script:
         "../scripts/train.py"

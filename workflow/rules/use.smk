@@ -8,7 +8,7 @@ Makes model/, onnx/ and segmented/.
 rule make_pack:
     """Put the network for use into one folder: weights, preprocessing, what to expect of it, and whom it learned from."""
     input:
-        unpack(lambda wildcards: inputs.make_pack(PLAN)),
+        unpack(inputs_of(inputs.make_pack)),
     output:
         folder=directory(f"{RESULTS}/model"),
     log:
@@ -19,6 +19,7 @@ rule make_pack:
         settings=lambda wildcards: PLAN.pack_settings(),
         trained_as=lambda wildcards: [PLAN.origin_of(run) for run in PLAN.model_runs],
         source=PLAN.source,
+        of_patients=patients_of(inputs.make_pack),
         code=digest_of("make_pack"),
     script:
         "../scripts/make_pack.py"

@@ -26,7 +26,7 @@ rule fetch_niivue:
 rule viewer:
     """Write the page, and each volume with its ground truth and predictions."""
     input:
-        unpack(lambda wildcards: inputs.viewer(PLAN)),
+        unpack(inputs_of(inputs.viewer)),
         page=sorted(map(str, (FOLDER / "viewer").iterdir())),
         niivue=rules.fetch_niivue.output.file,
     output:
@@ -39,6 +39,7 @@ rule viewer:
         experiments=PLAN.viewed,
         name=Path(RESULTS).name,
         source=PLAN.source,
+        of_patients=patients_of(inputs.viewer),
         code=digest_of("viewer"),
     script:
         "../scripts/viewer.py"

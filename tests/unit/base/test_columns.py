@@ -62,6 +62,7 @@ def test_the_headers_of_what_leads_to_them():
             "right_kidney_mm2 left_kidney_mm2 spleen_mm2"
         ),
         "LISTED_COLUMNS": "file state why",
+        "LOT_COLUMNS": "patient file sha256",
         "MATRIX_COLUMNS": " ".join(columns.MATRIX_COLUMNS),
         "PATIENT_COLUMNS": " ".join(columns.PATIENT_COLUMNS),
         "PREDICTION_COLUMNS": "cohort patient sequence stem",

@@ -303,6 +303,9 @@ class Named(list):
     def items(self):
         return self.named.items()
 
+    def get(self, name):
+        return self.named.get(name)
+
 
 def job(folder: Path, cache, images="png/8bit/1.tsv", content="1", output="a/fold0", threshold=0.5, results="results"):
     path = folder / results / images

@@ -9,10 +9,11 @@ import re
 import stat
 import zipfile
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol, TypeVar
 
 from ..base.anatomy import SEQUENCES
 from ..base.columns import LISTED_COLUMNS
@@ -69,8 +70,11 @@ class Left(NamedTuple):
     why: str
 
 
+Found = TypeVar("Found", Member, Left)
+
+
 class Archive(Protocol):
-    """An open archive: its members, sorted by patient and file, and what of the patients are none."""
+    """An open archive: its members, and what of the patients are none, both sorted by patient and file."""
 
     members: list[Member]
     left: list[Left]
@@ -164,19 +168,20 @@ def unpack_patient(
     folder: Path,
     index: Path,
     listed: Path,
+    opened: Archive | None = None,
 ) -> None:
     """Copy the files of a patient's `sequences` from the archive to `folder`, and index them.
 
-    The masks are copied only with `ground_truth`. The table `listed` has every file that the archive lists of them,
-    and why one is not unpacked. Raises InputError that names what the archive lacks of the patient, a member that is
-    damaged, or a full disk.
+    The masks are copied only with `ground_truth`. `opened` is the archive, if it is open already. The table `listed`
+    has every file that the archive lists of them, and why one is not unpacked. Raises InputError that names what the
+    archive lacks of the patient, a member that is damaged, or a full disk.
     """
     wanted = _wanted_folders(sequences, ground_truth)
     chosen_folders = folders_needed(sequences, ground_truth)
     folder.mkdir(parents=True, exist_ok=True)
-    with open_archive(archive) as opened:
-        of_patient = [member for member in opened.members if member.patient == patient]
-        left = [each for each in opened.left if each.patient == patient]
+    with nullcontext(opened) if opened else open_archive(archive) as opened:
+        of_patient = _of_patient(opened.members, patient)
+        left = _of_patient(opened.left, patient)
         lost = {folder_of(each.file) for each in left if each.state == LOST}
         held = {member.folder for member in of_patient} | lost
         if lacking := sorted(wanted - held):
@@ -195,11 +200,30 @@ def unpack_patient(
     write_index(index, folder, [{"file": member.file} for member in chosen])
 
 
+@contextmanager
+def opened_once(path: Path) -> Iterator[dict[str, Archive]]:
+    """An open archive as an argument of `unpack_patient`, for all patients of a lot."""
+    with open_archive(path) as opened:
+        yield {"opened": opened}
+
+
 def folders_needed(sequences: Sequence[str], ground_truth: bool) -> set[str]:
     """The folders of a patient that are unpacked for these sequences, as far as the archive has them."""
     # An out-of-phase image finds its ground truth by the place of the in-phase image beside it, if there is one.
     helpful = {SEQUENCES["t1_in_phase"].images} if "t1_out_of_phase" in sequences else set()
     return _wanted_folders(sequences, ground_truth) | helpful
+
+
+def _of_patient(entries: list[Found], patient: str) -> list[Found]:
+    """Those of one patient among members, or what is none, in the order of patients: thousands may have millions."""
+    own = _order(patient)
+    first, end = (find(entries, own, key=lambda each: _order(each.patient)) for find in (bisect_left, bisect_right))
+    return entries[first:end]
+
+
+def _order(patient: str) -> tuple[tuple[int, int, str], str]:
+    # 7 and 07 are two patients.
+    return natural(patient), patient
 
 
 def _rows(members: Iterable[Member], left: Iterable[Left]) -> list[dict[str, str]]:
@@ -295,7 +319,10 @@ def _arrange(path: Path, entries: Sequence[_Entry]) -> tuple[list[Member], list[
         members.append(Member(place.patient, place.file, entry.name, entry.bytes))
     if not members:
         raise InputError(_no_patient(path, [entry.name for entry in entries], left))
-    return sorted(members, key=lambda member: (natural(member.patient), member.file)), sorted(left)
+    return (
+        sorted(members, key=lambda member: (_order(member.patient), member)),
+        sorted(left, key=lambda each: (_order(each.patient), each)),
+    )
 
 
 def _refuse_second(path: Path, place: Place, roots: dict[str, str]) -> None:

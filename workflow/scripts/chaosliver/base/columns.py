@@ -7,6 +7,8 @@ from .anatomy import ORGANS
 
 # Of the index of a folder; further columns follow.
 INDEX_COLUMNS = ("file", "sha256")
+# Of the list of what a lot of patients has.
+LOT_COLUMNS = ("patient", "file", "sha256")
 # Of what an archive lists of a patient: whether it was unpacked, and if not why.
 LISTED_COLUMNS = ("file", "state", "why")
 SHEET_COLUMNS = ("patient", "cohort", "sequences")

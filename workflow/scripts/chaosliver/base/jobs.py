@@ -6,13 +6,15 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn, get_args, get_origin
 
 from .errors import InputError, StoppedError, in_words
+from .lots import Lot, check_listed, files_in_full, make_lot
 from .settings import from_mapping
 
 # Sets a terminal's cursor to the beginning of the line and clears the line, on which a bar may stand.
@@ -29,6 +31,43 @@ def run(job: Any, function: Callable[..., None]) -> None:
     run_job(lambda: function(**arguments_of(job, function)), log=job.log[0])
 
 
+def run_lot(
+    job: Any, function: Callable[..., None], shared: AbstractContextManager[Mapping[str, Any]] | None = None
+) -> None:
+    """Call a library function for each patient of a lot as `run` does for one, and write the lot's list.
+
+    `shared` gives further arguments, the same for all, such as an archive that is opened once.
+    """
+
+    def main() -> None:
+        wildcards = dict(job.wildcards.items())
+        common = {**dict(job.params.items()), **wildcards}
+        reads, makes = (
+            {name: path.format(**wildcards, patient="{patient}") for name, path in common.pop(of).items()}
+            for of in ("reads", "makes")
+        )
+        lot = Lot(common.pop("patients"), reads, makes, job.input.get("lists", ()), Path(job.output[0]))
+        with shared or nullcontext({}) as more:
+            make_lot(lot, lambda own: function(**_taken({**common, **more, **own}, function)))
+
+    run_job(main, log=job.log[0])
+
+
+def inputs_of_job(job: Any) -> dict[str, Any]:
+    """A job's inputs by name; where patients are prepared in lots, each patient's files in place of the lots' lists.
+
+    Raises InputError where a file is not as its lot's list says.
+    """
+    inputs = dict(job.input.items())
+    if short := job.params.get("of_patients"):
+        files = files_in_full(short)
+        check_listed(
+            [path for name in files for path in inputs[name]], [path for paths in files.values() for path in paths]
+        )
+        inputs |= files
+    return inputs
+
+
 def arguments_of(job: Any, function: Callable[..., None]) -> dict[str, Any]:
     """The arguments of a function, by name, from a job's input, output, params and wildcards.
 
@@ -37,11 +76,16 @@ def arguments_of(job: Any, function: Callable[..., None]) -> dict[str, Any]:
     a default may be absent. Raises TypeError for a name that is missing, or that the job holds twice.
     """
     held: dict[str, Any] = {}
-    for part in (job.input, job.output, job.params, job.wildcards):
+    for part in (inputs_of_job(job), job.output, job.params, job.wildcards):
         for name, value in part.items():
             if name in held:
                 raise TypeError(f"{function.__name__}: the rule says {name} twice")
             held[name] = value
+    return _taken(held, function)
+
+
+def _taken(held: Mapping[str, Any], function: Callable[..., None]) -> dict[str, Any]:
+    """What a function takes of what is held by name, as its annotations say."""
     parameters = inspect.signature(function, eval_str=True).parameters
     needed = [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
     if missing := [name for name in needed if name not in held]:

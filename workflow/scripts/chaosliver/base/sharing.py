@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from .errors import InputError
 from .files import force_to_disk, sha256_of, write_atomically
-from .jobs import arguments_of, run_job
+from .jobs import arguments_of, inputs_of_job, run_job
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
@@ -266,12 +266,18 @@ def versions_of(packages: Sequence[str]) -> dict[str, str | None]:
 def _key_of(job: Any, root: Path) -> str:
     """SHA-256 of all that decides a job's outputs, where its files have the same names and bytes in any folder."""
     parts = {
-        "params": dict(job.params.items()),
-        "inputs": [[_below(path, root), sha256_of(Path(path))] for path in job.input],
+        # Where patients are prepared in lots, their files count, and not the lists of the lots.
+        "params": {name: value for name, value in job.params.items() if name != "of_patients"},
+        "inputs": [[_below(path, root), sha256_of(Path(path))] for path in _flat(inputs_of_job(job).values())],
         "outputs": [_below(path, root) for path in job.output],
         "versions": versions_of(PACKAGES),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _flat(inputs: Iterable[Any]) -> Iterator[str]:
+    for paths in inputs:
+        yield from [paths] if isinstance(paths, str) else paths
 
 
 def _below(path: str, root: Path) -> str:

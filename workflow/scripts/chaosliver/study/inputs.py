@@ -19,6 +19,26 @@ def unpack_patient(plan: Plan, patient: str) -> Named:
     return {"receipt": f"{plan.results}/raw/{cohort}.sha256", "made": made}
 
 
+def unpack_lot(plan: Plan, lot: str) -> Named:
+    """What `unpack_patient` of any of a lot's patients reads: they are of one cohort."""
+    return unpack_patient(plan, plan.lots[lot][0])
+
+
+def quality_control(plan: Plan) -> Named:
+    """The inventories of all patients."""
+    return {
+        table: [f"{plan.results}/inventory/{patient}.{table}.tsv" for patient in plan.patients]
+        for table in ("slices", "findings")
+    }
+
+
+def tables_of_patients(plan: Plan) -> list[str]:
+    """The index and the list of what was unpacked, and the tables of the inventory."""
+    inventory = [f"inventory/{{}}.{table}.tsv" for table in ("slices", "findings", "pairs")]
+    kinds = ["raw/{}.tsv", "raw/{}.listed.tsv", *inventory]
+    return [f"{plan.results}/{kind.format(patient)}" for kind in kinds for patient in plan.patients]
+
+
 def check_cohort(plan: Plan, cohort: str) -> Named:
     """The inventories of a cohort; the test cohort's masks are compared with the development cohort's too."""
     cohorts = ("development",) if cohort == "development" else ("development", "test")

@@ -22,6 +22,7 @@ from .contrasts import contrasts_of
 from .experiments import Experiment, resolve_experiments
 from .folds import check_sequences, folds_of, selection_of
 from .for_use import FOLDS, Exams, exams_of, model_experiment, pack_folder, state_of
+from .lots import Lists, lots_of
 from .patients import Patient, patients_in, read_sheet
 from .provenance import computing_digest, digest_of
 from .runs import EVERYONE, TEST_COHORT, Run
@@ -134,6 +135,42 @@ class Plan:
     def _cohort_has_ground_truth(self, cohort: str) -> bool:
         given: bool = self.config["archives"][cohort]["ground_truth"]
         return given
+
+    # Patients in lots.
+
+    @cached_property
+    def lots(self) -> dict[str, list[str]]:
+        """The patients of each lot, by its name; none where each patient is prepared alone."""
+        return lots_of(self.patients, self.config["lot_size"])
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The lists of the lots, on which jobs depend in place of the files of each patient."""
+        return Lists(self.results, self.lots)
+
+    def cohort_of_lot(self, lot: str) -> str:
+        """The cohort of a lot's patients."""
+        return self.cohort_of(self.lots[lot][0])
+
+    def archive_of_lot(self, lot: str) -> str:
+        """The archive that holds a lot's patients."""
+        return self.archives[self.cohort_of_lot(lot)]
+
+    def lot_has_ground_truth(self, lot: str) -> bool:
+        """Whether that archive holds a ground truth."""
+        return self._cohort_has_ground_truth(self.cohort_of_lot(lot))
+
+    def sequences_in_lot(self, lot: str) -> dict[str, dict[str, Any]]:
+        """The sequences of each patient of a lot."""
+        return {patient: {"sequences": self.sequences_of(patient)} for patient in self.lots[lot]}
+
+    def accepted_in_lot(self, lot: str) -> dict[str, dict[str, Any]]:
+        """The flags that are accepted of each patient of a lot."""
+        return {patient: {"accepted": self.accepted_of(patient)} for patient in self.lots[lot]}
+
+    def with_sequence_in_lot(self, lot: str, sequence: str) -> dict[str, dict[str, Any]]:
+        """The patients of a lot that have a sequence."""
+        return {patient: {} for patient in self.lots[lot] if sequence in self.patients[patient].sequences}
 
     # Experiments and their runs.
 
