@@ -81,7 +81,7 @@ def test_one_altered_patient_prepares_its_lot_anew_and_trains_what_learned_from_
     archive = study.folder / "archive.zip"
     draw_archive(archive, [patient for patient in SHEET if SHEET[patient] == "development"], seed=1)
     given = {"path": "archive.zip", "sha256": None}
-    settings = {**SMALL, "lot_size": 3, "archives": {"development": given}}
+    settings = {**SMALL, "lot_size": 3, "archives": {"development": given}, "study": ["plain"]}
     (study.folder / "config/small.yaml").write_text(yaml.safe_dump(settings))
     write_sheet(study.folder / "config/small.tsv", {name: cohort for name, cohort in SHEET.items() if name != "9"})
     study.succeed("trained")
@@ -94,7 +94,7 @@ def test_one_altered_patient_prepares_its_lot_anew_and_trains_what_learned_from_
     study.succeed("trained")
     changed = {path.parent.name for path, old in weights.items() if path.read_bytes() != old}
     assert changed == {"fold0_seed1"}
-    trained = {run: "epoch 1/1" in (study.results / f"logs/train/small/{run}.log").read_text() for run in RUNS}
+    trained = {run: "epoch 1/1" in (study.results / f"logs/train/plain/{run}.log").read_text() for run in RUNS}
     assert trained == {"fold0_seed1": True, "fold1_seed1": False}
 
 
