@@ -110,10 +110,16 @@ faults: setup
 	$(BIN)/python -m pip install --quiet --target .cluster --no-deps --constraint envs/constraints.txt --group cluster
 	touch $@
 
-test-cluster: setup .cluster/ready
+# As little as the test of the profiles for clouds imports: their packages ask for another python-dateutil than ours.
+.cloud/ready: tests/cloud.txt .venv/ready
+	rm -rf .cloud
+	$(BIN)/python -m pip install --quiet --target .cloud --no-deps --requirement tests/cloud.txt
+	touch $@
+
+test-cluster: setup .cluster/ready .cloud/ready $(OBJECTS)/ready
 	@{ command -v slurmctld && command -v slurmd && command -v srun && command -v munged; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
-	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
+	PYTHONPATH=$(CURDIR)/.cluster:$(CURDIR)/.cloud $(BIN)/python -m pytest -m "" tests/cluster
 
 # MODULES="measure.metrics base" (all), SAMPLE=60 or EACH=20 of each module (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
 mutants: setup

@@ -6,13 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
+from object_store import object_store
 
 ROOT = Path(__file__).resolve().parents[2]
-PROFILES = {"slurm": "slurm", "lsf": "lsf", "generic": "cluster_generic"}
+PROFILES = {
+    **{"slurm": "slurm", "lsf": "lsf", "generic": "cluster_generic"},
+    **{"kubernetes": "kubernetes", "aws-batch": "aws_batch"},
+}
+# Whose jobs read and write a bucket.
+CLOUDS = ("kubernetes", "aws-batch")
 # A training that fails the first time. No rule of the study, so that it takes seconds.
 SNAKEFILE = """
 rule train:
@@ -88,10 +95,20 @@ def tiny(tmp_path) -> Path:
     return tmp_path
 
 
-def test_the_plugin_knows_every_key_of_its_profile(profile, tiny):
-    done = run_snakemake(tiny, profile, "-n")
+@pytest.fixture
+def bucket(profile):
+    """What the environment says of the bucket of a profile's jobs, if they need one."""
+    with object_store() if profile in CLOUDS else nullcontext({}) as environment:
+        yield environment
+
+
+def test_the_plugin_knows_every_key_of_its_profile(profile, tiny, bucket):
+    where = ("--default-storage-prefix", "s3://lab/liver") if bucket else ()
+    done = run_snakemake(tiny, profile, "-n", *where, **bucket)
     assert done.returncode == 0, done.stdout
-    assert "mem_mb=12000" in done.stdout and "runtime=1440" in done.stdout and "gpu=1" in done.stdout
+    asked = {"kubernetes": "mem_mb=12000, gpu=1", "aws-batch": "mem_mb=16384, gpu=1"}
+    for each in asked.get(profile, "mem_mb=12000, runtime=1440, gpu=1").split(", "):
+        assert each in done.stdout
 
 
 def test_a_key_that_the_plugin_does_not_know_is_refused(profile, tiny):
