@@ -119,7 +119,7 @@ faults: setup
 test-cluster: setup .cluster/ready .cloud/ready $(OBJECTS)/ready
 	@{ command -v slurmctld && command -v slurmd && command -v srun && command -v munged; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
-	PYTHONPATH=$(CURDIR)/.cluster:$(CURDIR)/.cloud $(BIN)/python -m pytest -m "" tests/cluster
+	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
 
 # MODULES="measure.metrics base" (all), SAMPLE=60 or EACH=20 of each module (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
 mutants: setup
@@ -145,6 +145,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
+	$(BIN)/hadolint containers/Dockerfile
 
 format: setup
 	$(BIN)/ruff check --fix
