@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 OBJECTS := .venv/objects
 
-.PHONY: help setup setup-locked gpu-check demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster faults mutants mutants-sample fuzz fuzz-sample lint format clean
+.PHONY: help setup setup-locked gpu-check demo viewer browser npm dicom-tools test test-unit test-workflow test-cluster test-nodes faults mutants mutants-sample fuzz fuzz-sample lint format clean
 
 help:
 	@echo "make demo    draw a phantom archive, run the whole workflow on it, show the Dice table, segment one more patient (two minutes on two cores)"
@@ -15,6 +15,7 @@ help:
 	@echo "make npm     on Debian, as root: install the npm that fetches what the viewer draws with"
 	@echo "make dicom-tools on Debian, as root: install the validator of DICOM files that a test asks"
 	@echo "make test-cluster  on Debian, as root: run a study on a Slurm of its own (minutes)"
+	@echo "make test-nodes  the same with two nodes, of which one dies (minutes)"
 	@echo "make faults  kill, cut and fill every step of a phantom study, and restart it (20 minutes; FAULT_SEED=)"
 	@echo "make mutants plant small bugs one at a time, and list those that the unit tests miss (MODULES=, SAMPLE=, SEED=)"
 	@echo "make fuzz    change small files at random for an hour, and list those that are neither refused nor read as others do (SEED=, COUNT=)"
@@ -119,7 +120,11 @@ faults: setup
 test-cluster: setup .cluster/ready .cloud/ready $(OBJECTS)/ready
 	@{ command -v slurmctld && command -v slurmd && command -v srun && command -v munged; } >/dev/null || { \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
-	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "" tests/cluster
+	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m "not nodes" tests/cluster
+
+# Two nodes, of which one dies; not part of `.ci/run`.
+test-nodes: setup .cluster/ready
+	PYTHONPATH=$(CURDIR)/.cluster $(BIN)/python -m pytest -m nodes tests/cluster
 
 # MODULES="measure.metrics base" (all), SAMPLE=60 or EACH=20 of each module (all), SEED=1, JOBS=2, TABLE=docs/measurements/mutants.tsv.
 mutants: setup

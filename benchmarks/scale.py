@@ -29,7 +29,7 @@ from chaosliver.base.files import write_tsv
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 FOLDS = 5
 # Patients and trainings.
-SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10))
+SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10), (2000, 300), (20000, 10))
 SEQUENCES = "t1_in_phase,t1_out_of_phase,t2_spir"
 # Alternately: the original, scored on three sequences, and the fast recipe, which reads the masks of four organs.
 RECIPES = ({"based_on": "original", "recipe": {"snapshots": []}}, {"based_on": "fast"})
@@ -87,27 +87,25 @@ def main() -> None:
     common, rows = circumstances(), []
     for patients, trainings in arguments.sizes:
         with TemporaryDirectory() as name:
-            for row in measure(Path(name), patients, trainings, arguments.rounds, arguments.schedulers):
+            for row in measure(Path(name), (patients, trainings), arguments):
                 rows.append({"patients": patients, "trainings": trainings, **row, **common})
                 print("  ".join(f"{column} {rows[-1][column]}" for column in COLUMNS), flush=True)
         if arguments.output:
             write_tsv(arguments.output, (*COLUMNS, *common), rows)
 
 
-def measure(
-    folder: Path, patients: int, trainings: int, rounds: int, schedulers: Sequence[str]
-) -> list[dict[str, Any]]:
+def measure(folder: Path, size: tuple[int, int], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """The rows of one size: a study's dry run before anything is made, a run with nothing to do, the choice of jobs."""
     study, shown = folder / "study", folder / "shown.txt"
-    describe(study, patients, trainings)
-    dry_run = called(study, ["--dry-run"], shown, rounds)
+    describe(study, *size, arguments.lot_size)
+    dry_run = called(study, ["--dry-run"], shown, arguments.rounds)
     jobs = int(re.search(r"^total +(\d+)$", shown.read_text(encoding="utf-8"), re.MULTILINE)[1])
     called(study, ["--dry-run", "--quiet", "all"], shown, 1, ["-c", RECORD])
-    nothing = called(study, [], shown, rounds)
+    nothing = called(study, [], shown, arguments.rounds)
     if "Nothing to be done" not in shown.read_text(encoding="utf-8"):
         raise AssertionError(f"the simulated study is not whole:\n{shown.read_text(encoding='utf-8')[-2000:]}")
     rows = [{"jobs": jobs, "what": what, **row} for what, row in (("dry run", dry_run), ("nothing to do", nothing))]
-    for scheduler in schedulers:
+    for scheduler in arguments.schedulers:
         options = ["--forcerun", "unpack_patient", "--scheduler", scheduler, "--cores", "8"]
         called_once = called(study, options, shown, 1, ["-c", CHOOSE])
         line = re.search(r"^chosen (.+)$", shown.read_text(encoding="utf-8"), re.MULTILINE)[1].split()
@@ -116,7 +114,7 @@ def measure(
     return [{**row, "ms_per_job": round(1000 * row["processor_seconds"] / row["jobs"], 2)} for row in rows]
 
 
-def describe(study: Path, patients: int, trainings: int) -> None:
+def describe(study: Path, patients: int, trainings: int, lot_size: int | None) -> None:
     """A copy of the workflow with an overlay, a patient sheet and an empty archive."""
     study.mkdir()
     for part in PARTS:
@@ -130,6 +128,7 @@ def describe(study: Path, patients: int, trainings: int) -> None:
     overlay = {
         "results": "results/scale",
         "patients": "config/scale.tsv",
+        "lot_size": lot_size,
         "archives": {"development": {"path": "archive.zip", "sha256": None}},
         "experiments": experiments,
         "study": list(experiments),
@@ -170,6 +169,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help="patients x trainings, as in 20x300")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--lot-size", type=int, help="patients that a job prepares; default: as the workflow chooses")
     parser.add_argument(
         "--schedulers", nargs="*", default=(), help="measure how these choose among ready jobs, too: ilp, greedy"
     )

@@ -1,4 +1,4 @@
-"""A Slurm of one node on loopback in a folder of its own: controller, node daemon and munge, with a GPU in name."""
+"""A Slurm on loopback in a folder of its own: controller, nodes and munge; each node has a GPU in name."""
 
 import os
 import signal
@@ -20,15 +20,15 @@ SLURM_CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
-SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/socket
 CredType=cred/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool/%n
+SlurmdTimeout={node_seconds}
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -42,9 +42,13 @@ MailProg=/bin/true
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 GresTypes=gpu
-NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1
-PartitionName=test Nodes=node Default=YES MaxTime=600 State=UP
+PartitionName=test Nodes=ALL Default=YES MaxTime=600 State=UP
 """
+NODE_CONF = (
+    "NodeName={name} NodeHostname={host} Port={port} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1\n"
+)
+# A node that does not answer for so long is given up.
+NODE_SECONDS = 10
 # What `jobs` tells of a job, and squeue's names for it.
 COLUMNS = {
     "id": "JobID",
@@ -57,14 +61,14 @@ COLUMNS = {
     "limit": "TimeLimit",
 }
 WIDTH = 120
-GRES_CONF = "NodeName=node Name=gpu File=/dev/null\n"
+GRES_CONF = "NodeName={name} Name=gpu File=/dev/null\n"
 
 
 class Slurm:
     """The cluster; `environment` is what its commands need."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("node",)) -> None:
+        self.folder, self.nodes = folder, nodes
         self.environment = {**os.environ, MARK: str(folder)}
         self._daemons: dict[str, subprocess.Popen] = {}
 
@@ -72,10 +76,12 @@ class Slurm:
         """Write the configuration, start the daemons and wait until the node takes jobs."""
         for name in ("munge", "state", "spool"):
             (self.folder / name).mkdir(mode=0o755, parents=True)
-        ports = dict(zip(("controller_port", "node_port"), _free_ports(2), strict=True))
+        controller, *ports = _free_ports(1 + len(self.nodes))
         values = {"folder": self.folder, "host": socket.gethostname().split(".")[0], "cpus": CPUS, "memory": MEMORY_MB}
-        (self.folder / "slurm.conf").write_text(SLURM_CONF.format(**values, **ports))
-        (self.folder / "gres.conf").write_text(GRES_CONF)
+        values |= {"node_seconds": NODE_SECONDS, "controller_port": controller}
+        nodes = [NODE_CONF.format(name=name, port=port, **values) for name, port in zip(self.nodes, ports, strict=True)]
+        (self.folder / "slurm.conf").write_text(SLURM_CONF.format(**values) + "".join(nodes))
+        (self.folder / "gres.conf").write_text("".join(GRES_CONF.format(name=name) for name in self.nodes))
         CONFIGURATION.parent.mkdir(exist_ok=True)
         if CONFIGURATION.is_symlink() and not CONFIGURATION.exists():
             # Left by a test that was killed outright.
@@ -83,8 +89,22 @@ class Slurm:
         CONFIGURATION.symlink_to(self.folder / "slurm.conf")
         self._start_munge()
         self.start_controller()
-        self._start("slurmd", "-D", "-N", "node", "-f", str(self.folder / "slurm.conf"))
-        wait_for(lambda: self.ask("sinfo", "--noheader", "--format=%T") == "idle", "the node to take jobs", self.tell)
+        for name in self.nodes:
+            self._start("slurmd", "-D", "-N", name, "-f", str(self.folder / "slurm.conf"), called=f"slurmd-{name}")
+        wait_for(lambda: set(self.states().values()) == {"idle"}, "the nodes to take jobs", self.tell)
+
+    def states(self) -> dict[str, str]:
+        """What each node is doing."""
+        return dict(line.split() for line in self.ask("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines())
+
+    def kill_node(self, name: str) -> None:
+        """End a node as a power cut would: its daemon and all that runs on it, at once."""
+        daemon = self._daemons.pop(f"slurmd-{name}")
+        daemon.kill()
+        daemon.wait()
+        for process in self._of_node(name):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def start_controller(self) -> None:
         """Start the controller, which goes on with the jobs that an earlier one knew."""
@@ -135,9 +155,9 @@ class Slurm:
         self._start("munged", "--foreground", "--force", *paths)
         wait_for((self.folder / "munge/socket").exists, "munge's socket", self.tell)
 
-    def _start(self, name: str, *arguments: str) -> None:
-        with (self.folder / f"{name}.log").open("a") as log:
-            self._daemons[name] = subprocess.Popen(
+    def _start(self, name: str, *arguments: str, called: str | None = None) -> None:
+        with (self.folder / f"{called or name}.log").open("a") as log:
+            self._daemons[called or name] = subprocess.Popen(
                 [name, *arguments], env=self.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
@@ -149,6 +169,23 @@ class Slurm:
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
+
+    def _of_node(self, name: str) -> list[int]:
+        """The processes of the jobs on a node, and before them those that keep their steps."""
+        mark, jobs, found = f"SLURMD_NODENAME={name}".encode(), set(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                variables = (process / "environ").read_bytes().split(b"\0")
+                if mark in variables:
+                    found.append(int(process.name))
+                    jobs |= {value[13:].decode() for value in variables if value.startswith(b"SLURM_JOB_ID=")}
+        keepers = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                title = (process / "cmdline").read_bytes().decode(errors="replace")
+                if title.startswith("slurmstepd: [") and title[13:].split(".")[0] in jobs:
+                    keepers.append(int(process.name))
+        return keepers + found
 
     def _left(self) -> list[int]:
         """Processes of this cluster and of its jobs; those that keep a step (and overwrite their environment) too."""

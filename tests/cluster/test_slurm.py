@@ -113,6 +113,8 @@ def undisturbed(local_run) -> Study:
 def story(slurm, local_run, tmp_path_factory) -> Story:
     """One training hits its time limit, the other is cancelled, and the controller restarts in between."""
     study = make_study(tmp_path_factory.mktemp("cluster") / "Größe & Co study")
+    # The local run has no lots.
+    study.configure(lot_size=3)
     (study.folder / "profiles/test").mkdir()
     (study.folder / "profiles/test/config.yaml").write_text(yaml.safe_dump(OVERLAY))
     profiles = ["--profile", "profiles/slurm", "--profile", "profiles/test"]
@@ -226,9 +228,10 @@ def test_two_trainings_queue_behind_one_another_on_the_only_gpu(story):
     assert [job["cpus"] for job in trainings.values()] == ["1"] * 2
 
 
-def test_trainings_and_predictions_alone_are_submitted(story):
+def test_trainings_predictions_and_lots_alone_are_submitted(story):
     rules = [job["comment"].split("_wildcards")[0] for job in story.ended]
-    assert sorted(rules) == ["rule_predict"] * 2 + ["rule_train"] * 4
+    lots = ["rule_images", "rule_lot", "rule_masks"]
+    assert sorted(rules) == [*lots, *["rule_predict"] * 2, *["rule_train"] * 4]
 
 
 def test_a_training_at_its_time_limit_is_retried_with_more_memory_and_time(story):

@@ -21,6 +21,9 @@ rule unpack_lot:
     priority: 1
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         archive=of_job(Plan.archive_of_lot),
         cohort=of_job(Plan.cohort_of_lot),
@@ -44,6 +47,9 @@ rule inventory_lot:
     priority: 1
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         ground_truth=of_job(Plan.lot_has_ground_truth),
         patients=of_job(Plan.sequences_in_lot),
@@ -64,6 +70,9 @@ rule pair_lot:
         f"{RESULTS}/logs/pair_lot/{{lot}}.log",
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         patients=of_job(Plan.accepted_in_lot),
         reads=patterns(rules.pair_slices.input),
@@ -83,6 +92,9 @@ rule extract_masks_of_lot:
         f"{RESULTS}/logs/extract_masks_of_lot/{{organ}}/{{sequence}}/{{lot}}.log",
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         grey_range=entry_of(config["grey_ranges"], "organ"),
         patients=of_job(Plan.with_sequence_in_lot),
@@ -103,6 +115,9 @@ rule convert_images_of_lot:
         f"{RESULTS}/logs/convert_images_of_lot/{{encoding}}/{{sequence}}/{{lot}}.log",
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
         settings=entry_of(config["encodings"], "encoding"),
         patients=of_job(Plan.with_sequence_in_lot),
