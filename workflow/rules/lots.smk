@@ -23,7 +23,7 @@ rule unpack_lot:
         "../../envs/data.yaml"
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
         archive=of_job(Plan.archive_of_lot),
         cohort=of_job(Plan.cohort_of_lot),
@@ -49,7 +49,7 @@ rule inventory_lot:
         "../../envs/data.yaml"
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
         ground_truth=of_job(Plan.lot_has_ground_truth),
         patients=of_job(Plan.sequences_in_lot),
@@ -72,7 +72,7 @@ rule pair_lot:
         "../../envs/data.yaml"
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
         patients=of_job(Plan.accepted_in_lot),
         reads=patterns(rules.pair_slices.input),
@@ -94,7 +94,7 @@ rule extract_masks_of_lot:
         "../../envs/data.yaml"
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
         grey_range=entry_of(config["grey_ranges"], "organ"),
         patients=of_job(Plan.with_sequence_in_lot),
@@ -117,7 +117,7 @@ rule convert_images_of_lot:
         "../../envs/data.yaml"
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
         settings=entry_of(config["encodings"], "encoding"),
         patients=of_job(Plan.with_sequence_in_lot),
