@@ -51,6 +51,8 @@ rule train:
     resources: gpu=1
     shell: "echo $CUDA_VISIBLE_DEVICES > {output}"
 """
+# A group has the names of all its rules.
+LOT = "rule_lot_inventory_lot_pair_lot_unpack_lot"
 TABLES = ("slices.tsv", "patients.tsv", "experiments.tsv")
 
 pytestmark = [
@@ -230,7 +232,7 @@ def test_two_trainings_queue_behind_one_another_on_the_only_gpu(story):
 
 def test_trainings_predictions_and_lots_alone_are_submitted(story):
     rules = [job["comment"].split("_wildcards")[0] for job in story.ended]
-    lots = ["rule_images", "rule_lot", "rule_masks"]
+    lots = ["rule_images_convert_images_of_lot", LOT, "rule_masks_extract_masks_of_lot"]
     assert sorted(rules) == [*lots, *["rule_predict"] * 2, *["rule_train"] * 4]
 
 
