@@ -119,3 +119,26 @@ def test_the_spread_between_seeds_that_is_told_is_that_of_the_published_patients
     learned = [value for value, own in spread.values() if own]
     assert (round(min(learned), 3), round(max(learned), 3)) == (0.006, 0.018)
     assert "SD of 0.077, with curves of 0.078, and on the sequence trained on of 0.006 to 0.018" in TEXT
+
+
+def test_what_each_kind_of_change_is_worth_is_told_as_published():
+    """By hand: the mean of the differences by patient, and Student's t with 13 degrees of freedom."""
+    parts = PATIENTS + read_tsv(DOCS / "measurements/contrast_parts.tsv")
+    of_seed = [row for row in parts if row["seed"] == "1"]
+    told = re.findall(
+        r"^\| [^|]+ \(`(\w+)`\) \| ([\d.]+) \| (\S+) \[(\S+), (\S+)\] \| ([\d.]+) \| (\S+) \[(\S+), (\S+)\] \|$",
+        TEXT,
+        re.MULTILINE,
+    )
+    names = ["contrasts_t1", "clusters_t1", "organs_t1", "inversion_t1", "mixing_t1"]
+    assert [name for name, *_ in told] == names
+    for name, *figures in told:
+        expected = []
+        for sequence in (T1, T2):
+            own, control = (patient_means(of_seed, which, sequence) for which in (name, "coarse_t1"))
+            differences = np.array([own[patient] - control[patient] for patient in control])
+            assert len(differences) == 14
+            half = 2.16037 * differences.std(ddof=1) / np.sqrt(14)
+            mean = differences.mean()
+            expected += [np.mean(list(own.values())), mean, mean - half, mean + half]
+        assert [float(figure) for figure in figures] == pytest.approx(expected, abs=5.5e-4)
