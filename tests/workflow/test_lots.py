@@ -121,6 +121,7 @@ def test_a_file_that_is_lost_or_altered_is_named_with_what_makes_its_lot_anew(in
     content, listed = mask.read_text(), "results/small/lots/masks/liver/t1_in_phase/development_0002.tsv"
     run_again = ("--forcerun", "evaluate", "--", "results/small/tables/slices.tsv")
     mask.write_text(content[:-1])
+    assert f"3.tsv: its content differs from what {listed} lists" in in_lots.fail("verify")
     said = in_lots.fail(*run_again)
     assert f"masks/liver/t1_in_phase/3.tsv: its content differs from what {listed} lists" in said
     mask.unlink()

@@ -16,6 +16,7 @@ from chaosliver.base.errors import InputError
 from chaosliver.base.files import write_tsv
 from chaosliver.base.png import write_png
 from chaosliver.base.volumes import VolumeId
+from chaosliver.figures import contact_sheets
 from chaosliver.figures.contact_sheets import draw_contact_sheets, region_around, tiled
 from chaosliver.figures.overlays import PREDICTION_COLOUR, REFERENCE_COLOUR
 
@@ -166,3 +167,12 @@ def test_a_patient_of_two_draws_is_drawn_from_the_first(study: Study) -> None:
     folder, worst = draw(study, "after")
     assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")} == before
     assert worst.read_bytes() == before[Path("t1_in_phase/2.png")]
+
+
+def test_of_many_volumes_those_with_the_lowest_dice_have_sheets(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contact_sheets, "MOST_ONE_BY_ONE", 2)
+    folder, worst = draw(study)
+    sheets = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    # Of 3D Dice 18/19, 2/3 and 4/5.
+    assert sheets == ["t1_in_phase/2.png", "t2_spir/2.png"]
+    assert worst.read_bytes() == (folder / "t1_in_phase/2.png").read_bytes()

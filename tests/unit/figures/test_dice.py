@@ -163,3 +163,21 @@ def test_the_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
 def test_the_figure_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
     draw(tmp_path, ["base", "new", "kidney"], {"kidney": "left_kidney"})
     assert_looks_as_kept(drawn[0], "dice")
+
+
+def test_of_many_patients_only_those_beyond_the_whiskers_have_points(tmp_path: Path, drawn: list[Figure]) -> None:
+    """101 patients: a hundred from 0.80 to 0.899 in steps of 0.001, and one at 0.3."""
+    values = [*(0.8 + number / 1000 for number in range(100)), 0.3]
+    write_tsv(tmp_path / "patients.tsv", PATIENT_COLUMNS, [*dices("base", values), *dices("new", values)])
+    plot_dice(
+        patients_table=tmp_path / "patients.tsv",
+        experiments=["base", "new"],
+        organs={},
+        png=tmp_path / "dice.png",
+        svg=tmp_path / "dice.svg",
+    )
+    axes = drawn[0].axes[0]
+    assert not axes.collections
+    single = [line.get_xdata().tolist() for line in axes.lines if line.get_marker() not in ("", "None", None)]
+    assert single == [[0.3], [0.3]]
+    assert [line for line in axes.lines if to_hex(line.get_color()) == "#888888"] == []

@@ -18,6 +18,7 @@ from unit.figures.looks import assert_looks_as_kept
 from chaosliver.base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, VOLUME_COLUMNS
 from chaosliver.base.errors import InputError
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.figures import quality_control as quality_control_module
 from chaosliver.figures.quality_control import draw_overview, quality_control
 
 BLUE, GREY, ORANGE, RED = "#0072B2", "#999999", "#E69F00", "#D55E00"
@@ -295,3 +296,20 @@ def test_the_picture_has_150_pixels_an_inch_and_no_version(tmp_path: Path) -> No
 
 def test_the_picture_looks_as_it_did(tmp_path: Path, drawn: list[Figure]) -> None:
     assert_looks_as_kept(overview(tmp_path, *cohort(), drawn), "quality_control")
+
+
+def test_of_many_patients_those_with_findings_are_shown_first(
+    tmp_path: Path, drawn: list[Figure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of six patients four have a place: the error of 5, the warning of 6, what is accepted of 3, and then 1."""
+    rows = [
+        slice_row(str(patient), "t1_in_phase", number, place=9.0 * number)
+        for patient in range(1, 7)
+        for number in range(3)
+    ]
+    of = {"5": "error", "6": "warning", "3": "accepted"}
+    findings = [finding_row(patient, "t1_in_phase", "x", severity, "gap") for patient, severity in of.items()]
+    monkeypatch.setattr(quality_control_module, "MOST_ONE_BY_ONE", 4)
+    axes = overview(tmp_path, rows, findings, drawn).axes[0]
+    assert tick_labels(axes, "y") == ["1", "3", "5", "6"]
+    assert axes.get_ylabel() == "patient (4 of 6: those with findings first)"

@@ -6,7 +6,7 @@ them with their SHA-256. Later jobs depend on the lists, of which there are few,
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,13 +50,27 @@ def check_listed(lists: Iterable[str], files: Iterable[str]) -> None:
         root = _results_of(path)
         listed |= {root / row["file"]: (path, row["sha256"]) for row in read_tsv(path, LOT_COLUMNS)}
     for file in map(Path, files):
-        made_by, digest = listed.get(file, (None, ""))
-        if made_by is None:
+        if file not in listed:
             raise InputError(f"{file}: is in no list of a lot. Delete {FOLDER}/ in the results, and run again")
-        if not file.is_file() or sha256_of(file) != digest:
-            fault = "its content differs from what" if file.is_file() else "is missing, but"
-            remedy = f"Make the lot anew with: rm {made_by} && snakemake --cores 1 {made_by}"
-            raise InputError(f"{file}: {fault} {made_by} lists{'' if file.is_file() else ' it'}. {remedy}")
+        if fault := _fault(file, *listed[file]):
+            raise InputError(fault)
+
+
+def problems_of_lot(path: Path) -> Iterator[str]:
+    """A message for each file of a lot's list that is missing or altered."""
+    for row in read_tsv(path, LOT_COLUMNS):
+        if fault := _fault(_results_of(path) / row["file"], path, row["sha256"]):
+            yield fault
+
+
+def _fault(file: Path, made_by: Path, digest: str) -> str:
+    """What is wrong with a file that a list names; empty where nothing is."""
+    remedy = f"Make the lot anew with: rm {made_by} && snakemake --cores 1 {made_by}"
+    if not file.is_file():
+        return f"{file}: is missing, but {made_by} lists it. {remedy}"
+    if sha256_of(file) != digest:
+        return f"{file}: its content differs from what {made_by} lists. {remedy}"
+    return ""
 
 
 def make_lot(lot: Lot, make: Callable[[Mapping[str, Any]], None]) -> None:

@@ -13,7 +13,7 @@ from ..base.files import write_atomically
 from ..base.volumes import VolumeId
 from ..measure.metrics import dice
 from .overlays import Pixels, Row, Trees, contour_legend, draw_contours, read_volume, rows_of_runs
-from .style import STYLE, save, say_no_ground_truth
+from .style import MOST_ONE_BY_ONE, STYLE, save, say_no_ground_truth
 
 SHEET_INCHES = 10
 TILES_ACROSS = 8
@@ -33,7 +33,8 @@ def draw_contact_sheets(
 ) -> None:
     """Write `folder`/<sequence>/<patient>.png for every patient of an experiment that has ground truth.
 
-    `worst` becomes a copy of the sheet with the lowest 3D Dice, or a picture that says that there is no ground truth.
+    Of more than a hundred volumes only the hundred with the lowest mean Dice over their slices are drawn. `worst`
+    becomes a copy of the sheet with the lowest 3D Dice, or a picture that says that there is no ground truth.
 
     `slices` are the tables of the `runs`, in the same order; a patient that several runs (seeds, draws) scored is
     drawn from the first. The folders are those of `overlays.Trees`. Raises InputError where what they hold does not
@@ -41,7 +42,7 @@ def draw_contact_sheets(
     """
     folder.mkdir(parents=True, exist_ok=True)
     scores: dict[Path, float] = {}
-    for volume, rows in _rows_by_volume(rows_of_runs(slices, runs)).items():
+    for volume, rows in _lowest(_rows_by_volume(rows_of_runs(slices, runs))).items():
         pixels = read_volume(rows, Trees(predictions, masks, images))
         stacks = Pixels(*(np.stack(stack) for stack in zip(*pixels, strict=True)))
         sheet = folder / volume.sequence / f"{volume.patient}.png"
@@ -89,6 +90,15 @@ def _rows_by_volume(rows: Sequence[Row]) -> dict[VolumeId, list[Row]]:
         volume: sorted(members, key=lambda row: float(row["position_mm"]), reverse=True)
         for volume, members in volumes.items()
     }
+
+
+def _lowest(volumes: dict[VolumeId, list[Row]]) -> dict[VolumeId, list[Row]]:
+    """As many volumes as are looked at one by one: those with the lowest Dice, in their own order."""
+    if len(volumes) <= MOST_ONE_BY_ONE:
+        return volumes
+    means = {volume: float(np.mean([float(row["dice"]) for row in rows])) for volume, rows in volumes.items()}
+    lowest = sorted(volumes, key=means.__getitem__)[:MOST_ONE_BY_ONE]
+    return {volume: rows for volume, rows in volumes.items() if volume in lowest}
 
 
 def _draw_sheet(rows: Sequence[Row], stacks: Pixels, score: float, picture: Path) -> None:

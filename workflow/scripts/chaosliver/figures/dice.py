@@ -13,11 +13,13 @@ from matplotlib.axes import Axes
 from ..base.columns import PATIENT_COLUMNS
 from ..measure.frames import average_over_seeds, read_frame
 from .groups import Group, groups_of
-from .style import DICE_PANELS, STYLE, dice_rows, experiment_title, save, say_no_ground_truth
+from .style import DICE_PANELS, MOST_ONE_BY_ONE, STYLE, dice_rows, experiment_title, save, say_no_ground_truth
 
 
 def plot_dice(*, patients_table: Path, experiments: list[str], organs: dict[str, str], png: Path, svg: Path) -> None:
     """Box plots with one point per patient: Dice over all slices, over slices with organ, and in 3D.
+
+    Of more than a hundred patients only those beyond the whiskers have points, and no lines.
 
     Each sequence and cohort has a row of panels. In each panel the experiments stand in the order given, and thin
     lines join the points of one patient. Patients without ground truth are left out. `organs` names the organ of each
@@ -61,14 +63,22 @@ def _draw_boxes(
 ) -> None:
     shared = {"data": patients, "x": measure, "y": "experiment", "order": list(names), "color": group.colour}
     table = patients.pivot_table(measure, "patient", "experiment", dropna=False).reindex(columns=list(names))
+    many = len(table) > MOST_ONE_BY_ONE
+    if not many:
+        _join(axes, table, names, organs)
+    sns.boxplot(**shared, ax=axes, width=0.65, linewidth=0.9, boxprops={"alpha": 0.35}, showfliers=many, fliersize=2)
+    if not many:
+        # Without jitter, so that the lines between a patient's points end on them.
+        sns.stripplot(**shared, ax=axes, jitter=False, size=3, marker=group.marker, linewidth=0.4, edgecolor="black")
+    axes.axvline(table[names[0]].median(), color="black", linewidth=0.7, linestyle="--", zorder=1)
+
+
+def _join(axes: Axes, table: pd.DataFrame, names: Sequence[str], organs: Mapping[str, str]) -> None:
+    """Join each patient's points in two experiments that segment the same organ; `table` is patients by experiments."""
     for place, pair in enumerate(itertools.pairwise(names)):
         if len({organs.get(name) for name in pair}) == 1:
             values = table[[*pair]].to_numpy().T
             axes.plot(values, [place, place + 1], color="#888888", linewidth=0.4, alpha=0.7, zorder=1)
-    sns.boxplot(**shared, ax=axes, width=0.65, linewidth=0.9, boxprops={"alpha": 0.35}, showfliers=False)
-    # Without jitter, so that the lines between a patient's points end on them.
-    sns.stripplot(**shared, ax=axes, jitter=False, size=3, marker=group.marker, linewidth=0.4, edgecolor="black")
-    axes.axvline(table[names[0]].median(), color="black", linewidth=0.7, linestyle="--", zorder=1)
 
 
 def _dice_limits(values: np.ndarray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from ..base.volumes import GAP_LIMIT, VolumeId
 from ..prepare.admission import cross_check
 from ..prepare.findings import ACCEPTED, accept, log_findings, with_severity
 from ..tables.inventories import Row, by_volume, in_order, summarise_inventories
-from .style import save
+from .style import MOST_ONE_BY_ONE, save
 
 # Colours that people with any colour vision tell apart (Okabe and Ito), and shapes that need no colour.
 LIVER, EMPTY, GAP, ERROR = "#0072B2", "#999999", "#E69F00", "#D55E00"
@@ -68,11 +68,14 @@ def _log_accepted(findings: Sequence[Row], accepted: Mapping[str, Collection[str
 def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path) -> None:
     """Draw a strip of slices along z per patient and sequence: liver area as height, gaps and findings marked.
 
+    Of more than a hundred patients those with findings come first, and no more than a hundred are shown.
+
     `slices` are rows of inventories, each volume's from its lowest slice upwards.
     """
     slices_of, findings_of = by_volume(slices), by_volume(findings)
     volumes = in_order({*slices_of, *findings_of})
-    patients = list(dict.fromkeys(volume.patient for volume in volumes))
+    everyone = list(dict.fromkeys(volume.patient for volume in volumes))
+    patients = _shown(everyone, findings)
     sequences = [name for name in SEQUENCES if any(volume.sequence == name for volume in volumes)]
     largest = max((float(row["liver_mm2"] or 0) for row in slices), default=0) or 1.0
     longest = max((_heights_mm(rows)[-1] for rows in slices_of.values()), default=100.0)
@@ -85,11 +88,21 @@ def draw_overview(slices: Sequence[Row], findings: Sequence[Row], picture: Path)
                 _draw_strip(axes, base, slices_of[volume], findings_of[volume], STRIP_HEIGHT / largest, longest)
         axes.set_title(SEQUENCES[sequence].title, loc="left", fontweight="bold")
         _set_axes(axes, patients, longest)
-    panels[0].set_ylabel("patient")
+    some = f" ({len(patients)} of {len(everyone):,}: those with findings first)" if patients != everyone else ""
+    panels[0].set_ylabel(f"patient{some}")
     figure.supxlabel("distance from the lowest slice along z (mm)", fontsize="medium")
     columns = 3 * min(len(panels), 2)
     figure.legend(handles=_legend(largest), loc="outside upper left", ncols=columns, frameon=False, fontsize=8)
     save(figure, [picture])
+
+
+def _shown(patients: Sequence[str], findings: Sequence[Row]) -> list[str]:
+    """The patients of the picture, in their order: of a large cohort those with errors, then warnings, then others."""
+    gravity = dict.fromkeys(patients, len(MARKS))
+    for rank, severity in reversed(list(enumerate(MARKS))):
+        gravity |= {finding["patient"]: rank for finding in with_severity(severity, findings)}
+    chosen = set(sorted(patients, key=gravity.__getitem__)[:MOST_ONE_BY_ONE])
+    return [patient for patient in patients if patient in chosen]
 
 
 def _panels(sequences: int, patients: int) -> tuple[Figure, np.ndarray]:

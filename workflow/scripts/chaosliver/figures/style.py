@@ -30,6 +30,8 @@ STYLE = {
     "figure.dpi": 150,
     "svg.hashsalt": "chaos-liver",
 }
+# Of larger cohorts a figure shows boxes without points, and only some of the patients one by one.
+MOST_ONE_BY_ONE = 100
 DICE_PANELS = {
     "mean_dice_all_slices": "Mean over all slices",
     "mean_dice_organ_slices": "Mean over slices with organ",

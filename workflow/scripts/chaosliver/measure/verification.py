@@ -9,6 +9,7 @@ from ..base.cards import check_origin, read_card
 from ..base.errors import InputError
 from ..base.files import sha256_of
 from ..base.indexes import problems_of
+from ..base.lots import FOLDER, problems_of_lot
 
 INDEXED = ("raw", "masks", "png", "augmented", "predictions", "logits", "triplets")
 MODELS = "models"
@@ -24,7 +25,9 @@ def verify(*, results: Path, origins: dict[str, dict[str, Any]]) -> None:
         index for tree in INDEXED for index in sorted((results / tree).rglob("*.tsv")) if index.with_suffix("").is_dir()
     ]
     cards = sorted((results / MODELS).rglob("card.json"))
-    problems = [problem for index in indexes for problem in problems_of(index, index.with_suffix(""))]
+    lots = sorted((results / FOLDER).rglob("*.tsv"))
+    problems = [problem for lot in lots for problem in problems_of_lot(lot)]
+    problems += [problem for index in indexes for problem in problems_of(index, index.with_suffix(""))]
     problems += [problem for card in cards for problem in _problems_of_model(card, origins)]
     if problems:
         raise InputError(f"{len(problems)} file(s) are not what was made:\n" + "\n".join(problems))
