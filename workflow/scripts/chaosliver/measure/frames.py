@@ -15,6 +15,12 @@ def read_frame(table: Path, columns: Sequence[str]) -> pd.DataFrame:
     return typed(read_tsv(table, columns), columns)
 
 
+def read_frames(tables: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+    """The `columns` of several tables, one below the other. Raises InputError as `read_frame` does."""
+    frames = [read_frame(table, columns) for table in tables]
+    return pd.concat(frames, ignore_index=True) if frames else typed([], columns)
+
+
 def typed(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> pd.DataFrame:
     """Rows of text as a frame: names stay text (a patient may be called 08), all else becomes a number or NaN."""
     frame = pd.DataFrame(rows, columns=list(columns))

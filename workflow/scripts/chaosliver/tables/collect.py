@@ -9,9 +9,12 @@ import pandas as pd
 from ..base.columns import EXPERIMENT_COLUMNS, GROUP, MEASURES, PATIENT_COLUMNS, SLICE_COLUMNS, STATISTICS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_text, write_tsv
-from ..measure.frames import average_over_seeds, records_of, typed
+from ..measure.frames import average_over_seeds, read_frames, records_of
 from ..measure.patient_statistics import mean_interval
 from .summary import summary_text
+
+# What of a slice the table of experiments is made of.
+USED_OF_SLICES = (*GROUP, "patient", "stem", "reference_mm2", "dice")
 
 
 def collect_tables(
@@ -29,11 +32,14 @@ def collect_tables(
     `folds_per_draw` says of each experiment how many folds in turn are of one draw. Raises InputError where a patient
     is scored twice under one experiment, seed and draw.
     """
-    slice_rows = [row for table in slices for row in read_tsv(table, SLICE_COLUMNS)]
-    patient_rows = [row for table in patients for row in read_tsv(table, PATIENT_COLUMNS)]
-    experiments = summarise(typed(slice_rows, SLICE_COLUMNS), typed(patient_rows, PATIENT_COLUMNS), folds_per_draw)
-    write_tsv(slices_table, SLICE_COLUMNS, slice_rows)
-    write_tsv(patients_table, PATIENT_COLUMNS, patient_rows)
+    # One run's rows at a time: those of thousands of patients would take gigabytes.
+    each_slice, each_patient = read_frames(slices, USED_OF_SLICES), read_frames(patients, PATIENT_COLUMNS)
+    experiments = summarise(each_slice, each_patient, folds_per_draw)
+    for joined, tables, columns in (
+        (slices_table, slices, SLICE_COLUMNS),
+        (patients_table, patients, PATIENT_COLUMNS),
+    ):
+        write_tsv(joined, columns, (row for table in tables for row in read_tsv(table, columns)))
     write_tsv(experiments_table, EXPERIMENT_COLUMNS, records_of(experiments))
     write_text(summary, summary_text(experiments))
 

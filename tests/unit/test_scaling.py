@@ -1,0 +1,47 @@
+"""The tables of docs/scaling.md are those of the published measurements."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chaosliver.base.files import read_tsv
+from chaosliver.study.lots import lots_of
+from chaosliver.study.patients import Patient
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXT = (DOCS / "scaling.md").read_text(encoding="utf-8")
+
+
+def number(text):
+    return float(text.replace(",", "").split()[0])
+
+
+def test_the_planning_that_is_told_is_that_of_the_published_rows():
+    told = re.findall(
+        r"^\| ([\d,]+) \| ([\d,]+) \| (\d+) \| ([\d,]+) \| (\S+) s \| (\S+) s \| (\d+) MB \|$", TEXT, re.M
+    )
+    measured = {
+        (row["patients"], row["trainings"], row["what"]): row for row in read_tsv(DOCS / "measurements/scale.tsv")
+    }
+    assert len(told) == len(measured) / 2
+    for patients, trainings, lot, jobs, dry, nothing, memory in told:
+        key = (patients.replace(",", ""), trainings.replace(",", ""))
+        rows = [measured[*key, what] for what in ("dry run", "nothing to do")]
+        assert [number(jobs)] * 2 == [float(row["jobs"]) for row in rows]
+        seconds = [float(row["processor_seconds"]) for row in rows]
+        assert [number(dry), number(nothing)] == pytest.approx(seconds, rel=0.04)
+        assert number(memory) == max(float(row["peak_mb"]) for row in rows)
+        lots = lots_of({str(n): Patient("development", ("t1_in_phase",)) for n in range(int(key[0]))}, None)
+        assert int(lot) == max(map(len, lots.values()), default=1)
+
+
+def test_what_tables_and_figures_take_is_that_of_the_published_rows():
+    told = re.findall(r"^\| [^|]+ \| ([\d.]+) s \| ([\d,]+) MB \| (?:below )?([\d.]+) MB \|$", TEXT, re.M)
+    measured = read_tsv(DOCS / "measurements/cohort.tsv")
+    assert len(told) == len(measured)
+    for (seconds, memory, made), row in zip(told, measured, strict=True):
+        assert (number(seconds), number(memory)) == pytest.approx(
+            (float(row["processor_seconds"]), float(row["peak_mb"])), rel=0.02
+        )
+        assert number(made) == pytest.approx(float(row["made_mb"]), rel=0.02, abs=0.1)
