@@ -1,0 +1,57 @@
+"""What docs/recipe.md tells of variants beside a control is what the published rows give."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chaosliver.base.files import read_tsv
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXT = (DOCS / "recipe.md").read_text(encoding="utf-8").partition("## Tried beside a control")[2]
+ROWS = read_tsv(DOCS / "measurements/tried.tsv")
+FIGURES = ("dice_3d", "mean_dice_organ_slices")
+# Student's t for 95 % with 13 degrees of freedom.
+T = 2.16037
+
+
+def by_patient(variant, figure, seed="1"):
+    return {row["patient"]: float(row[figure]) for row in ROWS if (row["variant"], row["seed"]) == (variant, seed)}
+
+
+def test_every_variant_holds_out_each_patient_once():
+    folds = defaultdict(list)
+    for row in ROWS:
+        folds[row["variant"], row["seed"]].append(row["patient"])
+    assert len(folds) == 11 + 2
+    assert all(len(patients) == len(set(patients)) == 14 for patients in folds.values())
+
+
+def test_the_table_is_that_of_the_published_rows():
+    told = re.findall(
+        r"^\| ([^|]+) \| ([\d.]+) \| (\S+) \[(\S+), (\S+)\] \| ([\d.]+) \| (\S+) \[(\S+), (\S+)\] \| (\d+) \|$",
+        TEXT,
+        re.MULTILINE,
+    )
+    assert {name for name, *_ in told} == {row["variant"] for row in ROWS} - {"control"}
+    for name, *figures, seconds in told:
+        expected = []
+        for figure in FIGURES:
+            own, control = by_patient(name, figure), by_patient("control", figure)
+            differences = np.array([own[patient] - control[patient] for patient in control])
+            half = T * differences.std(ddof=1) / np.sqrt(14)
+            mean = differences.mean()
+            expected += [np.mean(list(own.values())), mean, mean - half, mean + half]
+        assert [float(figure) for figure in figures] == pytest.approx(expected, abs=5.1e-4)
+        taken = [float(row["processor_seconds"]) for row in ROWS if (row["variant"], row["seed"]) == (name, "1")]
+        assert float(seconds) == pytest.approx(np.mean(taken), abs=0.51)
+
+
+def test_the_control_and_its_seeds_are_those_of_the_published_rows():
+    (control,) = re.findall(r"^\| control \| ([\d.]+) \| \| ([\d.]+) \|", TEXT, re.MULTILINE)
+    means = [[np.mean(list(by_patient("control", figure, seed).values())) for seed in "123"] for figure in FIGURES]
+    assert [float(value) for value in control] == pytest.approx([of[0] for of in means], abs=5.1e-4)
+    told = re.findall(r"have ([\d.]+), ([\d.]+) and ([\d.]+), and ([\d.]+), ([\d.]+) and ([\d.]+)\.", TEXT)
+    assert [float(value) for value in told[0]] == pytest.approx([*means[0], *means[1]], abs=5.1e-4)
