@@ -146,6 +146,21 @@ def test_only_wanted_patients_and_sequences_are_unpacked(tmp_path: Path, kind: s
     assert not (tmp_path / "1").exists()
 
 
+def test_patients_whose_names_are_the_same_number_keep_their_own_files(tmp_path: Path, kind: str) -> None:
+    """7 and 07 stand side by side in the order of patients, and each has something that is left out."""
+    names = [f"MR/{patient}/{file}" for patient in ("07", "10", "7", "a7") for file in (*T2, "T2SPIR/notes.txt")]
+    archive = make(kind, tmp_path, {name: content_of(name) for name in names})
+    with open_archive(archive) as opened:
+        for patient in ("7", "07"):
+            folder = tmp_path / "unpacked" / patient
+            made = {name: folder.with_suffix(f".{name}.tsv") for name in ("index", "listed")}
+            given = {"sequences": ["t2_spir"], "ground_truth": True, "folder": folder, **made}
+            unpack_patient(archive=archive, cohort="development", patient=patient, **given, opened=opened)
+            for file in T2:
+                assert (folder / file).read_bytes() == content_of(f"MR/{patient}/{file}")
+            assert [row["file"] for row in read_tsv(made["listed"])] == sorted([*T2, "T2SPIR/notes.txt"])
+
+
 def test_zip_and_folder_give_the_same_bytes(tmp_path: Path) -> None:
     indexes = []
     for kind in ("zip", "folder"):
