@@ -2,7 +2,7 @@
 
 In a copy of the workflow a small study of both sequences runs once. Then the module that converts images gets a
 statement that does nothing, so that all images are converted again to the same bytes. In one call Snakemake then runs
-everything below them, too. With `prepared` first, the next call finds that the images did not change.
+everything below them, too. With a call that ends at the images first, the next one finds that they did not change.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from chaosliver.base.files import write_tsv
 
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 MODULE = "workflow/scripts/chaosliver/prepare/images.py"
+# What converts images, of single patients and of lots.
+RULES = ("convert_images", "convert_images_of_lot")
 COLUMNS = ("lot_size", "calls", "what", "jobs", "seconds")
 # Small trainings: they are not what is measured.
 TINY = {
@@ -43,11 +45,11 @@ def main() -> None:
     for lot_size in arguments.lot_sizes:
         with TemporaryDirectory() as name:
             study = make_study(Path(name) / "study", arguments.archive.resolve(), lot_size)
-            call(study, "all")
-            for calls in (["all"], ["prepared", "all"]):
+            call(study, ["all"])
+            for calls in ([["all"]], [["--until", RULES[lot_size > 1], "--", "all"], ["all"]]):
                 with (study / MODULE).open("a", encoding="utf-8") as code:
                     code.write(f"\n_CHANGE = {len(rows)}\n")
-                done = [call(study, target) for target in calls]
+                done = [call(study, arguments) for arguments in calls]
                 jobs, seconds = (sum(part) for part in zip(*done, strict=True))
                 rows.append({"lot_size": lot_size, "calls": len(calls), "what": " and ".join(calls)})
                 rows[-1] |= {"jobs": jobs, "seconds": round(seconds, 1)}
@@ -75,14 +77,21 @@ def make_study(study: Path, archive: Path, lot_size: int) -> Path:
     return study
 
 
-def call(study: Path, target: str) -> tuple[int, float]:
+def call(study: Path, arguments: list[str]) -> tuple[int, float]:
     """Jobs that a call of Snakemake ran, and its seconds."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--resources", "gpu=2"]
     # With that of profiles/default a call would end up to ten seconds late.
     command += ["--max-jobs-per-timespan", "100/1s", "--verbose"]
-    config = ["--configfile", "config/sample.yaml", "config/cutoff.yaml", "--", target]
+    command += ["--configfile", "config/sample.yaml", "config/cutoff.yaml"]
     started = time.perf_counter()
-    done = subprocess.run([*command, *config], cwd=study, capture_output=True, text=True, check=False)
+    # Options before targets, which a list of files would take for its own.
+    done = subprocess.run(
+        [*command, *(arguments if "--" in arguments else ["--", *arguments])],
+        cwd=study,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     seconds = time.perf_counter() - started
     if done.returncode:
         raise AssertionError(done.stderr[-3000:])
