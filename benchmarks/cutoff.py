@@ -51,7 +51,7 @@ def main() -> None:
                     code.write(f"\n_CHANGE = {len(rows)}\n")
                 done = [call(study, arguments) for arguments in calls]
                 jobs, seconds = (sum(part) for part in zip(*done, strict=True))
-                rows.append({"lot_size": lot_size, "calls": len(calls), "what": " and ".join(calls)})
+                rows.append({"lot_size": lot_size, "calls": len(calls), "what": ", then ".join(map(" ".join, calls))})
                 rows[-1] |= {"jobs": jobs, "seconds": round(seconds, 1)}
                 print("  ".join(f"{column} {rows[-1][column]}" for column in COLUMNS), flush=True)
     if arguments.output:
