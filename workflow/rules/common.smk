@@ -97,6 +97,11 @@ def entry_of(table, wildcard):
     return lambda wildcards: table[wildcards[wildcard]]
 
 
+def patterns(files):
+    """A parameter: the names of a rule's files, by argument, with the patient still to be filled in."""
+    return {name: str(path) for name, path in files.items()}
+
+
 def experiment_setting(key):
     """A parameter: a setting of the job's experiment."""
     return lambda wildcards: getattr(PLAN.experiments[wildcards.experiment], key)

@@ -5,11 +5,6 @@ Makes raw/, inventory/, masks/ and png/, and lots/, the lists on which later job
 """
 
 
-def patterns(files):
-    """A parameter: the names of a rule's files, by argument, with the patient still to be filled in."""
-    return {name: str(path) for name, path in files.items()}
-
-
 rule unpack_lot:
     """Unpack the files of a lot's patients that the study needs."""
     input:
