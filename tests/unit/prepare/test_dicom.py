@@ -177,6 +177,7 @@ def test_slope_and_intercept_are_applied_and_rounded(path: Path, pixels, slope, 
         ([0, 9], 0.5, 0, r"RescaleSlope is 0\.5 and .* would be fewer\. Export it without"),
         ([0, 9], -0.5, 9, r"RescaleSlope is -0\.5"),
         ([0, 9], 0, 5, "RescaleSlope is 0 and"),
+        ([0, 9], "", 5, "RescaleIntercept is 5 without a RescaleSlope, and readers differ"),
         ([0, 9], 1, -8, "grey values begin at -8"),
         ([0, 9], -1, 8, "grey values begin at -1"),
         ([0, 6600], 10, 0, "grey values reach 66000, and 65535 is the most"),
@@ -207,6 +208,13 @@ def test_pixels_with_more_than_grey_values_in_them_are_refused(path: Path) -> No
 def test_a_length_or_direction_that_is_no_number_is_refused(path: Path, keyword: str, value: str) -> None:
     plant(path, keyword, "1", value)
     with pytest.raises(InputError, match=rf"IMG-0004-00004\.dcm: {keyword} is .*, not \d numbers"):
+        read_slice(path)
+
+
+def test_an_instance_number_with_an_exponent_is_refused(path: Path) -> None:
+    """pydicom reads it as a whole number, and GDCM gives the text."""
+    plant(path, "InstanceNumber", "", "6e+006")
+    with pytest.raises(InputError, match=r"InstanceNumber is 6e\+006, not a whole number"):
         read_slice(path)
 
 
@@ -243,7 +251,13 @@ def test_lengths_that_no_scanner_reaches_are_refused_before_they_overflow(
 
 def plant(path: Path, keyword: str, other: str, value: str) -> None:
     """Put a text that pydicom would not write in place of a number: the last of an attribute's becomes `value`."""
-    count = {"PixelSpacing": 2, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "EchoTime": 1}[keyword]
+    count = {
+        "PixelSpacing": 2,
+        "ImagePositionPatient": 3,
+        "ImageOrientationPatient": 6,
+        "EchoTime": 1,
+        "InstanceNumber": 1,
+    }[keyword]
     texts = [*[other] * (count - 1), "7" * len(value)]
     edit(path, lambda header: setattr(header, keyword, texts if count > 1 else texts[0]))
     content, before = path.read_bytes(), "\\".join(texts).encode()

@@ -180,7 +180,8 @@ def _value(header: pydicom.Dataset, keyword: str) -> Any:
 
 def _whole(header: pydicom.Dataset, keyword: str) -> int:
     value = _value(header, keyword)
-    if int(value) != value:
+    # pydicom takes 6e+06 for one, which the standard does not allow, and other readers do not read.
+    if int(value) != value or "e" in str(getattr(value, "original_string", "")).lower():
         raise _DamageError(f"{keyword} is {value}, not a whole number")
     return int(value)
 
@@ -247,6 +248,11 @@ def _rescaled(header: pydicom.Dataset, pixels: np.ndarray) -> np.ndarray:
         float(found) if (found := header.get(keyword)) not in (None, "") else usual
         for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
+    if intercept and header.get("RescaleSlope") in (None, ""):
+        raise _DamageError(
+            f"RescaleIntercept is {intercept:g} without a RescaleSlope, and readers differ in what that means. Export "
+            "it with both, or with neither"
+        )
     if not np.isfinite([slope, intercept]).all() or abs(slope) < 1:
         raise _DamageError(
             f"RescaleSlope is {slope:g} and RescaleIntercept {intercept:g}: rounded to whole numbers, its grey values "
