@@ -211,6 +211,14 @@ def test_a_length_or_direction_that_is_no_number_is_refused(path: Path, keyword:
         read_slice(path)
 
 
+def test_an_element_of_the_meta_information_that_cannot_be_decoded_is_refused(path: Path) -> None:
+    content = path.read_bytes()
+    assert content.count(b"\x02\x00\x03\x00UI") == 1
+    path.write_bytes(content.replace(b"\x02\x00\x03\x00UI", b"\x02\x00\x03\x00U\x00"))
+    with pytest.raises(InputError, match=r"IMG-0004-00004\.dcm: .*"):
+        read_slice(path)
+
+
 def test_an_instance_number_with_an_exponent_is_refused(path: Path) -> None:
     """pydicom reads it as a whole number, and GDCM gives the text."""
     plant(path, "InstanceNumber", "", "6e+006")

@@ -124,7 +124,10 @@ def _read_data_set(path: Path) -> pydicom.Dataset:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty. {REMEDY}")
     try:
-        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+        meta = read_file_meta_info(path)
+        # Decoded one by one: other readers refuse a file where one of them cannot be.
+        list(meta)
+        syntax = meta.get("TransferSyntaxUID")
         if syntax not in SYNTAXES:
             name = getattr(syntax, "name", None) or "unknown"
             raise InputError(
