@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, parse_with_archive
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -94,9 +94,7 @@ def _arguments() -> argparse.Namespace:
         help="of a training; as many run at once as there are cores; default: %(default)s",
     )
     parser.add_argument("--output", type=Path, help="a TSV to write")
-    arguments = parser.parse_args()
-    if arguments.archive is None:
-        parser.error(f"name the archive, or set ${ENVIRONMENT}")
+    arguments = parse_with_archive(parser)
     if not 0 < arguments.threads <= arguments.cores:
         parser.error(f"--threads {arguments.threads}: give from 1 to {arguments.cores}, the cores")
     return arguments

@@ -7,7 +7,6 @@ everything below them, too. With a call that ends at the images first, the next 
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,13 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, copy_workflow, parse_with_archive
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 MODULE = "workflow/scripts/chaosliver/prepare/images.py"
 # What converts images, of single patients and of lots.
 RULES = ("convert_images", "convert_images_of_lot")
@@ -61,10 +59,7 @@ def main() -> None:
 
 def make_study(study: Path, archive: Path, lot_size: int) -> Path:
     """A copy of the workflow with an overlay."""
-    study.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, study / part)
+    copy_workflow(study)
     overlay = {
         "results": "results/cutoff",
         "archives": {"development": {"path": str(archive)}},
@@ -104,10 +99,7 @@ def _arguments() -> argparse.Namespace:
     add_archive(parser, f"the 14 patients, zip or unpacked folder of the CHAOS layout; by default ${ENVIRONMENT}")
     parser.add_argument("--lot-sizes", type=int, nargs="+", default=[1, 7], help="default: 1 7")
     parser.add_argument("--output", type=Path, help="a TSV to write")
-    arguments = parser.parse_args()
-    if arguments.archive is None:
-        parser.error(f"name the archive, or set ${ENVIRONMENT}")
-    return arguments
+    return parse_with_archive(parser)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The network is tiny and trains for a few steps: what is measured is the workflow
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,13 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from prepare import ROOT, circumstances
+from prepare import ROOT, circumstances, copy_workflow
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 STAGES = ("prepared", "trained", "evaluated", "all")
 COLUMNS = ("patients", "stage", "seconds", "processor_seconds", "patients_per_minute", "largest_process_mb", "disk_gb")
 TINY = {
@@ -46,10 +44,7 @@ def main() -> None:
 
 def make_study(study: Path, patients: int) -> Path:
     """A copy of the workflow with an overlay and a sheet of patients, each with one sequence."""
-    study.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, study / part)
+    copy_workflow(study)
     sheet = "".join(f"{number}\tdevelopment\tt1_in_phase\n" for number in range(1, patients + 1))
     (study / "config/many.tsv").write_text(f"patient\tcohort\tsequences\n{sheet}", encoding="utf-8")
     overlay = {

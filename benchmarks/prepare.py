@@ -44,6 +44,8 @@ from chaosliver.prepare.masks import extract_masks
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = "CHAOS_SAMPLE_ARCHIVE"
+# What a copy of the workflow consists of.
+WORKFLOW = ("Snakefile", "workflow", "config", "profiles", "envs")
 COLUMNS = ("what", "seconds_per_slice", "ratio_to_bare", "rounds", "command", "date", "commit", "machine")
 OURS, BARE, ORIGINAL = "this project", "bare work", "original's way"
 TASKS = ("masks", "PNG 8 bit", "PNG 16 bit")
@@ -258,6 +260,22 @@ def add_archive(parser: argparse.ArgumentParser, words: str) -> None:
     """Add the argument for the archive, with the environment variable as its default; `words` explain it."""
     default = os.environ.get(ENVIRONMENT)
     parser.add_argument("archive", nargs="?", type=Path, default=Path(default) if default else None, help=words)
+
+
+def parse_with_archive(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments of a benchmark that needs an archive; ends with a message where none is named."""
+    arguments = parser.parse_args()
+    if arguments.archive is None:
+        parser.error(f"name the archive, or set ${ENVIRONMENT}")
+    return arguments
+
+
+def copy_workflow(study: Path) -> None:
+    """A copy of the workflow in a new folder, for a study of its own."""
+    study.mkdir()
+    for part in WORKFLOW:
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, study / part)
 
 
 def _arguments() -> argparse.Namespace:

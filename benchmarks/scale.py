@@ -9,7 +9,6 @@ several is reported. Snakemake plans on one thread, so its CPU time is valid bes
 import argparse
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -20,13 +19,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from prepare import ROOT, circumstances
+from prepare import ROOT, circumstances, copy_workflow
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.files import write_tsv
 
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 FOLDS = 5
 # Patients and trainings.
 SIZES = ((20, 10), (20, 100), (20, 300), (200, 10), (2000, 10), (2000, 300), (20000, 10))
@@ -116,11 +114,7 @@ def measure(folder: Path, size: tuple[int, int], arguments: argparse.Namespace) 
 
 def describe(study: Path, patients: int, trainings: int, lot_size: int | None) -> None:
     """A copy of the workflow with an overlay, a patient sheet and an empty archive."""
-    study.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, study / part)
+    copy_workflow(study)
     sheet = "".join(f"p{number}\tdevelopment\t{SEQUENCES}\n" for number in range(patients))
     (study / "config/scale.tsv").write_text(f"patient\tcohort\tsequences\n{sheet}", encoding="utf-8")
     (study / "archive.zip").touch()

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 from accuracy import run_sample
-from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, parse_with_archive
 from training_step import as_training, gflop_of, resolved, trainee_of
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
@@ -123,10 +123,7 @@ def _arguments() -> argparse.Namespace:
         "--avx2", action="store_true", help="compute as on a processor without AVX-512 and bfloat16, in float32"
     )
     parser.add_argument("--output", type=Path, help="a TSV to add the row to")
-    arguments = parser.parse_args()
-    if arguments.archive is None:
-        parser.error(f"name the archive, or set ${ENVIRONMENT}")
-    return arguments
+    return parse_with_archive(parser)
 
 
 if __name__ == "__main__":

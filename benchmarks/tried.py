@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import yaml
 from accuracy import run_sample
-from prepare import ENVIRONMENT, ROOT, add_archive, circumstances
+from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, parse_with_archive
 from scipy import stats
 from torch import nn
 
@@ -353,10 +353,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], choices=SEEDS, help="default: 1")
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time; default: 2")
     parser.add_argument("--output", type=Path, required=True, help="a TSV with what was trained, which is added to")
-    arguments = parser.parse_args()
-    if arguments.archive is None:
-        parser.error(f"name the archive, or set ${ENVIRONMENT}")
-    return arguments
+    return parse_with_archive(parser)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Only here does srun find the configuration inside of a job: the plugin's job step drops SLURM_CONF.
@@ -199,6 +199,19 @@ class Slurm:
             except OSError:
                 continue
         return found
+
+
+@contextmanager
+def running(slurm: Slurm) -> Iterator[Slurm]:
+    """A context in which a cluster runs, and which ends it whatever ends the tests."""
+    # pytest tears down after an interrupt alone.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        slurm.start()
+        yield slurm
+    finally:
+        slurm.stop()
+        signal.signal(signal.SIGTERM, before)
 
 
 def wait_for(

@@ -1,11 +1,10 @@
 """Two nodes that share a disk: a training is put back into the queue, and a node dies in the middle of another."""
 
 import os
-import signal
 
 import pytest
 import yaml
-from cluster.slurm import Slurm, wait_for
+from cluster.slurm import Slurm, running, wait_for
 from cluster.test_slurm import OVERLAY, RUNS, Observer, make_study, pytestmark, run_of, started
 from workflow.conftest import Study
 
@@ -17,14 +16,8 @@ NODES = ("left", "right")
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
-    cluster = Slurm(tmp_path_factory.mktemp("slurm"), NODES)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        cluster.start()
+    with running(Slurm(tmp_path_factory.mktemp("slurm"), NODES)) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
-        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from cluster.slurm import CONFIGURATION, Slurm, wait_for
+from cluster.slurm import CONFIGURATION, Slurm, running, wait_for
 from workflow.conftest import ROOT, SMALL, Study, copy_workflow, write_sheet
 
 from chaosliver.base.files import sha256_of
@@ -85,15 +85,8 @@ class Story(NamedTuple):
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
-    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
-    # pytest tears down after an interrupt alone.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        cluster.start()
+    with running(Slurm(tmp_path_factory.mktemp("slurm"))) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
-        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="module")

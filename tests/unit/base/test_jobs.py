@@ -1,6 +1,7 @@
 """Whatever ends a job is told in one sentence; a defect keeps its traceback in the log."""
 
 import errno
+import hashlib
 import io
 import logging
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +18,7 @@ import pytest
 from snakemake.iocontainers import Namedlist
 
 from chaosliver.base.errors import InputError, StoppedError
-from chaosliver.base.jobs import MEMORY_REMEDY, arguments_of, last_words, run, run_job
+from chaosliver.base.jobs import MEMORY_REMEDY, arguments_of, last_words, run, run_job, run_lot
 
 SCRIPTS = str(Path(__file__).resolve().parents[3] / "workflow/scripts")
 
@@ -222,6 +224,55 @@ def test_arguments_are_found_by_name_and_become_what_the_annotations_say():
         "shape": (3, 4),
         "names": ["x"],
     }
+
+
+@pytest.fixture
+def raw_lot(tmp_path):
+    """The list of a lot with the index of patient 7, whose content is `seven`."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/7.tsv").write_text("seven")
+    made = tmp_path / "lots/raw/a_0001.tsv"
+    made.parent.mkdir(parents=True)
+    made.write_text(f"patient\tfile\tsha256\n7\traw/7.tsv\t{hashlib.sha256(b'seven').hexdigest()}\n")
+    return made
+
+
+def test_where_patients_are_prepared_in_lots_a_function_gets_each_patients_files_after_a_check(tmp_path, raw_lot):
+    def function(*, indexes: list[Path], checked: Path) -> None: ...
+
+    short = {"patients": ["7"], "files": {"indexes": [[f"{tmp_path}/raw/", ".tsv", 0]]}}
+    asked = job(input={"indexes": [str(raw_lot)], "checked": "checked.tsv"}, params={"of_patients": short})
+    assert arguments_of(asked, function) == {"indexes": [tmp_path / "raw/7.tsv"], "checked": Path("checked.tsv")}
+    (tmp_path / "raw/7.tsv").write_text("eleven")
+    with pytest.raises(InputError, match="its content differs from what"):
+        arguments_of(asked, function)
+
+
+def test_a_lots_function_gets_what_is_common_what_is_shared_and_what_is_each_patients_own(tmp_path, raw_lot):
+    called = []
+
+    def function(*, patient: str, sequence: str, bits: int, opened: str, source: Path, index: Path) -> None:
+        called.append((patient, sequence, bits, opened, source))
+        index.parent.mkdir(parents=True, exist_ok=True)
+        index.write_text("made")
+
+    listed = tmp_path / "lots/png/t2_spir/a_0001.tsv"
+    asked = job(
+        input={"lists": [str(raw_lot)]},
+        output={"lot": str(listed)},
+        params={
+            "patients": {"7": {"bits": 16}},
+            "reads": {"source": f"{tmp_path}/raw/{{patient}}.tsv"},
+            "makes": {"index": f"{tmp_path}/png/{{sequence}}/{{patient}}.tsv"},
+            "bits": 8,
+            "code": "not asked for",
+        },
+        wildcards={"sequence": "t2_spir", "lot": "a_0001"},
+    )
+    asked.log = [str(tmp_path / "logs/lot.log")]
+    run_lot(asked, function, nullcontext({"opened": "archive"}))
+    assert called == [("7", "t2_spir", 16, "archive", tmp_path / "raw/7.tsv")]
+    assert "png/t2_spir/7.tsv" in listed.read_text()
 
 
 def test_a_name_that_the_rule_lacks_or_says_twice_is_a_defect():
