@@ -66,7 +66,7 @@ def files_in_short(files: Named) -> dict[str, Any]:
     named = {}
     for name, paths in files.items():
         groups = []
-        parts = [_parts(path) for path in ([paths] if isinstance(paths, str) else paths)]
+        parts = [_parts(path) for path in _several(paths)]
         for (before, after), own in groupby(parts, key=lambda part: (part[0], part[2])):
             together = " ".join(patient for _, patient, _ in own)
             groups.append([before, after, patients.setdefault(together, len(patients))])
@@ -83,7 +83,7 @@ class Lists:
 
     def of_patients(self, files: Named) -> dict[str, Sequence[str] | str]:
         """Those of the files by name that are each of one patient, prepared in a lot."""
-        first = {name: next(iter([paths] if isinstance(paths, str) else paths), "") for name, paths in files.items()}
+        first = {name: next(iter(_several(paths)), "") for name, paths in files.items()}
         return {name: files[name] for name, path in first.items() if self._list_of(path) != path}
 
     def in_place_of(self, files: Named) -> dict[str, Sequence[str] | str]:
@@ -93,7 +93,7 @@ class Lists:
 
     def lists_of(self, paths: Iterable[str] | str) -> list[str]:
         """The lists in place of patients' files, each once; other files as they are."""
-        return list(dict.fromkeys(map(self._list_of, [paths] if isinstance(paths, str) else paths)))
+        return list(dict.fromkeys(map(self._list_of, _several(paths))))
 
     def _list_of(self, path: str) -> str:
         """The list in place of a patient's file; another file as it is."""
@@ -105,6 +105,11 @@ class Lists:
         if ending not in ENDINGS.get(folder.partition("/")[0], ()) or patient not in self._lot_of:
             return path
         return f"{self._results}/{FOLDER}/{'pairs' if ending == 'pairs.tsv' else folder}/{self._lot_of[patient]}.tsv"
+
+
+def _several(paths: Iterable[str] | str) -> Iterable[str]:
+    """A rule's input may be one file."""
+    return [paths] if isinstance(paths, str) else paths
 
 
 def _parts(path: str) -> tuple[str, str, str]:
