@@ -22,6 +22,7 @@ SETTINGS = {
     "network": {"name": "fast", "channels": 4, "depth": 2},
     "recipe": {
         "grid": {"rows": 32, "columns": 32, "spacing_mm": None},
+        "coarse_start": {"share": 0.5, "grid": {"rows": 16, "columns": 16, "spacing_mm": None}},
         "context": 1,
         "normalisation": "volume",
         "transforms": "strong",
@@ -43,7 +44,7 @@ SETTINGS = {
         "compile": False,
         "choose": "best",
         "patience": None,
-        "snapshots": [10],
+        "snapshots": [15],
         "targets": "binary",
         "stays_in_evaluation_mode": False,
     },
@@ -53,7 +54,7 @@ SETTINGS = {
     "threads": 1,
     "code": "none",
 }
-RESULTS = ("weights.safetensors", "card.json", "history.tsv", "snapshots/epoch10.safetensors")
+RESULTS = ("weights.safetensors", "card.json", "history.tsv", "snapshots/epoch15.safetensors")
 # Strikes named in words happen at that very moment; others are sent from outside.
 DRIVER = """
 import json, os, signal, sys
@@ -131,7 +132,7 @@ def undisturbed(slices):
 
 
 # The tenth epoch writes its snapshot first.
-STRIKES = ["inside a checkpoint write of epoch 3", "inside a checkpoint write of epoch 10", "between weights and card"]
+STRIKES = ["inside a checkpoint write of epoch 3", "inside a checkpoint write of epoch 15", "between weights and card"]
 
 
 @pytest.mark.parametrize("strike", STRIKES)

@@ -12,6 +12,7 @@ from chaosliver.network.recipe import Recipe, TrainingSettings
 
 RECIPE = {
     "grid": {"rows": 16, "columns": 24, "spacing_mm": None},
+    "coarse_start": None,
     "context": 0,
     "normalisation": "window",
     "transforms": "none",

@@ -16,6 +16,14 @@ class GridSettings:
 
 
 @dataclass(frozen=True)
+class CoarseStart:
+    """The `share` of a training's epochs, its first ones, that see images on a coarser `grid`."""
+
+    share: float
+    grid: GridSettings
+
+
+@dataclass(frozen=True)
 class Contrasts:
     """The probability with which an image's grey values are changed, for each kind of change (network/contrasts).
 
@@ -33,6 +41,7 @@ class Contrasts:
 class Recipe:
     """How a network is trained; workflow/schemas/config.schema.yaml says what each setting may be.
 
+    `grid` holds the pixels that a finished network sees, `coarse_start` those of the first epochs where they differ;
     `context` is the number of neighbouring slices on either side; `mixing` the probability with which an image gets a
     part of another patient's; `balanced` whether every batch holds each sequence as often; `samples_per_epoch` how
     many slices an epoch passes through, each of them once where it is None; `largest_gradient` the norm to which
@@ -41,6 +50,7 @@ class Recipe:
     """
 
     grid: GridSettings
+    coarse_start: CoarseStart | None
     context: int
     normalisation: Literal["window", "volume", "none"]
     transforms: Literal["none", "mild", "strong"]
@@ -65,6 +75,11 @@ class Recipe:
     snapshots: tuple[int, ...]
     targets: Literal["binary", "grey"]
     stays_in_evaluation_mode: bool
+
+    @property
+    def coarse_epochs(self) -> int:
+        """How many of the first epochs see the coarse grid."""
+        return int(self.coarse_start.share * self.epochs) if self.coarse_start else 0
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,11 @@ def train_network(
     device: torch.device,
     callbacks: Callbacks,
     state: State | None = None,
+    coarse: Slices | None = None,
 ) -> State:
     """Train as the settings say, from the start or from a saved `state`, and return the finished state.
 
+    `coarse` are the slices of `training` on the coarse grid, for the first epochs of a recipe with `coarse_start`.
     By `recipe.choose` the weights are those of the last epoch, or of the best by the mean over the validation patients
     of the Dice of all their slices. Raises InputError where the loss is no finite number, and where there are no
     patients by whom to choose the best; StoppedError when a signal asks to stop.
@@ -113,7 +115,8 @@ def train_network(
         epoch, started = state.epoch + 1, time.perf_counter()
         # Each epoch draws from a seed of its own: resuming then needs no saved state of the random generators.
         torch.manual_seed(_epoch_seed(settings.seed, epoch))
-        loss = train_epoch(trainee, training, epoch, callbacks.stop_signal)
+        slices = coarse if coarse and epoch <= recipe.coarse_epochs else training
+        loss = train_epoch(trainee, slices, epoch, callbacks.stop_signal)
         measured = validate(trainee, validation) if validation else Validation(None, None)
         state = _next_state(state, trainee, loss, measured)
         for snapshot in _due_snapshots(state, recipe):

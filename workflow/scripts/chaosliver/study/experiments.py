@@ -97,7 +97,8 @@ def _resolve(name: str, config: Mapping[str, Any], schema: Mapping[str, Any]) ->
                 f"{known(names, settings[key])}"
             )
     settings["network"] = _own_settings(name, settings["network"], overrides.get("network", {}))
-    _check_grid(name, settings["recipe"]["grid"], settings["network"])
+    _check_grid(f"{name}.recipe.grid", settings["recipe"]["grid"], settings["network"])
+    _check_coarse_start(name, settings["recipe"], settings["network"])
     _check_size(name, settings["recipe"], settings["network"])
     _check_drawn(name, settings, config["encodings"][settings["encoding"]])
     _check_supervision(name, settings)
@@ -129,15 +130,39 @@ def _own_settings(name: str, network: Mapping[str, Any], overrides: Mapping[str,
     return {setting: network[setting] for setting in own}
 
 
-def _check_grid(name: str, grid: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+def _check_grid(key: str, grid: Mapping[str, Any], network: Mapping[str, Any]) -> None:
     multiple = input_multiple(network)
     for side in ("rows", "columns"):
         # At its deepest level a network must be left with more than one pixel, for BatchNorm to normalise by.
         if grid[side] % multiple or grid[side] < 2 * multiple:
             raise InputError(
-                f"config key experiments.{name}.recipe.grid.{side}: {grid[side]} is not 2, 3, ... times {multiple}, as "
+                f"config key experiments.{key}.{side}: {grid[side]} is not 2, 3, ... times {multiple}, as "
                 f"the experiment's {network['name']} needs"
             )
+
+
+def _check_coarse_start(name: str, recipe: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    start = recipe["coarse_start"]
+    if start is None:
+        return
+    _check_grid(f"{name}.recipe.coarse_start.grid", start["grid"], network)
+    key, fine, coarse = f"config key experiments.{name}.recipe", recipe["grid"], start["grid"]
+    if (fine["spacing_mm"] is None) != (coarse["spacing_mm"] is None):
+        raise InputError(f"{key}.coarse_start.grid.spacing_mm: give millimetres here and in recipe.grid, or null in both")
+    closer = (coarse["spacing_mm"] or 0) < (fine["spacing_mm"] or 0)
+    if closer or any(coarse[side] > fine[side] for side in ("rows", "columns")):
+        raise InputError(f"{key}.coarse_start.grid: has smaller pixels than recipe.grid. Exchange the two")
+    epochs = int(start["share"] * recipe["epochs"])
+    if early := [epoch for epoch in recipe["snapshots"] if epoch <= epochs]:
+        raise InputError(
+            f"{key}.snapshots: after {early[0]} epochs the network has seen the coarse pixels of coarse_start alone, "
+            f"for {epochs} epochs. Leave it out"
+        )
+    if recipe["patience"] is not None:
+        raise InputError(
+            f"{key}.patience: would end the training among the coarse pixels of coarse_start, where no epoch need be "
+            "better on the fine ones. Set it to null"
+        )
 
 
 def _check_size(name: str, recipe: Mapping[str, Any], network: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import logging
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from ...base.files import sha256_of, write_tsv
 from ...base.settings import from_mapping
 from ...base.sharing import Cache, make_or_take, versions_of
 from ...base.volumes import VolumeId
-from ..batches import load_slices
+from ...prepare.samples import Sample
+from ..batches import Slices, load_slices
 from ..data import Data, named_copies, training_and_validation
 from ..models import save_model, save_weights
 from ..recipe import Recipe, TrainingSettings
@@ -147,6 +149,8 @@ def _train(
     samples, validating = training_and_validation(data, settings)
     training = load_slices(samples, recipe, free_bytes, settings.threads)
     free_bytes -= training.bytes_in_memory
+    coarse = _coarse(samples, recipe, free_bytes, settings.threads)
+    free_bytes -= coarse.bytes_in_memory if coarse else 0
     validation = load_slices(validating, recipe, free_bytes, settings.threads) if validating else None
 
     def save_snapshot(epoch: int, state: State) -> None:
@@ -162,8 +166,15 @@ def _train(
         logging.info("going on after epoch %d of %s", state.epoch, path)
     with claimed_device(settings.threads) as device, memory_advice(recipe), stop_requests() as stop_signal:
         callbacks = Callbacks(stop_signal, save_snapshot, lambda state: save_checkpoint(path, identity, state), report)
-        train_network(settings, training, validation, device, callbacks, state)
+        train_network(settings, training, validation, device, callbacks, state, coarse)
     log.close()
+
+
+def _coarse(samples: Sequence[Sample], recipe: Recipe, free_bytes: int, workers: int) -> Slices | None:
+    """The slices as the first epochs see them, if they see them coarser."""
+    if recipe.coarse_start is None:
+        return None
+    return load_slices(samples, replace(recipe, grid=recipe.coarse_start.grid), free_bytes, workers)
 
 
 def _write_snapshots(
