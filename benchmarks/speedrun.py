@@ -9,6 +9,7 @@ import re
 import shutil
 import statistics
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from chaosliver.base.cards import read_card
 from chaosliver.base.files import read_tsv, write_tsv
+from chaosliver.base.settings import from_mapping
 from chaosliver.network.job.gpus import choose_device
 from chaosliver.network.numerics import has_bfloat16
+from chaosliver.network.recipe import Recipe
 from chaosliver.network.training import train_epoch
 from chaosliver.study.experiments import Experiment, merge
 
@@ -100,10 +103,19 @@ def wall_seconds(name: str, seed: int) -> float:
 
 def tera_multiply_adds(experiment: Experiment, slices: int) -> float:
     """Multiply-adds of a training on so many slices in units of 1e12, forward and backward, as torch counts them."""
-    recipe = {**experiment.recipe, "compile": False}
+    recipe = experiment.recipe
+    early = from_mapping(Recipe, recipe).coarse_epochs
+    gflop = (recipe["epochs"] - early) * gflop_of_slice(experiment, recipe["grid"])
+    if early:
+        gflop += early * gflop_of_slice(experiment, recipe["coarse_start"]["grid"])
+    return gflop / 2 * (recipe["samples_per_epoch"] or slices) / 1e3
+
+
+def gflop_of_slice(experiment: Experiment, grid: Mapping[str, Any]) -> float:
+    """Floating-point operations of a training step, for each of its slices on a grid, in units of 1e9."""
+    recipe = {**experiment.recipe, "grid": grid, "compile": False}
     trainee, batch = trainee_of(as_training(replace(experiment, recipe=recipe), THREADS))
-    gflop = gflop_of(lambda: train_epoch(trainee, batch, 1)) / len(batch.patients)
-    return gflop / 2 * recipe["epochs"] * (recipe["samples_per_epoch"] or slices) / 1e3
+    return gflop_of(lambda: train_epoch(trainee, batch, 1)) / len(batch.patients)
 
 
 def training_slices(name: str, seed: int) -> int:

@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +27,6 @@ from torch import nn
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from chaosliver.base.errors import StoppedError
 from chaosliver.base.files import read_tsv, write_tsv
 from chaosliver.base.png import read_png
 from chaosliver.base.settings import from_mapping
@@ -53,8 +51,7 @@ COLUMNS = (
 MEMORY = 8 << 30
 BOUNDARY_WEIGHT = 0.02
 FINE = {"rows": 160, "columns": 224, "spacing_mm": 1.8}
-# Of the epochs, those before which the pixels stay coarse.
-COARSE_SHARE = 0.75
+COARSE_START = {"share": 0.75, "grid": {"rows": 96, "columns": 128, "spacing_mm": 3.0}}
 # Slices at the liver's ends, so many within and one beyond, are passed so many times as often as the others.
 ENDS_WITHIN, ENDS_TIMES = 2, 3
 
@@ -65,7 +62,6 @@ class Variant:
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     alter: Callable[["Training", SliceSet], SliceSet] | None = None
-    fine_late: bool = False
     needs_control: bool = False
 
 
@@ -126,7 +122,7 @@ VARIANTS = {
     "parts of other patients (mixing: 0.5)": Variant({"recipe": {"mixing": 0.5}}),
     "end slices more often": Variant(alter=ends_more_often),
     "boundary loss": Variant({"recipe": {"loss": "bce_dice_boundary"}}),
-    "finer pixels late": Variant(fine_late=True),
+    "finer pixels late": Variant({"recipe": {"grid": FINE, "coarse_start": COARSE_START}}),
     "twice the epochs": Variant({"recipe": {"epochs": 64}}),
     "twice the channels and the epochs": Variant({"network": {"channels": 32}, "recipe": {"epochs": 64}}),
     "distilled from three networks": Variant(alter=distilled, needs_control=True),
@@ -223,21 +219,11 @@ def trained(variant: Variant, training: Training) -> tuple[nn.Module, TrainingSe
         slices = variant.alter(training, slices)
         # As many steps as the control has.
         settings = replace(settings, recipe=replace(settings.recipe, samples_per_epoch=number))
-    if not variant.fine_late:
-        return ready(train_network(settings, slices, None, device, Callbacks()), slices.organs, settings), settings
-    coarse = stopped_after(int(COARSE_SHARE * settings.recipe.epochs), settings, slices, device)
-    fine = replace(settings, recipe=replace(settings.recipe, grid=replace(settings.recipe.grid, **FINE)))
-    slices = sliced(training.learned, fine)
-    return ready(train_network(fine, slices, None, device, Callbacks(), coarse), slices.organs, fine), fine
-
-
-def stopped_after(epochs: int, settings: TrainingSettings, slices: SliceSet, device: torch.device) -> State:
-    """The state of a training after so many of its epochs."""
-    states: list[State] = []
-    stop = Callbacks(stop_signal=lambda: "its end" if len(states) == epochs else None, save=states.append)
-    with suppress(StoppedError):
-        train_network(settings, slices, None, device, stop)
-    return states[-1]
+    start, coarse = settings.recipe.coarse_start, None
+    if start:
+        coarse = sliced(training.learned, replace(settings, recipe=replace(settings.recipe, grid=start.grid)))
+    state = train_network(settings, slices, None, device, Callbacks(), coarse=coarse)
+    return ready(state, slices.organs, settings), settings
 
 
 def ready(state: State, organs: int, settings: TrainingSettings) -> nn.Module:

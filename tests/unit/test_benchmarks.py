@@ -106,6 +106,10 @@ def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeyp
     monkeypatch.setattr(training, "build_network", lambda settings: OneConvolution())
     # Nine weights for each of 16 x 32 pixels, twice, for 30 slices in 5 epochs.
     assert speedrun.tera_multiply_adds(tiny, 30) == pytest.approx(9 * 16 * 32 * 2 * 30 * 5 / 1e12)
+    # Three of the epochs with a quarter of the pixels.
+    start = {"share": 0.6, "grid": {"rows": 8, "columns": 16, "spacing_mm": 3.6}}
+    early = replace(tiny, recipe={**recipe, "coarse_start": start})
+    assert speedrun.tera_multiply_adds(early, 30) == pytest.approx(9 * 16 * 32 * 2 * 30 * (2 + 3 / 4) / 1e12)
 
 
 class OneConvolution(nn.Module):

@@ -131,7 +131,7 @@ def undisturbed(slices):
     return finish(slices / "undisturbed"), time.perf_counter() - began
 
 
-# The tenth epoch writes its snapshot first.
+# The fifteenth epoch writes its snapshot first.
 STRIKES = ["inside a checkpoint write of epoch 3", "inside a checkpoint write of epoch 15", "between weights and card"]
 
 

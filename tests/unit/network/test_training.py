@@ -118,6 +118,43 @@ def test_a_training_goes_on_from_a_saved_state_to_the_weights_of_an_undisturbed_
     assert [state.progress is None for state in saved.values()] == [False] * 3 + [True]
 
 
+COARSE_START = {"share": 0.5, "grid": {"rows": 8, "columns": 12, "spacing_mm": None}}
+
+
+def halved(slices):
+    """The same slices with every second row and column."""
+    return slices._replace(images=slices.images[:, ::2, ::2], masks=slices.masks[:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("saved_after", [0, 1, 2, 3])
+def test_the_first_epochs_see_coarse_slices_and_the_others_fine_ones_also_where_it_goes_on(data, saved_after):
+    """Of five epochs half are two: by hand, an epoch at a time."""
+    fine, coarse = data[0], halved(data[0])
+    chosen = settings({**FAST, "epochs": 5, "choose": "last", "coarse_start": COARSE_START})
+    saved = {0: None}
+    callbacks = Callbacks(save=lambda state: saved.update({state.epoch: copy.deepcopy(state)}))
+    train_network(chosen, fine, None, CPU, callbacks, coarse=coarse)
+    made = train_network(chosen, fine, None, CPU, Callbacks(), saved[saved_after], coarse)
+    training.make_repeatable(chosen.seed, chosen.threads)
+    trainee = make_trainee(chosen.network, chosen.recipe, fine.organs, CPU)
+    losses = []
+    for epoch, slices in enumerate([coarse, coarse, fine, fine, fine], 1):
+        torch.manual_seed(training._epoch_seed(chosen.seed, epoch))
+        losses.append(train_epoch(trainee, slices, epoch))
+    assert [row["training_loss"] for row in made.history] == losses
+    assert all(torch.equal(made.best[name], tensor) for name, tensor in trainee.averaged.state_dict().items())
+
+
+def test_validation_is_on_the_pixels_of_the_finished_network(data):
+    measured = []
+    chosen = settings({"epochs": 2, "coarse_start": COARSE_START})
+    state = train_network(chosen, *data, CPU, Callbacks(save=measured.append), coarse=halved(data[0]))
+    assert state.history[0]["validation_dice"] == measured[0].best_dice
+    trainee = make_trainee(chosen.network, chosen.recipe, data[0].organs, CPU)
+    trainee.averaged.load_state_dict(measured[0].best)
+    assert validate(trainee, data[1]).loss == pytest.approx(measured[0].history[0]["validation_loss"])
+
+
 def test_a_finished_training_is_not_trained_again(data, monkeypatch):
     first = train(settings({"epochs": 1}), data)
     monkeypatch.setattr(training, "train_epoch", lambda *_: pytest.fail("it trained"))

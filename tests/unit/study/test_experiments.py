@@ -1,5 +1,6 @@
 """Experiments are the baseline with overrides, and nonsense is refused by name."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,11 @@ from unit.study.configs import SCHEMA, change
 from chaosliver.base.errors import InputError
 from chaosliver.study.configuration import check_config
 from chaosliver.study.experiments import Snapshot, merge, resolve_experiments
+
+
+def coarse_start(grid, **recipe):
+    """Half of the epochs on a grid without millimetres, unless it has some."""
+    return {"recipe": {"coarse_start": {"share": 0.5, "grid": {"spacing_mm": None, **grid}}, **recipe}}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,15 @@ def test_the_best_epoch_is_never_that_of_the_patients_that_are_scored(config):
         resolve_experiments(study, SCHEMA)
 
 
+def test_a_coarse_start_has_no_smaller_millimetres(config):
+    """The grid of `fast` has 1.8 mm."""
+    for spacing, refused in ((1.7, True), (1.8, False), (3, False)):
+        start = {"share": 0.5, "grid": {"rows": 96, "columns": 128, "spacing_mm": spacing}}
+        study = change(change(config, "study", ["fast"]), "experiments.fast.recipe.coarse_start", start)
+        with pytest.raises(InputError, match="has smaller pixels") if refused else nullcontext():
+            resolve_experiments(study, SCHEMA)
+
+
 def test_drawn_slices_are_not_resampled_to_a_spacing(config):
     study = change(config, "experiments.original", {"recipe": {"grid": {"spacing_mm": 1.8}}})
     with pytest.raises(InputError, match=r"original\.recipe\.grid\.spacing_mm: 8bit_drawn draws all slices"):
@@ -192,6 +207,30 @@ def test_validation_slices_go_with_no_validation_patients_and_no_neighbours(conf
             "patients and have no neighbours: set its validation to 0, and experiments.original.recipe.context to 0",
         ),
         (
+            coarse_start({"rows": 24, "columns": 128}),
+            "experiments.original.recipe.coarse_start.grid.rows: 24 is not 2, 3, ... times 16, as the experiment's "
+            "unet needs",
+        ),
+        (
+            coarse_start({"rows": 128, "columns": 128, "spacing_mm": 3}),
+            "experiments.original.recipe.coarse_start.grid.spacing_mm: give it here and in recipe.grid, or set "
+            "both to null",
+        ),
+        (
+            coarse_start({"rows": 128, "columns": 272}),
+            "experiments.original.recipe.coarse_start.grid: has smaller pixels than recipe.grid. Exchange the two",
+        ),
+        (
+            coarse_start({"rows": 128, "columns": 128}, snapshots=[40, 39]),
+            "experiments.original.recipe.snapshots: 39 lies among the first 39 epochs, which coarse_start trains on "
+            "other pixels than a prediction has. Leave it out",
+        ),
+        (
+            {**coarse_start({"rows": 128, "columns": 128}, choose="best", patience=5), "split": "five_fold_validated"},
+            "experiments.original.recipe.patience: would end the training among the coarse pixels of coarse_start, "
+            "where no epoch need be better on the fine ones. Set it to null",
+        ),
+        (
             {"network": {"name": "fast", "dropout": 0.1}},
             "experiments.original.network.dropout: fast has no such setting. Known: name, channels, depth",
         ),
@@ -209,6 +248,7 @@ def test_the_whole_message_names_key_fault_and_remedy(config, overrides, message
     [
         {"recipe": {"snapshots": [79]}},
         {"recipe": {"grid": {"rows": 32, "columns": 48}}},
+        coarse_start({"rows": 128, "columns": 256}, snapshots=[40]),
         {"recipe": {"choose": "best", "patience": 3}, "split": "five_fold_validated"},
         {"recipe": {"choose": "best"}, "split": "five_fold_by_slice"},
         {"recipe": {"context": 2}, "augmentation": "none"},

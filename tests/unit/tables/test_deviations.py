@@ -92,6 +92,10 @@ def test_nothing_departs_from_the_original_where_all_is_as_there():
             ("image", "256 x 256 pixels", "160 x 224 pixels at 1.8 mm"),
         ),
         (
+            {"recipe": {"coarse_start": {"share": 0.6, "grid": {"rows": 96, "columns": 128, "spacing_mm": None}}}},
+            ("coarser pixels at first", "none", "the first 60 % on 96 x 128 pixels"),
+        ),
+        (
             {"recipe": {"transforms": "strong"}, "augmentation": "none"},
             (
                 "augmentation",
@@ -151,4 +155,4 @@ def test_no_seed_is_told_of_the_original_study_or_counts_as_a_departure(default)
 
 def test_every_name_of_a_setting_or_value_is_of_a_key_of_the_recipe():
     assert set(SETTINGS) | set(VALUES) <= set(ORIGINAL["recipe"])
-    assert len(settings_in_words(ORIGINAL_STUDY, ORIGINAL)) == len(ORIGINAL["recipe"]) - len(IN_WORDS) + 14
+    assert len(settings_in_words(ORIGINAL_STUDY, ORIGINAL)) == len(ORIGINAL["recipe"]) - len(IN_WORDS) + 15

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 RECIPE = {
     "grid": {"rows": 160, "columns": 224, "spacing_mm": 1.75},
+    "coarse_start": None,
     "context": 2,
     "normalisation": "volume",
     "transforms": "strong",
@@ -185,6 +186,18 @@ CHANGES = [
     (
         {"recipe": {"patience": None, "choose": "last", "loss": "bce"}},
         ["79 epochs, batches of 6, binary cross entropy as loss; the weights of the last epoch were taken."],
+    ),
+    (
+        {
+            "recipe": {
+                "coarse_start": {"share": 0.75, "grid": {"rows": 96, "columns": 128, "spacing_mm": 3.0}},
+                **{"patience": None, "choose": "last", "loss": "bce"},
+            }
+        },
+        [
+            "79 epochs, the first 75 % on 96 x 128 pixels at 3 mm, batches of 6, binary cross entropy as loss; "
+            "the weights of the last epoch were taken."
+        ],
     ),
     (
         {"recipe": {"samples_per_epoch": 400, "choose": "last"}},

@@ -17,6 +17,7 @@ from chaosliver.base.files import read_tsv, sha256_of
 from chaosliver.base.indexes import write_index
 from chaosliver.base.png import write_png
 from chaosliver.base.sharing import Cache
+from chaosliver.network import training
 from chaosliver.network.job import run as runs
 from chaosliver.network.job.checkpoints import fingerprint_of
 from chaosliver.network.job.run import Outputs
@@ -50,6 +51,17 @@ def test_the_epochs_that_cross_validation_supports_are_the_median_of_those_it_ch
     assert runs.supported_epochs(cards) == 14
     write_card(cards[0], {"chosen_epoch": 0})
     assert runs.supported_epochs(cards[:1]) == 1
+
+
+def test_the_first_epochs_are_trained_on_the_coarse_grid(data, tmp_path, monkeypatch):
+    seen = []
+    train_epoch = training.train_epoch
+    monkeypatch.setattr(
+        training, "train_epoch", lambda *given: seen.append(given[1].images.shape[1:]) or train_epoch(*given)
+    )
+    start = {"share": 0.7, "grid": {"rows": 8, "columns": 12, "spacing_mm": None}}
+    run_training(plain_settings({"epochs": 3, "coarse_start": start}), data, tmp_path / "c", outputs(tmp_path / "m"))
+    assert seen == [(8, 12), (8, 12), (16, 24)]
 
 
 def test_history_weights_and_card_tell_the_same_training(data, tmp_path):

@@ -148,15 +148,15 @@ def _check_coarse_start(name: str, recipe: Mapping[str, Any], network: Mapping[s
     _check_grid(f"{name}.recipe.coarse_start.grid", start["grid"], network)
     key, fine, coarse = f"config key experiments.{name}.recipe", recipe["grid"], start["grid"]
     if (fine["spacing_mm"] is None) != (coarse["spacing_mm"] is None):
-        raise InputError(f"{key}.coarse_start.grid.spacing_mm: give millimetres here and in recipe.grid, or null in both")
+        raise InputError(f"{key}.coarse_start.grid.spacing_mm: give it here and in recipe.grid, or set both to null")
     closer = (coarse["spacing_mm"] or 0) < (fine["spacing_mm"] or 0)
     if closer or any(coarse[side] > fine[side] for side in ("rows", "columns")):
         raise InputError(f"{key}.coarse_start.grid: has smaller pixels than recipe.grid. Exchange the two")
     epochs = int(start["share"] * recipe["epochs"])
     if early := [epoch for epoch in recipe["snapshots"] if epoch <= epochs]:
         raise InputError(
-            f"{key}.snapshots: after {early[0]} epochs the network has seen the coarse pixels of coarse_start alone, "
-            f"for {epochs} epochs. Leave it out"
+            f"{key}.snapshots: {early[0]} lies among the first {epochs} epochs, which coarse_start trains on other "
+            "pixels than a prediction has. Leave it out"
         )
     if recipe["patience"] is not None:
         raise InputError(

@@ -11,7 +11,9 @@ from .trainings_in_words import (
     OPTIMISERS,
     SCHEDULES,
     augmentation_in_words,
+    coarse_start_in_words,
     network_in_words,
+    pixels_in_words,
     titles_of,
 )
 
@@ -43,6 +45,7 @@ ORIGINAL: dict[str, Any] = {
     "network": {"name": "unet", "channels": 64, "depth": 4, "dropout": 0.2},
     "recipe": {
         "grid": {"rows": 256, "columns": 256, "spacing_mm": None},
+        "coarse_start": None,
         "context": 0,
         "normalisation": "window",
         "transforms": "none",
@@ -96,7 +99,7 @@ VALUES: dict[str, Mapping[Any, str]] = {
     "patience": {None: "none ends it"},
 }
 # Of a recipe: what the table has under other names.
-IN_WORDS = ("grid", "transforms", "contrasts", "mixing")
+IN_WORDS = ("grid", "coarse_start", "transforms", "contrasts", "mixing")
 # What no setting shows.
 ALWAYS = (
     "A snapshot departs as its experiment does, and in its number of epochs. Beside the settings, in every experiment: "
@@ -129,8 +132,6 @@ def deviations_of(study: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def settings_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> dict[str, str]:
     """An experiment's settings in words, by what they set; seeds, and what alters no result, are left out."""
     recipe, split = experiment["recipe"], study["splits"][experiment["split"]]
-    grid = recipe["grid"]
-    spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
     unseeded = {
         name: {key: value for key, value in settings.items() if key != "seed"}
         for name, settings in study["augmentations"].items()
@@ -146,7 +147,8 @@ def settings_in_words(study: Mapping[str, Any], experiment: Mapping[str, Any]) -
         "training patients": _value(experiment["training_patients"] or "all of the fold's"),
         "augmentation": augmentation_in_words({"augmentations": unseeded}, experiment),
         "network": network_in_words(experiment["network"]),
-        "image": f"{grid['rows']} x {grid['columns']} pixels{spacing}",
+        "image": pixels_in_words(recipe["grid"]),
+        "coarser pixels at first": coarse_start_in_words(start) if (start := recipe["coarse_start"]) else "none",
         **{
             SETTINGS.get(key, key.replace("_", " ")): VALUES.get(key, {}).get(recipe[key]) or _value(recipe[key])
             for key in ORIGINAL["recipe"]

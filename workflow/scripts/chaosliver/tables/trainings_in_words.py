@@ -139,11 +139,14 @@ def _has_dropout(network: Mapping[str, Any]) -> bool:
 
 def images_in_words(recipe: Mapping[str, Any]) -> str:
     """What a recipe makes of an image before the network sees it."""
-    grid = recipe["grid"]
-    size = f"{grid['rows']} x {grid['columns']} pixels"
-    spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
     slices = f", {2 * recipe['context'] + 1} neighbouring slices" if recipe["context"] else ""
-    return f"Images of {size}{spacing}{slices}, {NORMALISATIONS[recipe['normalisation']]}."
+    return f"Images of {pixels_in_words(recipe['grid'])}{slices}, {NORMALISATIONS[recipe['normalisation']]}."
+
+
+def pixels_in_words(grid: Mapping[str, Any]) -> str:
+    """A grid's size, and its spacing if it has one."""
+    spacing = f" at {grid['spacing_mm']:g} mm" if grid["spacing_mm"] else ""
+    return f"{grid['rows']} x {grid['columns']} pixels{spacing}"
 
 
 def _resampling(recipe: Mapping[str, Any]) -> str:
@@ -162,8 +165,14 @@ def _epochs(recipe: Mapping[str, Any]) -> str:
     stop = f", stopped after {recipe['patience']} epochs without a better one" if recipe["patience"] else ""
     loss = f"{LOSSES[recipe['loss']]} as loss"
     passed = f" of {recipe['samples_per_epoch']} slices" if recipe["samples_per_epoch"] else ""
+    start = f", {coarse_start_in_words(recipe['coarse_start'])}" if recipe["coarse_start"] else ""
     batches = f"batches of {recipe['batch_size']}"
-    return f"{recipe['epochs']} epochs{passed}{stop}, {batches}, {loss}; {CHOICES[recipe['choose']]}."
+    return f"{recipe['epochs']} epochs{passed}{stop}{start}, {batches}, {loss}; {CHOICES[recipe['choose']]}."
+
+
+def coarse_start_in_words(start: Mapping[str, Any]) -> str:
+    """On what pixels the first epochs were trained."""
+    return f"the first {100 * start['share']:g} % on {pixels_in_words(start['grid'])}"
 
 
 def _augmentation(study: Mapping[str, Any], experiment: Mapping[str, Any]) -> str:
