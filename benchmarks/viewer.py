@@ -1,4 +1,4 @@
-"""The viewer of 60 simulated patients on a loopback server: seconds to its list and to its volumes; or its picture.
+"""The viewer of simulated patients on a loopback server: seconds to its list and to its volumes; or its picture.
 
 Page and NiiVue are those of a finished viewer (`make viewer CONFIG=config/demo.yaml`). The browser is a headless
 Chromium that draws without a graphics card, started anew for each round.
@@ -13,7 +13,7 @@ import shutil
 import statistics
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +34,8 @@ COLUMNS = (
     *("patients", "experiments", "page_mb", "seconds_to_list", "seconds_to_first_volume"),
     *("seconds_from_click_to_first_volume", "seconds_from_click_to_next_volume", "rounds", "load_average"),
 )
-EXPERIMENTS = ("small", "small_fast")
+# So many patients' volumes are drawn; those of the others are links to them.
+DRAWN = 20
 # Slices, rows and columns of CHAOS's usual volume, and the distances of its columns, rows and slices in mm.
 SHAPE, SPACING_MM = (36, 256, 256), (1.6, 1.6, 6.0)
 # Opens a row, and returns when that was asked for and when it was drawn, in ms since the page was asked for.
@@ -69,11 +70,11 @@ def main() -> None:
         return
     with TemporaryDirectory() as folder:
         page = Path(folder)
-        simulate(arguments.viewer, page, arguments.patients)
+        simulate(arguments.viewer, page, arguments.patients, arguments.experiments)
         size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file()) / 1e6
         rounds = [measure(page) for _ in range(arguments.rounds)]
     seconds = [round(statistics.median(values), 2) for values in zip(*rounds, strict=True)]
-    values = (arguments.patients, len(EXPERIMENTS), round(size), *seconds, len(rounds), round(os.getloadavg()[0], 2))
+    values = (arguments.patients, arguments.experiments, round(size), *seconds, len(rounds), round(os.getloadavg()[0], 2))
     row = dict(zip(COLUMNS, values, strict=True))
     print("\n".join(f"{name}: {value}" for name, value in row.items()))
     if arguments.output:
@@ -81,36 +82,45 @@ def main() -> None:
         write_tsv(arguments.output, (*COLUMNS, *common), [{**row, **common}])
 
 
-def simulate(viewer: Path, page: Path, patients: int) -> None:
-    """Write a page of simulated patients: an elliptic body with noise, an organ, and two shifted predictions."""
+def simulate(viewer: Path, page: Path, patients: int, experiments: int) -> None:
+    """Write a page of simulated patients, each with a prediction by each experiment."""
     for path in viewer.iterdir():
         if path.is_file():
             shutil.copy(path, page)
-    to_patient = np.diag([*SPACING_MM, 1.0])
-    volumes = []
+    names = [f"x{number}" for number in range(1, experiments + 1)]
+    folder = page / "volumes/t1_in_phase"
     for number in range(1, patients + 1):
-        random, folder = np.random.default_rng(number), f"t1_in_phase/{number}"
-        slices, rows, columns = np.ogrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j, -1 : 1 : SHAPE[2] * 1j]
-        body = (rows**2 / 0.3 + columns**2 / 0.6 < 1) | np.zeros(SHAPE, bool)
-        organ = slices**2 / 0.4 + rows**2 / 0.09 + (columns + 0.3) ** 2 / 0.12 < 1
-        tissue = 60 * body + 40 * organ + 10 * ndimage.gaussian_filter(random.normal(size=SHAPE), 2) * body
-        greys = np.clip(tissue + np.abs(random.normal(scale=2, size=SHAPE)), 0, 255).astype(np.uint8)
-        masks = {"reference_liver": organ}
-        masks |= {f"prediction_{name}": np.roll(organ, 3 + step, axis=2) for step, name in enumerate(EXPERIMENTS)}
-        write_volume(page / "volumes", f"{folder}/image", greys, to_patient)
-        for name, mask in masks.items():
-            write_volume(page / "volumes", f"{folder}/{name}", mask.astype(np.uint8), to_patient)
-        volumes.append(described(str(number), folder))
-    study = {"name": "simulated", "source": "", "experiments": EXPERIMENTS, "cohorts": ["development"], "exams": []}
+        if number <= DRAWN:
+            draw_volumes(page / "volumes", number, names)
+        else:
+            shutil.copytree(folder / str(1 + number % DRAWN), folder / str(number), copy_function=os.link)
+    volumes = [described(str(number), names) for number in range(1, patients + 1)]
+    study = {"name": "simulated", "source": "", "experiments": names, "cohorts": ["development"], "exams": []}
     write_text(page / "data.js", f"const STUDY = {json.dumps(study | {'volumes': volumes})};\n")
 
 
-def described(patient: str, folder: str) -> dict[str, object]:
+def draw_volumes(volumes: Path, patient: int, experiments: Sequence[str]) -> None:
+    """An elliptic body with noise, an organ, and its predictions, each shifted by another distance."""
+    random, to_patient = np.random.default_rng(patient), np.diag([*SPACING_MM, 1.0])
+    slices, rows, columns = np.ogrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j, -1 : 1 : SHAPE[2] * 1j]
+    body = (rows**2 / 0.3 + columns**2 / 0.6 < 1) | np.zeros(SHAPE, bool)
+    organ = slices**2 / 0.4 + rows**2 / 0.09 + (columns + 0.3) ** 2 / 0.12 < 1
+    tissue = 60 * body + 40 * organ + 10 * ndimage.gaussian_filter(random.normal(size=SHAPE), 2) * body
+    greys = np.clip(tissue + np.abs(random.normal(scale=2, size=SHAPE)), 0, 255).astype(np.uint8)
+    masks = {"reference_liver": organ}
+    masks |= {f"prediction_{name}": np.roll(organ, 3 + step, axis=2) for step, name in enumerate(experiments)}
+    write_volume(volumes, f"t1_in_phase/{patient}/image", greys, to_patient)
+    for name, mask in masks.items():
+        write_volume(volumes, f"t1_in_phase/{patient}/{name}", mask.astype(np.uint8), to_patient)
+
+
+def described(patient: str, experiments: Sequence[str]) -> dict[str, object]:
     """What the page is told of a simulated patient."""
     told = {"organ": "liver", "by": "by a shift", "dice_3d": 0.9, "reference_ml": 1500.0, "predicted_ml": 1500.0}
     return {
-        **{"patient": patient, "title": "T1 in phase", "cohort": "development", "folder": folder, "image": True},
-        **{"missing": [], "references": ["liver"], "flags": [], "predictions": dict.fromkeys(EXPERIMENTS, told)},
+        **{"patient": patient, "title": "T1 in phase", "cohort": "development", "folder": f"t1_in_phase/{patient}"},
+        **{"image": True, "missing": [], "references": ["liver"], "flags": []},
+        "predictions": dict.fromkeys(experiments, told),
     }
 
 
@@ -151,7 +161,8 @@ def take_picture(viewer: Path, row: int, picture: Path) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewer", type=Path, default=ROOT / "results/demo/viewer", help="a finished viewer")
-    parser.add_argument("--patients", type=int, default=60)
+    parser.add_argument("--patients", type=int, default=60, help="default: %(default)s")
+    parser.add_argument("--experiments", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path, help="a table (TSV) to write the row to")
     parser.add_argument("--screenshot", type=Path, help="save a picture of the viewer instead, as PNG")
