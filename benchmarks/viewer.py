@@ -74,7 +74,14 @@ def main() -> None:
         size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file()) / 1e6
         rounds = [measure(page) for _ in range(arguments.rounds)]
     seconds = [round(statistics.median(values), 2) for values in zip(*rounds, strict=True)]
-    values = (arguments.patients, arguments.experiments, round(size), *seconds, len(rounds), round(os.getloadavg()[0], 2))
+    values = (
+        arguments.patients,
+        arguments.experiments,
+        round(size),
+        *seconds,
+        len(rounds),
+        round(os.getloadavg()[0], 2),
+    )
     row = dict(zip(COLUMNS, values, strict=True))
     print("\n".join(f"{name}: {value}" for name, value in row.items()))
     if arguments.output:

@@ -150,7 +150,8 @@ def test_what_is_accepted_and_was_not_found_is_a_warning(tmp_path: Path, caplog:
 
 def test_a_mask_in_two_patients_is_among_the_findings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows, findings = cohort()
-    rows[2]["ground_digest"] = rows[6]["ground_digest"]
+    for row in (rows[2], rows[6]):
+        row |= {"ground_digest": "the same", "liver_mm2": 5000.0}
     outputs = run(tmp_path, rows, findings)
     found = read_tsv(outputs["findings_table"])
     assert {row["patient"] for row in found if row["flag"] == "mask-of-another-patient"} == {"2", "10"}

@@ -18,9 +18,11 @@ SCRIPTS = Path(admission.__file__).parents[2]
 T1, T2 = "T1DUAL/Ground", "T2SPIR/Ground"
 
 
-def row(patient, ground, digest, sequence="t2_spir"):
-    """A slice's row; every other column holds its own name."""
+def row(patient, ground, digest, sequence="t2_spir", pixels=50):
+    """A slice's row, with a mask of so many pixels of 1.5 x 2 mm; every other column holds its own name."""
     own = {"patient": patient, "sequence": sequence, "ground": ground, "ground_digest": digest}
+    own |= {"row_spacing_mm": "1.5", "column_spacing_mm": "2", "spleen_mm2": "6", "liver_mm2": str(3 * pixels - 6)}
+    own |= {"right_kidney_mm2": "0", "left_kidney_mm2": ""}
     return {**{column: column for column in INVENTORY_COLUMNS}, **own}
 
 
@@ -109,6 +111,22 @@ def test_a_mask_in_two_patients_is_an_error_of_both_whatever_their_sequences():
         assert (found["patient"], found["sequence"], found["file"]) == (patient, sequence, file)
         assert (found["severity"], found["flag"]) == ("error", "mask-of-another-patient")
         assert f"{file}: the mask equals that of patient {other}; 2 masks in common" in found["message"]
+
+
+def test_one_mask_of_a_few_pixels_in_two_patients_is_a_warning_and_two_are_an_error():
+    few = [row(patient, f"{T2}/{patient}.png", "a", pixels=49) for patient in ("1", "2")]
+    assert [(found["severity"], found["message"]) for found in cross_check(few)] == [
+        (
+            "warning",
+            f"{T2}/{one}.png: the mask equals that of patient {other} ({T2}/{other}.png); 1 mask in common, of less "
+            "than 50 pixels: perhaps by chance",
+        )
+        for one, other in (("1", "2"), ("2", "1"))
+    ]
+    more = [row(patient, f"{T2}/{patient}b.png", "b", pixels=3) for patient in ("1", "2")]
+    assert [found["severity"] for found in cross_check([*few, *more])] == ["error", "error"]
+    large = [row(patient, f"{T2}/{patient}.png", "a") for patient in ("1", "2")]
+    assert [found["severity"] for found in cross_check(large)] == ["error", "error"]
 
 
 def test_a_mask_in_three_patients_is_told_of_each_pair():

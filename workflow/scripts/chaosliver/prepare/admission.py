@@ -5,18 +5,21 @@ Reads tables only, so nothing that reads pixels is imported here.
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..base.anatomy import SEQUENCES
-from ..base.columns import FINDING_COLUMNS, INVENTORY_COLUMNS
+from ..base.columns import AREAS, FINDING_COLUMNS, INVENTORY_COLUMNS
 from ..base.errors import InputError
 from ..base.files import read_tsv, write_tsv
 from ..base.volumes import VolumeId
 from ..base.wording import counted
 from ..study.acceptance import ACCEPTABLE
-from .findings import ACCEPTED, REMEDY, accept, error, log_findings, with_severity
+from .findings import ACCEPTED, REMEDY, Finding, accept, error, log_findings, warning, with_severity
+
+# Two people's masks of fewer pixels may be the same by chance: two of 2,000 phantoms had one in common.
+TELLING_PIXELS = 50
 
 
 def pair_slices(*, slices: Path, findings: Path, accepted: list[str], pairs: Path) -> None:
@@ -57,27 +60,47 @@ def check_cohort(
 def cross_check(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Findings (FINDING_COLUMNS) that only the rows of all patients show: the same mask in two of them.
 
-    Each patient of such a pair gets one, since either may hold the wrong file.
+    Each patient of such a pair gets one, since either may hold the wrong file. It is a warning where they share one
+    mask of a few pixels, which among thousands of patients happens by chance.
     """
     # By mask, the file of each patient who has it.
     owners: dict[str, dict[str, str]] = defaultdict(dict)
+    small: set[str] = set()
     for row in rows:
-        if row["ground_digest"]:
-            owners[row["ground_digest"]].setdefault(row["patient"], row["ground"])
+        if digest := row["ground_digest"]:
+            owners[digest].setdefault(row["patient"], row["ground"])
+            if _pixels(row) < TELLING_PIXELS:
+                small.add(digest)
     # By pair of patients, the files of both.
     shared: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for files in owners.values():
+    # Those of them by chance: pairs whose masks are small.
+    by_chance: set[tuple[str, str]] = set()
+    for digest, files in owners.items():
         for patient, file in files.items():
             for other, other_file in files.items():
                 if other != patient:
                     shared[patient, other].append((file, other_file))
-    findings = []
-    for (patient, other), pairs in shared.items():
-        file, other_file = pairs[0]
-        message = f"the mask equals that of patient {other} ({other_file}); {counted(len(pairs), 'mask')} in common"
-        volume = VolumeId(_sequence_of(file), patient)
-        findings.append(error(volume, file, "mask-of-another-patient", f"{message}: one of the two is misplaced"))
-    return [finding._asdict() for finding in findings]
+                    if digest in small:
+                        by_chance.add((patient, other))
+    return [
+        _shared_mask(pair, files, pair in by_chance and len(files) == 1)._asdict() for pair, files in shared.items()
+    ]
+
+
+def _shared_mask(pair: tuple[str, str], files: Sequence[tuple[str, str]], by_chance: bool) -> Finding:
+    """The finding of a patient whose masks another one has too."""
+    (patient, other), (file, other_file) = pair, files[0]
+    volume, flag = VolumeId(_sequence_of(file), patient), "mask-of-another-patient"
+    message = f"the mask equals that of patient {other} ({other_file}); {counted(len(files), 'mask')} in common"
+    if by_chance:
+        return warning(volume, file, flag, f"{message}, of less than {TELLING_PIXELS} pixels: perhaps by chance")
+    return error(volume, file, flag, f"{message}: one of the two is misplaced")
+
+
+def _pixels(row: Mapping[str, Any]) -> float:
+    """How many pixels the organs of a slice cover."""
+    area = sum(float(row[column] or 0) for column in AREAS)
+    return area / (float(row["row_spacing_mm"]) * float(row["column_spacing_mm"]))
 
 
 def _remedy(errors: Iterable[Mapping[str, Any]]) -> str:
