@@ -55,3 +55,34 @@ def test_the_control_and_its_seeds_are_those_of_the_published_rows():
     assert [float(value) for value in control] == pytest.approx([of[0] for of in means], abs=5.1e-4)
     told = re.findall(r"have ([\d.]+), ([\d.]+) and ([\d.]+), and ([\d.]+), ([\d.]+) and ([\d.]+)\.", TEXT)
     assert [float(value) for value in told[0]] == pytest.approx([*means[0], *means[1]], abs=5.1e-4)
+
+
+def test_longer_trainings_are_told_by_the_published_rows():
+    """Paired by patient; minutes of one core are those of a clock times the cores in use."""
+    rows = {
+        name: {row["patient"]: row for row in read_tsv(DOCS / f"measurements/{table}.tsv") if row["experiment"] == name}
+        for table, name in (("accuracy", "fast_20_minutes"), ("coarse_first", "coarse_first"))
+    }
+    before, after = rows.values()
+    assert len(before) == 14
+    assert {patient: row["fold"] for patient, row in before.items()} == {
+        patient: row["fold"] for patient, row in after.items()
+    }
+    text = TEXT.partition("### In longer trainings")[2]
+    told = re.findall(r"^\| ([\w ,]+) \| ([\d.]+) \| ([\d.]+) \| (\S+) \[(\S+), (\S+)\] \|$", text, re.MULTILINE)
+    columns = ("dice_3d", "mean_dice_organ_slices", "mean_dice_all_slices", "assd_mm", "mssd_mm")
+    assert len(told) == len(columns)
+    for column, (_, *figures) in zip(columns, told, strict=True):
+        differences = np.array([float(after[patient][column]) - float(before[patient][column]) for patient in before])
+        half, mean = T * differences.std(ddof=1) / np.sqrt(14), differences.mean()
+        means = [np.mean([float(row[column]) for row in of.values()]) for of in (before, after)]
+        for figure, expected in zip(figures, [*means, mean, mean - half, mean + half], strict=True):
+            places = len(figure.partition(".")[2])
+            assert float(figure) == pytest.approx(expected, abs=0.51 * 10**-places)
+        assert mean - half < 0 < mean + half
+    minutes = re.search(r"(\d+) to (\d+)\s+minutes of one core against (\d+) to (\d+)", text).groups()
+    used = [
+        {round(float(row["training_minutes"]) * float(row["mean_cores_used"])) for row in of.values()}
+        for of in (after, before)
+    ]
+    assert [int(value) for value in minutes] == [min(used[0]), max(used[0]), min(used[1]), max(used[1])]
