@@ -46,6 +46,8 @@ def main() -> None:
     entry, name = yaml.safe_load(arguments.entry.read_text(encoding="utf-8")), arguments.entry.stem
     if wrong := [key for key in SET_BY_RULES if key in entry]:
         sys.exit(f"{arguments.entry}: {', '.join(wrong)}: set by the rules of docs/speedrun.md. Leave it out")
+    if name in inherited():
+        sys.exit(f"{arguments.entry}: config/ has an experiment {name} already. Rename the file")
     precision = {"recipe": {"precision": "float32"}} if arguments.avx2 else {}
     settings = merge({**entry, **FIXED, "seeds": list(arguments.seeds)}, precision)
     overlay = {
@@ -66,6 +68,13 @@ def main() -> None:
         row |= circumstances()
         rows = read_tsv(arguments.output) if arguments.output.exists() else []
         write_tsv(arguments.output, tuple(row), [*rows, row])
+
+
+def inherited() -> set[str]:
+    """Names that an entry would alter an experiment of the workflow by."""
+    files = (ROOT / "config" / file for file in ("config.yaml", "sample.yaml"))
+    configs = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    return {name for config in configs for name in config.get("experiments", {})}
 
 
 def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:

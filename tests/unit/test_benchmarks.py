@@ -1,5 +1,6 @@
 """The benchmarks run; what they measure is not asserted here, since a test's machine is a busy one."""
 
+import argparse
 import csv
 import os
 import re
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from torch import nn
 
 
@@ -87,6 +89,15 @@ def test_an_entry_of_the_speedrun_that_sets_what_the_rules_set_is_refused(tmp_pa
     assert ran.stderr == f"{entry}: split, seeds: set by the rules of docs/speedrun.md. Leave it out\n"
 
 
+def test_an_entry_of_the_speedrun_named_as_an_experiment_is_refused(tmp_path, pytestconfig):
+    """The experiment would be merged with the entry, and `based_on: fast` of `fast` would be a circle."""
+    entry = tmp_path / "fast.yaml"
+    entry.write_text("based_on: fast\n", encoding="utf-8")
+    ran = run(pytestconfig.rootpath, "speedrun.py", str(entry), "archive.zip")
+    assert ran.returncode == 1
+    assert ran.stderr == f"{entry}: config/ has an experiment fast already. Rename the file\n"
+
+
 def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeypatch):
     """A network of one convolution, by hand: forward, and the gradient of its weights."""
     monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
@@ -110,6 +121,49 @@ def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeyp
     start = {"share": 0.6, "grid": {"rows": 8, "columns": 16, "spacing_mm": 3.6}}
     early = replace(tiny, recipe={**recipe, "coarse_start": start})
     assert speedrun.tera_multiply_adds(early, 30) == pytest.approx(9 * 16 * 32 * 2 * 30 * (2 + 3 / 4) / 1e12)
+
+
+def test_the_run_of_many_patients_names_each_and_a_failed_stage_stops_it(tmp_path, pytestconfig, monkeypatch):
+    monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
+    import many
+
+    study = many.make_study(tmp_path / "study", 21)
+    rows = read_table(study / "config/many.tsv")
+    assert [row["patient"] for row in rows] == [str(number) for number in range(1, 22)]
+    assert yaml.safe_load((study / "config/many.yaml").read_text(encoding="utf-8"))["splits"]["held_out"]["test"] == 2
+    arguments = argparse.Namespace(cores=1, patients=21)
+    with pytest.raises(AssertionError, match="no_such_target"):
+        many.run(study, "no_such_target", arguments)
+    (study / "results").mkdir()
+    (study / "results/file").write_bytes(bytes(30_000_000))
+    monkeypatch.setattr(many.sys, "executable", "true")
+    times = iter((100.0, 102.0))
+    monkeypatch.setattr(many.time, "perf_counter", lambda: next(times))
+    ran = many.run(study, "prepared", arguments)
+    assert ran["disk_gb"] == 0.03
+    assert (ran["seconds"], ran["patients_per_minute"]) == (2, 630)
+
+
+def test_jobs_of_the_early_cutoff_are_those_that_snakemake_counts(pytestconfig, monkeypatch):
+    """The last count that a call prints holds; one that fails is told by what it wrote."""
+    monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
+    import cutoff
+
+    commands = []
+
+    def finished(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, int("fails" in command), "1 of 2 steps (50%) done\n", printed)
+
+    monkeypatch.setattr(cutoff.subprocess, "run", finished)
+    printed = "2 of 65 steps (3%) done\n65 of 65 steps (100%) done\n"
+    jobs, seconds = cutoff.call(Path(), ["all"])
+    assert jobs == 65 and 0 <= seconds < 1
+    assert commands[0][-2:] == ["--", "all"]
+    cutoff.call(Path(), ["--until", "convert_images", "--", "all"])
+    assert commands[1][-4:] == ["--until", "convert_images", "--", "all"]
+    with pytest.raises(AssertionError, match="65 of 65"):
+        cutoff.call(Path(), ["fails"])
 
 
 class OneConvolution(nn.Module):
