@@ -303,7 +303,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     plain = as_zip(tmp_path / "b.zip", tree())
     for limit, value, cause in (
         ("MEMBER_BYTES_AT_MOST", 299, "far more than any image"),
-        ("TOTAL_BYTES_AT_MOST", 900, "no archive of images"),
+        ("BYTES_OF_A_PATIENT_AT_MOST", 300, "no archive of images"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(archives, limit, value)
@@ -348,13 +348,18 @@ def test_an_archive_may_unpack_to_200_times_its_bytes_and_no_byte_more(tmp_path:
     assert refused(path)
 
 
-def test_an_archive_may_unpack_to_8_gib_and_no_byte_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("patients", [1, 3])
+def test_an_archive_may_unpack_to_512_mib_a_patient_and_no_byte_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patients: int
+) -> None:
     monkeypatch.setattr(archives, "RATIO_AT_MOST", 1 << 40)
-    names = [f"MR/1/T2SPIR/Ground/{number:03d}.png" for number in range(129)]
+    names = [
+        f"MR/{patient}/T2SPIR/Ground/{number:03d}.png" for patient in range(1, patients + 1) for number in range(9)
+    ]
     path = as_zip(tmp_path / "a.zip", dict.fromkeys(names, b""))
-    declare(path, dict.fromkeys(names[:128], 64 << 20))
+    declare(path, {name: 64 << 20 for name in names if not name.endswith("8.png")})
     assert not refused(path)
-    declare(path, {names[128]: 1})
+    declare(path, {names[8]: 1})
     assert refused(path)
 
 

@@ -26,10 +26,10 @@ from .disk import room_for
 from .places import FOLDERS, KNOWN, LOST, UNPACKED, Place, folder_of, place_of, state_of
 from .zips import UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
 
-# Far above the real archives, where a slice has at most 0.5 MB and the MR part of 20 patients 0.3 GB, and far below the
-# size of a disk.
+# Far above the real archives, where a slice has at most 0.5 MB and a patient about 15 MB. Of all patients together a
+# lot's share is unpacked at a time, and only where the disk has room.
 MEMBER_BYTES_AT_MOST = 64 << 20
-TOTAL_BYTES_AT_MOST = 8 << 30
+BYTES_OF_A_PATIENT_AT_MOST = 512 << 20
 # Unpacked to packed bytes of the whole MR part; a single empty slice can be packed to a thousandth.
 RATIO_AT_MOST = 200
 
@@ -250,7 +250,7 @@ class _Zip:
             path,
             {member.name: member.bytes for member in self.members},
             member_bytes=MEMBER_BYTES_AT_MOST,
-            total_bytes=TOTAL_BYTES_AT_MOST,
+            total_bytes=BYTES_OF_A_PATIENT_AT_MOST * len({member.patient for member in self.members}),
             ratio=RATIO_AT_MOST,
         )
 
