@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import threading
 import time
 import zipfile
@@ -235,6 +236,32 @@ def test_a_folder_that_vanished_costs_a_warning_and_no_work(tmp_path, caplog):
     assert make_or_take(Cache(str(tmp_path / "shared")), NAME, tmp_path / "x", OUTPUTS, lambda: make(tmp_path / "x"))
     assert files_below(tmp_path / "x") == FILES
     assert "cannot be used (" in caplog.text
+
+
+def test_a_full_folder_costs_a_warning_and_no_work_and_keeps_no_half_entry(small_disk, tmp_path, caplog):
+    cache, larger = Cache(str(small_disk)), FILES | {"a/fold0/2/s1.png": os.urandom(300_000)}
+    assert make_or_take(cache, NAME, tmp_path / "x", OUTPUTS, lambda: make(tmp_path / "x", larger))
+    assert files_below(tmp_path / "x") == larger
+    (told,) = caplog.records
+    assert "cannot be used (" in told.getMessage() and "No space left" in told.getMessage()
+    # What still fits is shared.
+    assert held(Cache(str(small_disk))) == []
+    assert make_or_take(
+        Cache(str(small_disk)), "train/4", tmp_path / "x", ["y"], lambda: make(tmp_path / "x", {"y": b"0"})
+    )
+    assert not make_or_take(Cache(str(small_disk)), "train/4", tmp_path / "z", ["y"], never)
+
+
+def test_a_folder_that_takes_nothing_costs_a_warning_and_still_gives(small_disk, tmp_path, caplog, monkeypatch):
+    make(tmp_path / "x", {"y": b"0"})
+    Cache(str(small_disk)).give("train/4", tmp_path / "x", ["y"])
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    monkeypatch.setattr(time, "sleep", never)
+    assert make_or_take(Cache(str(small_disk)), NAME, tmp_path / "x", OUTPUTS, lambda: make(tmp_path / "x"))
+    (told,) = caplog.records
+    assert "cannot be used (" in told.getMessage() and "Read-only" in told.getMessage()
+    assert not make_or_take(Cache(str(small_disk)), "train/4", tmp_path / "z", ["y"], never)
+    assert files_below(tmp_path / "z") == {"y": b"0"}
 
 
 def test_a_fault_of_the_work_is_not_taken_for_one_of_the_store(cache, tmp_path):

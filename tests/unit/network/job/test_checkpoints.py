@@ -154,18 +154,6 @@ def test_a_checkpoint_has_the_same_bytes_whatever_process_writes_it(tmp_path, mo
     assert save(tmp_path / "b", SETTINGS).read_bytes() == first
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 200 kB of its own; skipped where none can be mounted."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no disk can be mounted here, which takes root")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 @pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_a_disk_that_takes_no_checkpoint_is_told_and_the_one_before_stays(small_disk, fault):
     path = save(small_disk, SETTINGS)

@@ -163,7 +163,9 @@ class Cache:
     def _wait_for(self, claim: str) -> bool:
         """Wait until the claim is ours, which it never is where the store cannot be reached."""
         seen, since, told = b"", time.monotonic(), False
-        while self.reachable and not self._create(claim):
+        while not self._create(claim):
+            if not self.reachable:
+                return False
             if not told:
                 logging.info("someone else works on the same: waiting for it to be in %s", self.path)
                 told = True
@@ -174,9 +176,11 @@ class Cache:
                 seen, since = content, time.monotonic()
             elif time.monotonic() - since > ABANDONED_SECONDS:
                 self._delete(claim)
-        return self.reachable
+        return True
 
     def _create(self, claim: str) -> bool:
+        if not self.reachable:
+            return False
         try:
             obstore.put(self._store, claim, uuid.uuid4().bytes, mode="create")
             return True
