@@ -51,6 +51,15 @@ rule train:
     resources: gpu=1
     shell: "echo $CUDA_VISIBLE_DEVICES > {output}"
 """
+# Two trainings of one rule, each of which tells which task of which array it was.
+TRAININGS = """
+rule all:
+    input: "trained1.txt", "trained2.txt"
+rule train:
+    output: "trained{seed}.txt"
+    resources: gpu=1
+    shell: "echo $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID $CUDA_VISIBLE_DEVICES > {output}"
+"""
 # A group has the names of all its rules.
 LOT = "rule_lot_inventory_lot_pair_lot_unpack_lot"
 TABLES = ("slices.tsv", "patients.tsv", "experiments.tsv")
@@ -262,15 +271,33 @@ def test_the_final_tables_are_those_of_a_local_run(story, undisturbed, table):
     assert made.read_bytes() == expected.read_bytes()
 
 
-def test_an_allocation_without_a_gpu_runs_the_rest_itself_and_submits_the_training(slurm, tmp_path):
-    (tmp_path / "Snakefile").write_text(ALLOCATED)
+def write_workflow(folder: Path, rules: str) -> str:
+    """Rules and profiles in a folder, and the command that runs them."""
+    (folder / "Snakefile").write_text(rules)
     for name, settings in (
         ("slurm", (ROOT / "profiles/slurm/config.yaml").read_text()),
         ("test", yaml.safe_dump(OVERLAY)),
     ):
-        (tmp_path / "profiles" / name).mkdir(parents=True)
-        (tmp_path / "profiles" / name / "config.yaml").write_text(settings)
-    call = f"{sys.executable} -m snakemake --profile profiles/slurm --profile profiles/test"
+        (folder / "profiles" / name).mkdir(parents=True)
+        (folder / "profiles" / name / "config.yaml").write_text(settings)
+    return f"{sys.executable} -m snakemake --profile profiles/slurm --profile profiles/test"
+
+
+def test_trainings_may_be_tasks_of_one_array(slurm, tmp_path):
+    call = write_workflow(tmp_path, TRAININGS)
+    command = [*call.split(), "--slurm-array-jobs", "train"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=slurm.environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = [(tmp_path / f"trained{seed}.txt").read_text().split() for seed in (1, 2)]
+    assert told[0][0] == told[1][0]
+    assert sorted(task for _, task, _ in told) == ["1", "2"]
+    assert [device for *_, device in told] == ["0", "0"]
+
+
+def test_an_allocation_without_a_gpu_runs_the_rest_itself_and_submits_the_training(slurm, tmp_path):
+    call = write_workflow(tmp_path, ALLOCATED)
     options = ["--parsable", "--wait", "--mem=500", f"--chdir={tmp_path}", "--output=printed.txt"]
     done = subprocess.run(
         ["sbatch", *options, "--wrap", call], env=slurm.environment, capture_output=True, text=True, timeout=300

@@ -1,7 +1,12 @@
 """The images hold what the project pins."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "containers/Dockerfile").read_text(encoding="utf-8")
@@ -30,3 +35,14 @@ def test_both_images_are_made_of_the_same_files_by_the_same_script():
     for text in (DOCKERFILE, DEFINITION):
         assert re.findall(r"BASE=(\S+)", text) == ["python:3.11-slim-bookworm"]
         assert "PATH=/opt/venv/bin:$PATH" in text
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() != 0, reason="only root may run as another user")
+def test_an_image_serves_a_user_whom_it_does_not_know():
+    """As `docker run --user` with a number does: Snakemake asks for the user's name, and others for the home."""
+    environment = dict(re.findall(r"(HOME|LOGNAME)=(\S+)", DOCKERFILE))
+    asked = "import getpass, os, pathlib, pwd; os.setuid(54321); print(getpass.getuser(), pathlib.Path.home())"
+    command = [sys.executable, "-c", asked]
+    known = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert known.stdout.split() == [environment["LOGNAME"], environment["HOME"]], known.stderr
+    assert subprocess.run(command, env={}, capture_output=True).returncode != 0
