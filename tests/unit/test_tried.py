@@ -17,8 +17,15 @@ FIGURES = ("dice_3d", "mean_dice_organ_slices")
 T = 2.16037
 
 
-def by_patient(variant, figure, seed="1"):
-    return {row["patient"]: float(row[figure]) for row in ROWS if (row["variant"], row["seed"]) == (variant, seed)}
+def by_patient(variant, figure, seed="1", rows=ROWS):
+    return {row["patient"]: float(row[figure]) for row in rows if (row["variant"], row["seed"]) == (variant, seed)}
+
+
+def interval_of(own, other):
+    """The mean over patients of the differences, and its 95 % interval."""
+    differences = np.array([own[patient] - other[patient] for patient in other])
+    half = T * differences.std(ddof=1) / np.sqrt(14)
+    return [differences.mean(), differences.mean() - half, differences.mean() + half]
 
 
 def test_every_variant_holds_out_each_patient_once():
@@ -39,11 +46,8 @@ def test_the_table_is_that_of_the_published_rows():
     for name, *figures, seconds in told:
         expected = []
         for figure in FIGURES:
-            own, control = by_patient(name, figure), by_patient("control", figure)
-            differences = np.array([own[patient] - control[patient] for patient in control])
-            half = T * differences.std(ddof=1) / np.sqrt(14)
-            mean = differences.mean()
-            expected += [np.mean(list(own.values())), mean, mean - half, mean + half]
+            own = by_patient(name, figure)
+            expected += [np.mean(list(own.values())), *interval_of(own, by_patient("control", figure))]
         assert [float(figure) for figure in figures] == pytest.approx(expected, abs=5.1e-4)
         taken = [float(row["processor_seconds"]) for row in ROWS if (row["variant"], row["seed"]) == (name, "1")]
         assert float(seconds) == pytest.approx(np.mean(taken), abs=0.51)
@@ -55,6 +59,23 @@ def test_the_control_and_its_seeds_are_those_of_the_published_rows():
     assert [float(value) for value in control] == pytest.approx([of[0] for of in means], abs=5.1e-4)
     told = re.findall(r"have ([\d.]+), ([\d.]+) and ([\d.]+), and ([\d.]+), ([\d.]+) and ([\d.]+)\.", TEXT)
     assert [float(value) for value in told[0]] == pytest.approx([*means[0], *means[1]], abs=5.1e-4)
+
+
+def test_wider_for_longer_is_told_by_the_published_rows():
+    rows = read_tsv(DOCS / "measurements/tried_wider.tsv")
+    names = ("control", "twice the epochs", "twice the channels and the epochs")
+    (text,) = re.findall(r"^- \*\*Wider for longer\*\*.*\n.*$", TEXT, re.MULTILINE)
+    means = re.findall(r"(0\.\d+), (0\.\d+) and (0\.\d+)", text)
+    intervals = re.findall(r"([+-][\d.]+) \[(\S+), (\S+)\]", text)
+    for figure, told, interval in zip(FIGURES, means, intervals, strict=True):
+        of = [by_patient(name, figure, rows=rows) for name in names]
+        assert [len(patients) for patients in of] == [14, 14, 14]
+        assert [float(mean) for mean in told] == pytest.approx([np.mean(list(own.values())) for own in of], abs=5.1e-4)
+        assert [float(value) for value in interval] == pytest.approx(interval_of(of[2], of[1]), abs=5.1e-4)
+    seconds = {(row["variant"], row["fold"]): float(row["processor_seconds"]) for row in rows}
+    taken = [np.mean([seconds[name, fold] for fold in "012"]) for name in (names[2], names[1])]
+    told = re.search(r"for (\d+) instead of (\d+) processor seconds", text).groups()
+    assert [int(value) for value in told] == pytest.approx(taken, abs=0.51)
 
 
 def test_longer_trainings_are_told_by_the_published_rows():
