@@ -45,3 +45,17 @@ def test_what_tables_and_figures_take_is_that_of_the_published_rows():
             (float(row["processor_seconds"]), float(row["peak_mb"])), rel=0.02
         )
         assert number(made) == pytest.approx(float(row["made_mb"]), rel=0.02, abs=0.1)
+
+
+def test_the_viewer_of_thousands_is_told_by_the_published_row():
+    (row,) = read_tsv(DOCS / "measurements/viewer_many.tsv")
+    told = re.search(
+        r"of ([\d,]+) simulated patients and (\d+) experiments shows its list ([\d.]+) s\s+after it is asked for "
+        r"and the first volume after ([\d.]+) s; the next one takes ([\d.]+) s .* Its volumes take ([\d.]+) GB",
+        TEXT,
+    )
+    seconds = [row[f"seconds_{what}"] for what in ("to_list", "to_first_volume", "from_click_to_next_volume")]
+    assert (number(told[1]), told[2]) == (float(row["patients"]), row["experiments"])
+    assert [float(value) for value in told.groups()[2:5]] == pytest.approx(list(map(float, seconds)), abs=0.051)
+    assert float(told[6]) == pytest.approx(float(row["page_mb"]) / 1000, abs=0.051)
+    assert row["rounds"] == "5"
