@@ -59,3 +59,22 @@ def test_the_viewer_of_thousands_is_told_by_the_published_row():
     assert [float(value) for value in told.groups()[2:5]] == pytest.approx(list(map(float, seconds)), abs=0.051)
     assert float(told[6]) == pytest.approx(float(row["page_mb"]) / 1000, abs=0.051)
     assert row["rounds"] == "5"
+
+
+def test_threads_on_a_busy_machine_are_told_by_the_published_rows():
+    told = re.findall(r"^\| ([12]) \| (?:they )?([^|]*)\| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.M)
+    rows = read_tsv(DOCS / "measurements/threads.tsv")
+    measured = {
+        (row["threads"], row["waiting"], row["busy_processes"]): float(row["slices_per_second"]) for row in rows
+    }
+    assert len(measured) == len(rows) == 2 * len(told)
+    ways = {"": "spin", "spin, as the runtime has it": "spin", "sleep": "sleep"}
+    for threads, way, *figures in told:
+        waiting = ways.get(way.strip(), "spin briefly")
+        expected = [measured[threads, waiting, busy] for busy in ("0", "2")]
+        assert [float(figure) for figure in figures] == pytest.approx(expected, abs=0.051)
+    spin, briefly = ([measured["2", way, busy] for busy in ("0", "2")] for way in ("spin", "spin briefly"))
+    # A tenth slower, and a quarter faster; one thread half as fast again as two.
+    assert briefly[0] / spin[0] == pytest.approx(0.9, abs=0.02)
+    assert briefly[1] / spin[1] == pytest.approx(1.25, abs=0.02)
+    assert measured["1", "spin", "2"] / briefly[1] == pytest.approx(1.5, abs=0.05)
