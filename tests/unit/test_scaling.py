@@ -78,3 +78,17 @@ def test_threads_on_a_busy_machine_are_told_by_the_published_rows():
     assert briefly[0] / spin[0] == pytest.approx(0.9, abs=0.02)
     assert briefly[1] / spin[1] == pytest.approx(1.25, abs=0.02)
     assert measured["1", "spin", "2"] / briefly[1] == pytest.approx(1.5, abs=0.05)
+
+
+def test_the_run_of_thousands_is_told_by_the_published_rows():
+    told = re.findall(
+        r"^\| `(\w+)`:[^|]+\| ([\d,]+) \| ([\d,]+) \| ([\d,]*) ?\| (\d+) MB \| ([\d.]+) GB \|$", TEXT, re.M
+    )
+    rows = read_tsv(DOCS / "measurements/many.tsv")
+    assert [stage for stage, *_ in told] == [row["stage"] for row in rows]
+    for (_, *figures, disk), row in zip(told, rows, strict=True):
+        assert row["patients"] == "2000"
+        columns = ("seconds", "processor_seconds", "patients_per_minute", "largest_process_mb")
+        for figure, column in zip(figures, columns, strict=True):
+            assert figure == "" or number(figure) == float(row[column])
+        assert float(disk) == pytest.approx(float(row["disk_gb"]), abs=0.051)
