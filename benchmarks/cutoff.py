@@ -90,8 +90,8 @@ def call(study: Path, arguments: list[str]) -> tuple[int, float]:
     seconds = time.perf_counter() - started
     if done.returncode:
         raise AssertionError(done.stderr[-3000:])
-    counted = re.findall(r"^\d+ of (\d+) steps", done.stdout + done.stderr, re.MULTILINE)
-    return int(counted[-1]) if counted else 0, seconds
+    # With --until, "of 65 steps" counts those, too, that are not reached.
+    return len(re.findall(r"^Finished jobid: ", done.stdout + done.stderr, re.MULTILINE)), seconds
 
 
 def _arguments() -> argparse.Namespace:

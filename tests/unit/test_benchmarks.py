@@ -144,8 +144,8 @@ def test_the_run_of_many_patients_names_each_and_a_failed_stage_stops_it(tmp_pat
     assert (ran["seconds"], ran["patients_per_minute"]) == (2, 630)
 
 
-def test_jobs_of_the_early_cutoff_are_those_that_snakemake_counts(pytestconfig, monkeypatch):
-    """The last count that a call prints holds; one that fails is told by what it wrote."""
+def test_jobs_of_the_early_cutoff_are_those_that_finished(pytestconfig, monkeypatch):
+    """With --until there are more steps than jobs; a call that fails is told by what it wrote."""
     monkeypatch.syspath_prepend(pytestconfig.rootpath / "benchmarks")
     import cutoff
 
@@ -153,16 +153,16 @@ def test_jobs_of_the_early_cutoff_are_those_that_snakemake_counts(pytestconfig, 
 
     def finished(command, **_):
         commands.append(command)
-        return subprocess.CompletedProcess(command, int("fails" in command), "1 of 2 steps (50%) done\n", printed)
+        return subprocess.CompletedProcess(command, int("fails" in command), "Finished jobid: 3 (Rule: a)\n", printed)
 
     monkeypatch.setattr(cutoff.subprocess, "run", finished)
-    printed = "2 of 65 steps (3%) done\n65 of 65 steps (100%) done\n"
+    printed = "Finished jobid: 7 (Rule: b)\n2 of 65 steps (3%) done\n"
     jobs, seconds = cutoff.call(Path(), ["all"])
-    assert jobs == 65 and 0 <= seconds < 1
+    assert jobs == 2 and 0 <= seconds < 1
     assert commands[0][-2:] == ["--", "all"]
     cutoff.call(Path(), ["--until", "convert_images", "--", "all"])
     assert commands[1][-4:] == ["--until", "convert_images", "--", "all"]
-    with pytest.raises(AssertionError, match="65 of 65"):
+    with pytest.raises(AssertionError, match="2 of 65"):
         cutoff.call(Path(), ["fails"])
 
 
