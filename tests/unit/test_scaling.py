@@ -92,3 +92,14 @@ def test_the_run_of_thousands_is_told_by_the_published_rows():
         for figure, column in zip(figures, columns, strict=True):
             assert figure == "" or number(figure) == float(row[column])
         assert float(disk) == pytest.approx(float(row["disk_gb"]), abs=0.051)
+
+
+def test_the_early_cutoff_is_told_by_the_published_rows():
+    text = (DOCS / "reruns.md").read_text(encoding="utf-8")
+    told = re.search(
+        r"after ([\d.]+) s in one call, and after ([\d.]+) s in two .* after ([\d.]+) s and ([\d.]+) s", text
+    )
+    rows = read_tsv(DOCS / "measurements/cutoff.tsv")
+    assert [(row["lot_size"], row["calls"]) for row in rows] == [("1", "1"), ("1", "2"), ("7", "1"), ("7", "2")]
+    measured = [float(row["seconds"]) for row in rows]
+    assert [float(seconds) for seconds in told.groups()] == pytest.approx(measured, abs=0.51)
