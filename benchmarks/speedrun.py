@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from accuracy import run_sample
 from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, parse_with_archive
-from training_step import as_training, gflop_of, resolved, trainee_of
+from training_step import as_training, configured, gflop_of, resolved, trainee_of
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -32,6 +32,7 @@ from chaosliver.study.experiments import Experiment, merge
 
 RESULTS, THREADS, SEEDS, AIM = "results/speedrun", 2, (1, 2, 3), 0.90
 SEQUENCE = "t1_in_phase"
+CONFIGS = ("config.yaml", "sample.yaml")
 # What the rules fix, so that no entry may set it.
 FIXED = {"split": "held_out", "train_on": [SEQUENCE], "score_on": [SEQUENCE], "organ": "liver", "scores": "mask"}
 SET_BY_RULES = (*FIXED, "seeds", "training_patients")
@@ -46,7 +47,7 @@ def main() -> None:
     entry, name = yaml.safe_load(arguments.entry.read_text(encoding="utf-8")), arguments.entry.stem
     if wrong := [key for key in SET_BY_RULES if key in entry]:
         sys.exit(f"{arguments.entry}: {', '.join(wrong)}: set by the rules of docs/speedrun.md. Leave it out")
-    if name in inherited():
+    if name in configured(*CONFIGS)["experiments"]:
         sys.exit(f"{arguments.entry}: config/ has an experiment {name} already. Rename the file")
     precision = {"recipe": {"precision": "float32"}} if arguments.avx2 else {}
     settings = merge({**entry, **FIXED, "seeds": list(arguments.seeds)}, precision)
@@ -62,19 +63,12 @@ def main() -> None:
     # The networks by name, since Snakemake makes a deleted file again only where a target names it.
     targets = ["trained", f"{RESULTS}/tables/patients.tsv"]
     run_sample(overlay, arguments.archive, THREADS, targets, AVX2 if arguments.avx2 else None)
-    row = row_of(name, resolved(overlay, "config.yaml", "sample.yaml")[name], arguments.seeds)
+    row = row_of(name, resolved(overlay, *CONFIGS)[name], arguments.seeds)
     print("  ".join(f"{column} {value}" for column, value in row.items()))
     if arguments.output:
         row |= circumstances()
         rows = read_tsv(arguments.output) if arguments.output.exists() else []
         write_tsv(arguments.output, tuple(row), [*rows, row])
-
-
-def inherited() -> set[str]:
-    """Names that an entry would alter an experiment of the workflow by."""
-    files = (ROOT / "config" / file for file in ("config.yaml", "sample.yaml"))
-    configs = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
-    return {name for config in configs for name in config.get("experiments", {})}
 
 
 def row_of(name: str, experiment: Experiment, seeds: list[int]) -> dict[str, Any]:

@@ -102,10 +102,16 @@ def as_training(experiment: Experiment, threads: int) -> dict[str, Any]:
 
 def resolved(overlay: Mapping[str, Any], *files: str) -> dict[str, Experiment]:
     """The experiments of a study by name, from `files` of config/ and an overlay, complete and checked."""
+    config = merge(configured(*files), overlay)
+    return resolve_experiments(config, read_schema(ROOT / "workflow/schemas/config.schema.yaml"))
+
+
+def configured(*files: str) -> dict[str, Any]:
+    """What `files` of config/ say together, a later one over those before."""
     config: dict[str, Any] = {}
     for name in files:
         config = merge(config, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
-    return resolve_experiments(merge(config, overlay), read_schema(ROOT / "workflow/schemas/config.schema.yaml"))
+    return config
 
 
 def trainee_of(settings: Mapping[str, Any]) -> tuple[training.Trainee, SliceSet]:

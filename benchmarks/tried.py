@@ -24,6 +24,7 @@ from accuracy import run_sample
 from prepare import ENVIRONMENT, ROOT, add_archive, circumstances, parse_with_archive
 from scipy import stats
 from torch import nn
+from training_step import configured
 
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
@@ -186,10 +187,7 @@ def train_and_score(name: str, fold: int, seed: int) -> list[dict[str, Any]]:
 
 def training_of(name: str, fold: int, seed: int) -> Training:
     """What a training needs, from the plan of the prepared study."""
-    config: dict[str, Any] = {}
-    for file in ("config.yaml", "sample.yaml"):
-        config = merge(config, yaml.safe_load((ROOT / "config" / file).read_text(encoding="utf-8")))
-    config = merge(config, overlay_of())
+    config = merge(configured("config.yaml", "sample.yaml"), overlay_of())
     config["experiments"][CONTROL] = merge(config["experiments"][CONTROL], VARIANTS[name].settings)
     if config["experiments"][CONTROL]["recipe"].get("loss") in OWN_LOSSES:
         LOSSES.update(OWN_LOSSES)

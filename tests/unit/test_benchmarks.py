@@ -81,21 +81,24 @@ def test_threads_spin_briefly_as_the_workflow_lets_them(pytestconfig, monkeypatc
     assert dict(re.findall(r'os\.environ\.setdefault\("(\w+)", "(\w+)"\)', rules)) == threads.WAITING["spin briefly"]
 
 
-def test_an_entry_of_the_speedrun_that_sets_what_the_rules_set_is_refused(tmp_path, pytestconfig):
-    entry = tmp_path / "entry.yaml"
-    entry.write_text("based_on: fast\nsplit: three_fold\nseeds: [7]\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        (
+            *("entry", "based_on: fast\nsplit: three_fold\nseeds: [7]\n"),
+            "split, seeds: set by the rules of docs/speedrun.md. Leave it out",
+        ),
+        # It would be merged with the experiment, and be based on itself.
+        ("fast", "based_on: fast\n", "config/ has an experiment fast already. Rename the file"),
+        ("small_fast", "based_on: fast\n", "config/ has an experiment small_fast already. Rename the file"),
+    ],
+)
+def test_an_entry_of_the_speedrun_against_the_rules_is_refused(tmp_path, pytestconfig, name, settings, said):
+    entry = tmp_path / f"{name}.yaml"
+    entry.write_text(settings, encoding="utf-8")
     ran = run(pytestconfig.rootpath, "speedrun.py", str(entry), "archive.zip")
     assert ran.returncode == 1
-    assert ran.stderr == f"{entry}: split, seeds: set by the rules of docs/speedrun.md. Leave it out\n"
-
-
-def test_an_entry_of_the_speedrun_named_as_an_experiment_is_refused(tmp_path, pytestconfig):
-    """The experiment would be merged with the entry, and `based_on: fast` of `fast` would be a circle."""
-    entry = tmp_path / "fast.yaml"
-    entry.write_text("based_on: fast\n", encoding="utf-8")
-    ran = run(pytestconfig.rootpath, "speedrun.py", str(entry), "archive.zip")
-    assert ran.returncode == 1
-    assert ran.stderr == f"{entry}: config/ has an experiment fast already. Rename the file\n"
+    assert ran.stderr == f"{entry}: {said}\n"
 
 
 def test_multiply_adds_of_an_entry_are_those_of_its_slices(pytestconfig, monkeypatch):

@@ -94,13 +94,13 @@ def test_longer_trainings_are_told_by_the_published_rows():
     columns = ("dice_3d", "mean_dice_organ_slices", "mean_dice_all_slices", "assd_mm", "mssd_mm")
     assert len(told) == len(columns)
     for column, (_, *figures) in zip(columns, told, strict=True):
-        differences = np.array([float(after[patient][column]) - float(before[patient][column]) for patient in before])
-        half, mean = T * differences.std(ddof=1) / np.sqrt(14), differences.mean()
-        means = [np.mean([float(row[column]) for row in of.values()]) for of in (before, after)]
-        for figure, expected in zip(figures, [*means, mean, mean - half, mean + half], strict=True):
+        was, became = ({patient: float(row[column]) for patient, row in of.items()} for of in (before, after))
+        mean, low, high = interval_of(became, was)
+        means = [np.mean(list(of.values())) for of in (was, became)]
+        for figure, expected in zip(figures, [*means, mean, low, high], strict=True):
             places = len(figure.partition(".")[2])
             assert float(figure) == pytest.approx(expected, abs=0.51 * 10**-places)
-        assert mean - half < 0 < mean + half
+        assert low < 0 < high
     minutes = re.search(r"(\d+) to (\d+)\s+minutes of one core against (\d+) to (\d+)", text).groups()
     used = [
         {round(float(row["training_minutes"]) * float(row["mean_cores_used"])) for row in of.values()}

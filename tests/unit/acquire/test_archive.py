@@ -304,6 +304,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for limit, value, cause in (
         ("MEMBER_BYTES_AT_MOST", 299, "far more than any image"),
         ("BYTES_OF_A_PATIENT_AT_MOST", 300, "no archive of images"),
+        ("MEMBERS_OF_ARCHIVE_AT_MOST", 3, "are too many"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(archives, limit, value)

@@ -193,6 +193,12 @@ def test_an_address_where_nothing_is_is_named(server, target):
         fetch(server, target, {"1": T1})
 
 
+def test_a_zip_of_too_many_members_is_refused_before_any_is_fetched(server, target, monkeypatch):
+    monkeypatch.setattr(parts, "MEMBERS_OF_ARCHIVE_AT_MOST", 3)
+    with pytest.raises(InputError, match=r"members are too many\. Get the archive anew"):
+        fetch(server, target, {"1": ["t2_spir"]})
+
+
 def test_a_server_that_is_not_there_is_given_up(server, target):
     server.close()
     with pytest.raises(InputError, match=r"could not download http://127.*set archives\.development\.path"):

@@ -24,7 +24,7 @@ from ..base.patient_order import natural
 from ..base.wording import counted, near, shown
 from .disk import room_for
 from .places import FOLDERS, KNOWN, LOST, UNPACKED, Place, folder_of, place_of, state_of
-from .zips import UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
+from .zips import MEMBERS_OF_ARCHIVE_AT_MOST, UNREADABLE, refuse_bomb, refuse_harmful, why_no_zip
 
 # Far above the real archives, where a slice has at most 0.5 MB and a patient about 15 MB. Of all patients together a
 # lot's share is unpacked at a time, and only where the disk has room.
@@ -244,7 +244,7 @@ class _Zip:
         self._opened = opened
         self._bytes = path.stat().st_size
         entries = opened.infolist()
-        refuse_harmful(path, entries, REMEDY)
+        refuse_harmful(path, entries, REMEDY, MEMBERS_OF_ARCHIVE_AT_MOST)
         self.members, self.left = _arrange(path, [_Entry(entry.filename, entry.file_size) for entry in entries])
         refuse_bomb(
             path,

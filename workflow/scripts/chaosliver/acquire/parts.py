@@ -36,7 +36,7 @@ from .answers import (
 from .archive import folders_needed
 from .disk import room_for
 from .places import UNPACKED, place_of, state_of
-from .zips import HEADER_BYTES, UNREADABLE, refuse_harmful, why_no_zip
+from .zips import HEADER_BYTES, MEMBERS_OF_ARCHIVE_AT_MOST, UNREADABLE, refuse_harmful, why_no_zip
 
 # Less than this between two parts is fetched with them: a request takes longer.
 GAP_BYTES = 1 << 18
@@ -68,7 +68,7 @@ def download_parts(
         try:
             with zipfile.ZipFile(parts) as opened:
                 entries = opened.infolist()
-                refuse_harmful(archive, entries, "Get the archive anew")
+                refuse_harmful(archive, entries, "Get the archive anew", MEMBERS_OF_ARCHIVE_AT_MOST)
                 wanted = list(_wanted(entries, patients, ground_truth))
                 parts.fetch_all(map(_span, wanted))
                 for entry in wanted:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..base.errors import InputError
 
-# A patient of the challenge has about 150, so these are those of six thousand.
-MEMBERS_AT_MOST = 1_000_000
+# Of one study; and of an archive: a patient of the challenge has about 150, so these are those of six thousand.
+MEMBERS_AT_MOST, MEMBERS_OF_ARCHIVE_AT_MOST = 200_000, 1_000_000
 # What stands before a member's content at least.
 HEADER_BYTES = 30
 # What zipfile raises for damaged headers; ValueError for names that cannot be decoded.
@@ -47,12 +47,12 @@ def fault_of_name(name: str) -> str:
     return ""
 
 
-def refuse_harmful(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str) -> None:
+def refuse_harmful(path: Path, entries: Sequence[zipfile.ZipInfo], remedy: str, members: int = MEMBERS_AT_MOST) -> None:
     """Raise InputError for a member that would land outside the folder, a link, a name given twice, an encrypted one.
 
-    `remedy` ends the message.
+    So are more than `members`. `remedy` ends the message.
     """
-    if len(entries) > MEMBERS_AT_MOST:
+    if len(entries) > members:
         raise InputError(f"{path}: refused: {len(entries):,} members are too many. {remedy}")
     seen = set()
     for entry in entries:
